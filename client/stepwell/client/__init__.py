@@ -1,0 +1,38 @@
+"""Sending events, and reading and steering runs, from application code."""
+
+from stepwell.client.client import Client
+from stepwell.client.errors import (
+    Busy,
+    ClientError,
+    Faulty,
+    NotFound,
+    Refused,
+    TooLarge,
+    Unauthorized,
+    Unexpected,
+    Unreachable,
+)
+from stepwell.client.event import Event
+from stepwell.client.records import Failure, Page, Run, RunStatus, Step, StoredEvent
+from stepwell.client.retry import Retry
+
+__all__ = [
+    "Busy",
+    "Client",
+    "ClientError",
+    "Event",
+    "Failure",
+    "Faulty",
+    "NotFound",
+    "Page",
+    "Refused",
+    "Retry",
+    "Run",
+    "RunStatus",
+    "Step",
+    "StoredEvent",
+    "TooLarge",
+    "Unauthorized",
+    "Unexpected",
+    "Unreachable",
+]

@@ -1,0 +1,56 @@
+"""Reading what became of events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+from pydantic import TypeAdapter
+
+from stepwell.client.connection import Connection
+from stepwell.client.reading import read, within
+from stepwell.client.records import Run, StoredEvent
+from stepwell.client.runs import RUNS
+
+EVENT = TypeAdapter(StoredEvent)
+
+
+class Events:
+    """`client.events`. The ids are those that `send` returned; NotFound is raised for one that is not kept any more."""
+
+    def __init__(self, connection: Callable[[], Connection]) -> None:
+        self._connection = connection
+
+    async def get(self, id: str) -> StoredEvent:
+        """The event as the server keeps it."""
+        http = self._connection()
+        return read(EVENT, await http.get(_path(id)), http.url)
+
+    async def runs(self, id: str) -> tuple[Run, ...]:
+        """The runs that the event started, as they are now."""
+        http = self._connection()
+        return read(RUNS, await http.get(f"{_path(id)}/runs"), http.url)
+
+    async def wait(self, id: str, *, timeout: float | None = None) -> tuple[Run, ...]:
+        """The runs of the event once every one of them has ended; at once and empty if it started none.
+
+        Args:
+            id: id of the event.
+            timeout: seconds, None for as long as it takes.
+
+        Raises:
+            TimeoutError: they had not all ended by then. The runs go on.
+        """
+        http = self._connection()
+
+        def ended(answer: Any) -> bool:
+            return all(run.ended for run in read(RUNS, answer, http.url))
+
+        async with within(timeout, f"the runs of event {id} have not ended"):
+            answer = await http.held(f"{_path(id)}/runs", ended)
+        return read(RUNS, answer, http.url)
+
+
+def _path(id: str) -> str:
+    return f"/api/v1/events/{quote(id, safe='')}"

@@ -1,0 +1,45 @@
+"""Turning answers of the API into records, and bounding how long to wait for one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from stepwell.client.answers import field
+from stepwell.client.errors import Unexpected
+from stepwell.client.records import Page
+
+T = TypeVar("T")
+
+
+def read(kind: TypeAdapter[T], answer: Any, url: str) -> T:
+    """The `data` of an answer as a record.
+
+    Raises:
+        Unexpected: `data` is missing or has another shape.
+    """
+    try:
+        return kind.validate_python(field(answer, "data", url))
+    except ValidationError as error:
+        wrong = error.errors(include_url=False)[0]
+        where = ".".join(map(str, wrong["loc"]))
+        raise Unexpected(url, f"answered with data that is not understood ({where}: {wrong['msg']})") from error
+
+
+def page(kind: TypeAdapter[tuple[T, ...]], answer: Any, url: str) -> Page[T]:
+    """An answer that holds part of a list; raises as `read` does."""
+    return Page(read(kind, answer, url), answer.get("next"))
+
+
+@asynccontextmanager
+async def within(timeout: float | None, what: str) -> AsyncGenerator[None]:
+    """Bounds the block to `timeout` seconds; raises a TimeoutError that says what was waited for."""
+    try:
+        async with asyncio.timeout(timeout):
+            yield
+    except TimeoutError:
+        raise TimeoutError(f"{what} within {timeout:g} s") from None

@@ -1,0 +1,92 @@
+"""What the server answers with, as frozen records. Fields the server adds later are ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar
+
+T = TypeVar("T")
+
+RunStatus = Literal["queued", "running", "waiting", "completed", "failed", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a run or a step failed: the exception's type, its message, and the traceback as text if there is one."""
+
+    type: str
+    message: str
+    traceback: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One execution of a function for one event.
+
+    Times are ms UTC and None until it has come to that. `function` is "app/function"; `output` is set when the status
+    is completed, `error` when it is failed; `waiting_on` says what a waiting run waits for.
+    """
+
+    id: str
+    function: str
+    app: str
+    status: RunStatus
+    event_id: str | None = None
+    event_name: str | None = None
+    attempt: int = 0
+    created_at: int | None = None
+    started_at: int | None = None
+    ended_at: int | None = None
+    output: Any = None
+    error: Failure | None = None
+    waiting_on: Any = None
+    parent_id: str | None = None
+    version: str | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether its status will never change again."""
+        return self.status in ("completed", "failed", "cancelled")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A named unit inside a run whose outcome is recorded once; times are ms UTC, `wakes_at` is when a wait is due."""
+
+    id: str
+    index: int
+    kind: str
+    status: str
+    attempts: int = 0
+    output: Any = None
+    error: Failure | None = None
+    started_at: int | None = None
+    ended_at: int | None = None
+    wakes_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event as the server keeps it; `id` is the one that `send` returned, `runs` the ids of the runs it started."""
+
+    id: str
+    name: str
+    data: dict[str, Any]
+    ts: int
+    received_at: int | None = None
+    runs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Part of a list; `next` is the cursor of the following part, None on the last."""
+
+    items: tuple[T, ...]
+    next: str | None = None
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
