@@ -1,0 +1,143 @@
+"""An app: the functions that are deployed together."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, Protocol, TypeVar, overload
+
+import orjson
+
+from stepwell.functions.context import Context, SyncContext
+from stepwell.functions.controls import Concurrency, concurrencies
+from stepwell.functions.errors import DefinitionError, DuplicateFunction
+from stepwell.functions.function import Function, check_handler
+from stepwell.functions.ids import check_id
+from stepwell.functions.protocol import Manifest
+from stepwell.functions.retries import Retries, retries
+from stepwell.functions.triggers import Trigger, triggers
+
+D = TypeVar("D")
+R = TypeVar("R")
+
+
+class Registering(Protocol):
+    """The decorator that `App.function` gives: a handler goes in, a `Function` comes out."""
+
+    @overload
+    def __call__(self, handler: Callable[[Context[D]], Awaitable[R]], /) -> Function[R]: ...
+    @overload
+    def __call__(self, handler: Callable[[SyncContext[D]], R], /) -> Function[R]: ...
+
+
+class App:
+    """Functions that are deployed together.
+
+    Args:
+        id: 1 to 64 of A-Z a-z 0-9 . _ - that begin with a letter or digit.
+        version: of this deployment; by default a hash of what is registered, so that it changes when that does.
+
+    Raises:
+        InvalidId: the id is not allowed.
+    """
+
+    def __init__(self, id: str, version: str | None = None) -> None:
+        self.id = check_id("app", id)
+        if version is not None and not 1 <= len(version) <= 128:
+            raise DefinitionError(f"app {id!r}: version has 1 to 128 characters, not {len(version)}")
+        self._version = version
+        self._functions: dict[str, Function[Any]] = {}
+
+    @property
+    def functions(self) -> Mapping[str, Function[Any]]:
+        """The functions by their id, in the order they were defined."""
+        return MappingProxyType(self._functions)
+
+    @property
+    def version(self) -> str:
+        """The version given, or a hash that is the same for the same functions whatever their order."""
+        return self._version or self._hash()
+
+    @property
+    def manifest(self) -> Manifest:
+        """What is registered with the platform."""
+        return Manifest(
+            id=self.id, version=self.version, functions=[function.manifest for function in self._functions.values()]
+        )
+
+    def function(
+        self,
+        *,
+        on: str | Trigger | Iterable[str | Trigger],
+        id: str | None = None,
+        retries: int | Retries | None = None,
+        concurrency: int | Concurrency | Iterable[Concurrency] | None = None,
+    ) -> Registering:
+        """Makes a function of the handler it decorates.
+
+        Args:
+            on: event name ("order.placed", "order.*"), `event(…)`, or a list of them.
+            id: its id; by default the handler's name.
+            retries: of failed steps and of errors outside steps; an int is how often. Default: 4.
+            concurrency: how many runs may execute at once.
+
+        Raises:
+            DefinitionError: one of its children, with a text that names the function.
+        """
+        return _Decorator(self, on, id, retries, concurrency)
+
+    def _add(self, function: Function[R]) -> Function[R]:
+        if function.id in self._functions:
+            raise DuplicateFunction(
+                f"app {self.id!r} has a function {function.id!r} already: give one of them another id=, "
+                f"{_place(self._functions[function.id])} or {_place(function)}"
+            )
+        self._functions[function.id] = function
+        return function
+
+    def _hash(self) -> str:
+        shape = sorted(
+            (one.manifest.model_dump(mode="json") for one in self._functions.values()), key=lambda one: one["id"]
+        )
+        return hashlib.sha256(orjson.dumps([self.id, shape], option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]
+
+    def __repr__(self) -> str:
+        return f"App({self.id!r})"
+
+
+class _Decorator:
+    __slots__ = ("_app", "_concurrency", "_id", "_on", "_retries")
+
+    def __init__(
+        self,
+        app: App,
+        on: str | Trigger | Iterable[str | Trigger],
+        id: str | None,
+        retries: int | Retries | None,
+        concurrency: int | Concurrency | Iterable[Concurrency] | None,
+    ) -> None:
+        self._app = app
+        self._on = on
+        self._id = id
+        self._retries = retries
+        self._concurrency = concurrency
+
+    def __call__(self, handler: Callable[[Any], Any], /) -> Function[Any]:
+        name = self._id if self._id is not None else str(getattr(handler, "__name__", handler))
+        full = f"{self._app.id}/{name}"
+        check_handler(full, handler)
+        check_id("function", name)
+        try:
+            found, policy, limits = triggers(self._on), retries(self._retries), concurrencies(self._concurrency)
+        except DefinitionError as error:
+            raise type(error)(f"{full}: {error}") from None
+        return self._app._add(  # pyright: ignore[reportPrivateUsage]
+            Function(self._app.id, name, handler, found, policy, limits, sys._getframe(1).f_locals)  # pyright: ignore[reportPrivateUsage]
+        )
+
+
+def _place(function: Function[Any]) -> str:
+    code = getattr(function.handler, "__code__", None)
+    return f"{code.co_filename}:{code.co_firstlineno}" if code else repr(function.handler)

@@ -1,0 +1,88 @@
+"""What a handler is given."""
+
+from __future__ import annotations
+
+import logging
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Generic
+
+from typing_extensions import TypeVar
+
+from stepwell.functions.received import ReceivedEvent
+from stepwell.functions.step import Step, SyncStep
+
+if TYPE_CHECKING:
+    from stepwell.functions.replay.start import Start
+    from stepwell.functions.replay.steps import Steps
+
+Data = TypeVar("Data", default=Any, covariant=True)
+
+
+class BaseContext(Generic[Data]):
+    """What both kinds of context share: the run and the event that started it.
+
+    `Context[Order]` has the event's data validated as `Order`; without an annotation it is the parsed JSON.
+    """
+
+    def __init__(self, start: Start, data: Data, steps: Steps) -> None:
+        self._start = start
+        self._data = data
+        self._steps = steps
+
+    @property
+    def data(self) -> Data:
+        """The event's data."""
+        return self._data
+
+    @cached_property
+    def events(self) -> list[ReceivedEvent]:
+        """The events that started the run; more than one for a batch."""
+        return [ReceivedEvent.of(event) for event in self._start.events]
+
+    @property
+    def event(self) -> ReceivedEvent:
+        """The first event."""
+        return self.events[0]
+
+    @property
+    def run_id(self) -> str:
+        """Id of the run."""
+        return self._start.run_id
+
+    @property
+    def attempt(self) -> int:
+        """How often the handler has failed, outside its steps, before this attempt."""
+        return self._start.attempt
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same text at every attempt and replay: of the run, and inside a step's body of that step.
+
+        Hand it to services that recognise a request they have seen.
+        """
+        step = self._steps.inside()
+        return f"{self.run_id}/{step}" if step else self.run_id
+
+    @cached_property
+    def log(self) -> logging.LoggerAdapter[logging.Logger]:
+        """A logger whose records carry `run` and `function`. Lines outside steps are written again at every replay."""
+        extra = {"run": self.run_id, "function": self._start.function_id}
+        return logging.LoggerAdapter(logging.getLogger("stepwell.functions"), extra)
+
+
+class Context(BaseContext[Data]):
+    """What an `async def` handler is given: `event, events, data, run_id, attempt, step, log, idempotency_key`."""
+
+    @cached_property
+    def step(self) -> Step:
+        """The steps of this run."""
+        return Step(self._steps)
+
+
+class SyncContext(BaseContext[Data]):
+    """What a `def` handler is given: as `Context`, with steps that block."""
+
+    @cached_property
+    def step(self) -> SyncStep:
+        """The steps of this run."""
+        return SyncStep(self._steps)

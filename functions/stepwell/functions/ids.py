@@ -1,0 +1,42 @@
+"""Which ids and event names are allowed."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from stepwell.functions.errors import InvalidId, InvalidTrigger
+
+ID: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+EVENT_NAME_BYTES: Final = 512
+STEP_ID_BYTES: Final = 256
+
+
+def check_id(kind: str, id: str) -> str:
+    """Gives the id of an app or function back.
+
+    Raises:
+        InvalidId: it is not 1 to 64 of A-Z a-z 0-9 . _ - that begin with a letter or digit.
+    """
+    if not isinstance(id, str) or not re.fullmatch(ID, id):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidId(
+            f"{kind} id {id!r} is not allowed: use 1 to 64 of A-Z a-z 0-9 . _ - and begin with a letter or digit"
+        )
+    return id
+
+
+def check_event_name(name: str) -> str:
+    """Gives the name an event trigger listens to back; its last segment may be `*`.
+
+    Raises:
+        InvalidTrigger: it is empty, longer than 512 bytes, or has a `*` elsewhere.
+    """
+    if not isinstance(name, str) or not name.strip():  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidTrigger(f'an event name is text that is not empty, such as "order.placed", not {name!r}')
+    if len(name.encode()) > EVENT_NAME_BYTES:
+        raise InvalidTrigger(
+            f"an event name has at most {EVENT_NAME_BYTES} bytes; {name[:40]!r}… has {len(name.encode())}"
+        )
+    if "*" in name and ("*" in name[:-2] or not name.endswith(".*") or len(name) < 3):
+        raise InvalidTrigger(f'{name!r}: a wildcard stands alone at the end, after a dot, as in "order.*"')
+    return name

@@ -1,0 +1,53 @@
+"""The wire format between an app and the platform: what an app registers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from stepwell.functions.controls import PATH
+from stepwell.functions.ids import ID, check_event_name
+
+Id = Annotated[str, Field(pattern=f"^{ID}$")]
+
+
+class _Wire(BaseModel):
+    # Unknown fields are dropped: a worker may be one version ahead of its server during a rolling upgrade.
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class TriggerManifest(_Wire):
+    """What starts a function: an event name, whose last segment may be `*`."""
+
+    event: Annotated[str, AfterValidator(check_event_name)]
+
+
+class RetriesManifest(_Wire):
+    """Tries after the first one."""
+
+    times: Annotated[int, Field(ge=0, le=100)]
+
+
+class ConcurrencyManifest(_Wire):
+    """At most `limit` runs at once, for each value of the event path `key` when there is one."""
+
+    limit: Annotated[int, Field(ge=1)]
+    key: Annotated[str, Field(pattern=f"^{PATH.pattern}$")] | None = None
+
+
+class FunctionManifest(_Wire):
+    """One function of an app."""
+
+    id: Id
+    triggers: Annotated[list[TriggerManifest], Field(min_length=1)]
+    retries: RetriesManifest
+    concurrency: list[ConcurrencyManifest] = []
+
+
+class Manifest(_Wire):
+    """An app and its functions, as registered with the platform."""
+
+    id: Id
+    version: Annotated[str, Field(min_length=1, max_length=128)]
+    functions: list[FunctionManifest]

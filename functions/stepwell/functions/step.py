@@ -1,0 +1,226 @@
+"""Steps: the units of a run that are recorded once and never done again."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar, overload
+
+from pydantic_core import to_jsonable_python
+
+from stepwell.client import Event
+from stepwell.functions.durations import Duration, milliseconds, moment
+from stepwell.functions.errors import InvalidValue
+from stepwell.functions.options import Options, Place
+from stepwell.functions.received import ReceivedEvent
+from stepwell.functions.retries import Retries, retries
+
+if TYPE_CHECKING:
+    from stepwell.functions.replay.gate import Ticket
+    from stepwell.functions.replay.steps import Steps
+
+P = ParamSpec("P")
+T = TypeVar("T")
+T1 = TypeVar("T1")
+T2 = TypeVar("T2")
+T3 = TypeVar("T3")
+T4 = TypeVar("T4")
+DEFAULTS: Final = Options()
+
+
+class Step:
+    """The steps of a run, for `async def` handlers.
+
+    Steps run beside each other with `asyncio.gather`, a `TaskGroup` or tasks. Ids may repeat (a loop): the second use
+    is recorded as "id:1". In branches that run side by side each needs ids of its own.
+
+    Code outside steps runs again at every replay, and `finally` blocks also when the run is suspended. Let only durable
+    things race: against a timer or other input and output in memory, another branch may be first the next time. A step
+    cut short by a timer in memory (`asyncio.timeout`) records nothing: use `options(timeout=…)`. Tasks that nobody
+    awaits end with the handler, and do not keep a run from being suspended.
+    """
+
+    __slots__ = ("_options", "_place", "_steps")
+
+    def __init__(self, steps: Steps, options: Options = DEFAULTS, place: Place | None = None) -> None:
+        self._steps = steps
+        self._options = options
+        self._place = place
+
+    @overload
+    def run(
+        self, id: str, fn: Callable[P, Coroutine[Any, Any, T]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Coroutine[Any, Any, T]: ...
+    @overload
+    def run(self, id: str, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]: ...
+    def run(self, id: str, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
+        """Calls `fn(*args, **kwargs)` once, records what it returns, and gives that at every replay.
+
+        An `async def` body runs where the step is awaited; a `def` body in a thread, so that it does not hold up
+        others. What comes back is what was read from the record: by the body's return annotation, or plain JSON
+        (tuples are lists).
+
+        Args:
+            id: names the step within the run.
+            fn: the body; tried again when it raises, as `retries` says.
+
+        Raises:
+            StepFailed: the body failed on its last attempt, or with an error that is not retriable.
+            DuplicateStep, NonDeterministic, InvalidId, MisplacedStep: the id cannot be used here.
+            LimitExceeded: the run has too many steps or too large a state.
+        """
+        # As `_ticket`, spelled out: this is the one call that each step of each run makes.
+        place = self._place
+        if place is None:
+            frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+            place = (frame.f_code, frame.f_lasti)
+        steps = self._steps
+        return steps.run(steps.ticket(id, place), self._options, fn, args, kwargs)
+
+    def sleep(self, id: str, duration: Duration) -> Coroutine[Any, Any, None]:
+        """Sleeps in the record, not in memory: for as long as you like, across crashes and deploys.
+
+        Args:
+            id: names the step within the run.
+            duration: "300ms", "5m", "1h30m", a timedelta, or seconds; counted from when it is first reached.
+
+        Raises:
+            InvalidDuration: the duration cannot be read.
+        """
+        return self._steps.sleep(self._ticket(id, self._place or _caller()), milliseconds(duration), None)
+
+    def sleep_until(self, id: str, when: datetime | str) -> Coroutine[Any, Any, None]:
+        """Sleeps in the record until a moment; one that has passed is no sleep.
+
+        Args:
+            id: names the step within the run.
+            when: an aware datetime, or ISO 8601 text with an offset.
+
+        Raises:
+            InvalidDuration: the moment cannot be read, or has no time zone.
+        """
+        return self._steps.sleep(self._ticket(id, self._place or _caller()), None, moment(when))
+
+    def send(self, id: str, *events: Event | ReceivedEvent | Mapping[str, Any]) -> Coroutine[Any, Any, list[str]]:
+        """Publishes events exactly once, and gives their ids.
+
+        Args:
+            id: names the step within the run.
+            events: `stepwell.client.Event`, or a mapping with name and data, and perhaps id and ts.
+
+        Raises:
+            InvalidValue: an event has no name, or its data is no JSON.
+        """
+        return self._steps.send(self._ticket(id, self._place or _caller()), [_wire(event) for event in events])
+
+    def options(self, *, retries: int | Retries | None = None, timeout: Duration | None = None) -> Step:
+        """The same steps with other settings: `await ctx.step.options(retries=0, timeout="10s").run("charge", charge)`.
+
+        Args:
+            retries: instead of the function's.
+            timeout: of one attempt; a `def` body goes on in its thread, but nobody waits for it.
+
+        Raises:
+            InvalidControl, InvalidDuration: a value cannot be used.
+        """
+        return Step(self._steps, _options(self._options, retries, timeout), self._place)
+
+    def _ticket(self, id: str, place: Place) -> Ticket:
+        return self._steps.ticket(id, place)
+
+
+def blocking(method: Callable[Concatenate[Step, P], Coroutine[Any, Any, T]]) -> Callable[Concatenate[SyncStep, P], T]:
+    """A method of `Step` for threads: the same code, performed on the loop while the thread waits."""
+
+    def call(step: SyncStep, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return step.perform(
+            str(args[0] if args else kwargs.get("id")), _caller(), lambda of: method(of, *args, **kwargs)
+        )
+
+    call.__doc__ = method.__doc__
+    return call
+
+
+class SyncStep:
+    """The steps of a run, for `def` handlers: as `Step`, but each call blocks until its outcome is there."""
+
+    __slots__ = ("_options", "_steps")
+
+    def __init__(self, steps: Steps, options: Options = DEFAULTS) -> None:
+        self._steps = steps
+        self._options = options
+
+    sleep = blocking(Step.sleep)
+    sleep_until = blocking(Step.sleep_until)
+    send = blocking(Step.send)
+
+    @overload
+    def run(self, id: str, fn: Callable[P, Coroutine[Any, Any, T]], /, *args: P.args, **kwargs: P.kwargs) -> T: ...
+    @overload
+    def run(self, id: str, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T: ...
+    def run(self, id: str, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """As `Step.run`; a `def` body runs in the handler's own thread, an `async def` body on the worker's loop."""
+        return self.perform(id, _caller(), lambda of: of.run(id, fn, *args, **kwargs))
+
+    @overload
+    def parallel(self, one: Callable[[], T1], /) -> tuple[T1]: ...
+    @overload
+    def parallel(self, one: Callable[[], T1], two: Callable[[], T2], /) -> tuple[T1, T2]: ...
+    @overload
+    def parallel(
+        self, one: Callable[[], T1], two: Callable[[], T2], three: Callable[[], T3], /
+    ) -> tuple[T1, T2, T3]: ...
+    @overload
+    def parallel(
+        self, one: Callable[[], T1], two: Callable[[], T2], three: Callable[[], T3], four: Callable[[], T4], /
+    ) -> tuple[T1, T2, T3, T4]: ...
+    @overload
+    def parallel(self, *branches: Callable[[], T]) -> tuple[T, ...]: ...
+    def parallel(self, *branches: Callable[[], Any]) -> tuple[Any, ...]:
+        """Runs branches beside each other, each in a thread of its own and with steps of its own.
+
+        `a, b = step.parallel(lambda: step.run("pack", pack), lambda: step.run("label", label))`
+
+        Returns:
+            What they returned, when all have ended.
+
+        Raises:
+            BaseException: what the first of them, in the order given, has raised.
+        """
+        return tuple(self._steps.ask("step.parallel", lambda: self._steps.parallel(branches)))
+
+    def options(self, *, retries: int | Retries | None = None, timeout: Duration | None = None) -> SyncStep:
+        """As `Step.options`; a `def` body with a timeout runs in a thread of the worker's."""
+        return SyncStep(self._steps, _options(self._options, retries, timeout))
+
+    def perform(self, id: str, place: Place, step: Callable[[Step], Coroutine[Any, Any, T]]) -> T:
+        """Performs one step on the loop, for the thread that calls."""
+        return self._steps.ask(id, lambda: step(Step(self._steps, self._options, place)))
+
+
+def _caller() -> Place:
+    frame = sys._getframe(2)  # pyright: ignore[reportPrivateUsage]
+    return frame.f_code, frame.f_lasti
+
+
+def _options(before: Options, given: int | Retries | None, timeout: Duration | None) -> Options:
+    return Options(
+        before.retries if given is None else retries(given),
+        before.timeout if timeout is None else milliseconds(timeout),
+    )
+
+
+def _wire(event: Event | ReceivedEvent | Mapping[str, Any]) -> dict[str, Any]:
+    given = (
+        event if isinstance(event, Mapping) else {name: getattr(event, name) for name in ("name", "data", "id", "ts")}
+    )
+    name = given.get("name")
+    if not isinstance(name, str) or not name:
+        raise InvalidValue(f"an event to send has a name, such as 'order.placed': {given!r:.200}")
+    try:
+        data = to_jsonable_python(given.get("data", {}), inf_nan_mode="constants")
+    except ValueError as error:
+        raise InvalidValue(f"event {name!r} has data that is no JSON: {error}") from None
+    optional = {key: given[key] for key in ("id", "ts") if given.get(key) is not None}
+    return {"name": name, "data": data, **optional}
