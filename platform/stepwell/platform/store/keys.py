@@ -1,0 +1,119 @@
+"""Every key of a partition, with its type, meaning and owner: this is the data model.
+
+All keys of a partition begin with its hash tag in braces, so they live in one slot and one script may touch them all.
+The script loader turns `KEY_NAMES` into Lua locals; Python builds names through `Keys`. Nothing else spells a key.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from redis.crc import key_slot
+
+SLOTS = 16384
+FORMAT = 1
+"""Version of the data format, kept in every partition's `meta`; see docs/concepts.md."""
+
+KEY_NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        # HASH format, partitions, registry (version), vt (virtual time), next (the ticker sleeps until), ticked, grace.
+        "k_meta": ":meta",
+        # HASH app id -> manifest; only in partition 0.
+        "k_apps": ":apps",
+        # HASH function -> its constraint names; "#name" -> limit. Replaced by each registration.
+        "k_limits": ":limits",
+        # STREAM of event ids in order of arrival. Trimmed by retention.
+        "k_log": ":log",
+        # STRING one event: flag "L" (in the log) or "T" (kept only for its runs), received, run ids, body.
+        "k_event": ":e:",
+        # HASH <bucket>:<shard>: digest of a sender's event id -> our event id. Forgotten whole, by key TTL.
+        "k_dedupe": ":d:",
+        # HASH run header; fields in lua/include/run.lua. Removed by retention.
+        "k_run": ":r:",
+        # HASH step key -> row; see lua/include/steps.lua. Removed with its run.
+        "k_steps": ":s:",
+        # ZSET <function>: its run ids, all scores 0, so lexical order is order of creation.
+        "k_runs_of": ":runs:",
+        # SET of the functions that have runs.
+        "k_functions": ":functions",
+        # ZSET like those of functions, of all runs that have not ended.
+        "k_live": ":live",
+        # The same <failed or cancelled>, of runs that ended as failed, or cancelled.
+        "k_outcome": ":ended:",
+        # ZSET run id -> ms when it ended. Retention eats it from the front.
+        "k_ended": ":ended",
+        # ZSET <function>: lane -> virtual start time; the lanes that may be leased from.
+        "k_lanes": ":lanes:",
+        # ZSET <lane>: run id -> rank; the runs that are ready.
+        "k_queue": ":q:",
+        # ZSET <scope>: lane -> ms since when it waits for a slot of the scope.
+        "k_parked": ":parked:",
+        # ZSET <scope>: run id -> ms since when it holds a slot.
+        "k_slots": ":slots:",
+        # ZSET session -> ms when it is dead unless it beats.
+        "k_sessions": ":sessions",
+        # HASH <session>: call and runs of its last lease. Removed by reap.
+        "k_session": ":session:",
+        # SET <session>: the runs it has leased. Removed by reap.
+        "k_held": ":held:",
+        # SET <session>: "run|step" it has yet to hear of. Removed by its acknowledgement, or by reap.
+        "k_news": ":news:",
+        # ZSET session -> ms when it was declared dead; a tombstone.
+        "k_dead": ":dead",
+        # ZSET "run|step", "run|" (the run itself) or "run|!" (a cancel that was not heard) -> ms when due.
+        "k_timers": ":timers",
+        # STREAM <target partition>: creations not yet delivered to it, in order. Rows go when acknowledged.
+        "k_outbox": ":outbox:",
+        # SET of the targets that have an outbox.
+        "k_outboxes": ":outboxes",
+        # ZSET run id -> ms of a cancel that came before its create.
+        "k_tombstones": ":tombstones",
+    }
+)
+
+PERMANENT = frozenset({"k_meta", "k_apps", "k_limits", "k_log", "k_dead"})
+"""Keys that stay for as long as the platform is installed; retention bounds what is in them."""
+
+FEED = "sw:feed"
+"""Channel: one line `run status` per change."""
+ENDED = "sw:ended"
+"""Channel: one line `run event status` per run that ended."""
+REGISTRY = "sw:registry"
+"""Channel: the new registry version."""
+
+
+def wake_channel(function: str) -> str:
+    """Channel that hints that runs of `function` are ready."""
+    return f"sw:wake:{function}"
+
+
+def session_channel(session: str) -> str:
+    """Channel that hints that a session has news."""
+    return f"sw:session:{session}"
+
+
+def tick_channel(tag: str) -> str:
+    """Channel that hints that a timer was armed that is due before the ticker of the partition wakes."""
+    return f"sw:tick:{tag}"
+
+
+def partition_tags(count: int) -> tuple[str, ...]:
+    """Hash tags of `count` partitions, tag *i* hashing into the i-th of `count` equal ranges of cluster slots."""
+    tags: dict[int, str] = {}
+    number = 0
+    while len(tags) < count:
+        tag = f"sw{number}"
+        tags.setdefault(key_slot(tag.encode()) * count // SLOTS, tag)
+        number += 1
+    return tuple(tags[index] for index in range(count))
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Names of one partition's keys, for reads from Python. `tag` is the hash tag without braces."""
+
+    tag: str
+
+    def name(self, name: str, rest: str = "") -> str:
+        """The key called `name` in `KEY_NAMES`, with `rest` behind it."""
+        return f"{{{self.tag}}}{KEY_NAMES[name]}{rest}"

@@ -1,0 +1,12 @@
+--! Tells a partition which registry is in force, and the limits of its functions. Answers the version it now has.
+--! args: now version:int
+--! item: name value
+--! include: clock meta
+-- Items replace the hash of limits: function -> names of its constraints, "#name" -> limit. An older version changes nothing.
+now = clock(now)
+if unknown_format() then return unknown_format() end
+if version < meta.registry then return meta.registry end
+redis.call('DEL', k_limits)
+for name, value in items() do redis.call('HSET', k_limits, name, value) end
+redis.call('HSET', k_meta, 'registry', version, 'format', 1)
+return version

@@ -1,0 +1,110 @@
+--- Lanes: where ready runs wait, who may be leased from, and who is parked behind a full scope.
+local function function_of(lane) return string.match(lane, '^[^|]+') end
+local function base_of(fn) return (string.gsub(fn, '!$', '')) end
+--- A run that was executing when its sessions died, twice in a row, is a suspect: it waits in a lane marked "!", to be
+-- leased alone. Once may be the fault of any run beside it.
+local function lane_of(run)
+  if run.crashes < 2 then return run.lane end
+  return (string.gsub(run.lane, '^[^|]+', '%0!', 1))
+end
+
+--- The scopes a lane's runs need a slot of: {{scope, limit}, ...}, in the order of the function's constraints.
+local scope_cache = {}
+local function scopes_of(lane)
+  local scopes = scope_cache[lane]
+  if scopes then return scopes end
+  scopes = {}
+  local names = redis.call('HGET', k_limits, base_of(function_of(lane)))
+  if names then
+    local values = {}
+    for value in string.gmatch(lane, '|([^|]*)') do values[#values + 1] = value end
+    for name in string.gmatch(names, '%S+') do
+      local limit = tonumber(redis.call('HGET', k_limits, '#' .. name) or nil)
+      if limit then scopes[#scopes + 1] = {name .. '|' .. (values[#scopes + 1] or ''), limit} end
+    end
+  end
+  scope_cache[lane] = scopes
+  return scopes
+end
+
+local function activate(lane)
+  redis.call('ZADD', k_lanes .. function_of(lane), 'NX', meta.vt, lane)
+  wake(function_of(lane))
+end
+
+--- Hands the free slots of a scope to the lanes parked on it, oldest first. A lane that no longer has runs passes its turn on.
+local function unpark(scope)
+  local limit = tonumber(redis.call('HGET', k_limits, '#' .. string.match(scope, '^[^|]*')) or nil)
+  local free = limit and limit - redis.call('ZCARD', k_slots .. scope) or 64
+  while free > 0 do
+    local parked = redis.call('ZPOPMIN', k_parked .. scope)
+    if not parked[1] then return end
+    if redis.call('EXISTS', k_queue .. parked[1]) == 1 then
+      activate(parked[1])
+      free = free - 1
+    end
+  end
+end
+
+--- Takes an empty lane out of every index; the scopes it was parked on are left to others.
+local function retire(lane)
+  redis.call('ZREM', k_lanes .. function_of(lane), lane)
+  for _, scope in ipairs(scopes_of(lane)) do redis.call('ZREM', k_parked .. scope[1], lane) end
+end
+
+-- Kept in order: what a script does must not depend on how Lua happens to iterate over a table.
+local entering, entered, freed, freed_scopes = {}, {}, {}, {}
+local function free_scope(scope)
+  if freed[scope] then return end
+  freed[scope] = true
+  freed_scopes[#freed_scopes + 1] = scope
+end
+
+local function enqueue(run, rank)
+  local lane = lane_of(run)
+  local queue = entering[lane]
+  if not queue then
+    queue = {}
+    entering[lane] = queue
+    entered[#entered + 1] = lane
+  end
+  queue[#queue + 1] = rank
+  queue[#queue + 1] = run.id
+end
+
+local function leave_queue(run)
+  local lane = lane_of(run)
+  if redis.call('ZREM', k_queue .. lane, run.id) == 0 then return end
+  if redis.call('EXISTS', k_queue .. lane) == 1 then return end
+  retire(lane)
+  for _, scope in ipairs(scopes_of(lane)) do free_scope(scope[1]) end
+end
+
+local function free_slots(run)
+  if not run.scopes then return end
+  for scope in string.gmatch(run.scopes, '%S+') do
+    redis.call('ZREM', k_slots .. scope, run.id)
+    free_scope(scope)
+  end
+  redis.call('HDEL', k_run .. run.id, 'sl')
+  run.scopes = false
+end
+
+--- Gives what was freed so far to those who wait for it.
+local function hand_on()
+  local scopes = freed_scopes
+  freed, freed_scopes = {}, {}
+  for _, scope in ipairs(scopes) do unpark(scope) end
+end
+
+local function write_lanes()
+  for _, lane in ipairs(entered) do
+    local queue = entering[lane]
+    local idle = redis.call('EXISTS', k_queue .. lane) == 0
+    for first = 1, #queue, 1000 do
+      redis.call('ZADD', k_queue .. lane, unpack(queue, first, math.min(first + 999, #queue)))
+    end
+    if idle then activate(lane) end
+  end
+  hand_on()
+end

@@ -1,0 +1,26 @@
+--- A step that waits gets its outcome: the run is made ready, or its owner is told.
+local function resume(run, key)
+  if run.status == 'waiting' and run.notbefore <= now then
+    if run.notbefore ~= 0 then
+      disarm_timer(run.id .. '|')
+      set(run, 'notbefore', 0)
+    end
+    make_ready(run)
+  end
+  if run.status ~= 'running' then return end
+  later('SADD', k_news .. session_of(run.token), run.id .. '|' .. key)
+  tell(session_of(run.token))
+end
+
+--- A pending step is done, or failed; a retrying one may be tried again, which takes a turn but is no outcome.
+local function resolve_step(run, key, row, state, payload)
+  disarm_timer(run.id .. '|' .. key)
+  row.turn, row.due = turn_of(run), 0
+  if row.state == 'pending' then
+    set(run, 'bytes', run.bytes + #payload - #row.payload)
+    row.state, row.payload, row.ended = state, payload, now
+  end
+  write_row(run.id, key, row)
+  set(run, 'pending', run.pending - 1)
+  resume(run, key)
+end

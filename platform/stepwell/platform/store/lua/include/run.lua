@@ -1,0 +1,68 @@
+--- Run headers: each read once and written once per call, whatever the call does to it.
+-- Field "h" holds what changes, packed, because one short string is read and written several times faster than a field each:
+--   status   queued, running, waiting, completed, failed, cancelled
+--   token    of its lease; stays after the lease has ended, so that a repeated write is known; "-" when void
+--   seq      of the last write under that token
+--   answer   to that write, once the lease has ended; "-" before
+--   turn     completion sequence: outcomes recorded so far, those of one call counting once
+--   steps    rows in its step hash
+--   bytes    of their payloads
+--   pending  rows that wait for a timer or an event
+--   crashes  sessions that died in a row while its body was executing
+--   attempt  failed tries of the function body
+--   notbefore  ms before which it is not leased: a delayed start, or the retry of its body; negative: ms when it is
+--            looked at again although no wait has ended
+--   cancel   ms when cancelling was asked for
+--   started, ended  ms
+-- Field "i" holds what never changes: created (ms), version (of the app), event (id), lane.
+-- Field "sl" the scopes it holds slots of, "o" its output, "err" its error or that of its last failed attempt.
+local HEAD = '^' .. string.rep('(%S+) ', 13) .. '(%S+)$'
+local runs = {}
+
+local function parse_run(rid, head, info)
+  local status, token, seq, answer, turn, steps, bytes, pending, crashes, attempt, notbefore, cancel, started, ended =
+    string.match(head, HEAD)
+  local created, version, event, lane = string.match(info, '^(%S+) (%S+) (%S+) (%S+)$')
+  return {
+    id = rid, status = status, token = token, seq = seq, answer = answer, turn = tonumber(turn), steps = tonumber(steps),
+    bytes = tonumber(bytes), pending = tonumber(pending), crashes = tonumber(crashes), attempt = attempt,
+    notbefore = tonumber(notbefore), cancel = tonumber(cancel), started = started, ended = ended,
+    created = created, version = version, event = event, lane = lane, scopes = false, turned = false, written = true,
+    body = false, body_field = false, -- output or error to be written with the head
+  }
+end
+
+local function load_run(rid)
+  local run = runs[rid]
+  if run ~= nil then return run end
+  local fields = redis.call('HMGET', k_run .. rid, 'h', 'i', 'sl')
+  run = false
+  if fields[1] then
+    run = parse_run(rid, fields[1], fields[2])
+    run.scopes = fields[3]
+  end
+  runs[rid] = run
+  return run
+end
+
+local function set(run, name, value)
+  run[name] = value
+  run.written = false
+end
+
+local function head_of(run)
+  return run.status .. ' ' .. run.token .. ' ' .. run.seq .. ' ' .. run.answer .. ' ' .. run.turn .. ' ' .. run.steps .. ' ' ..
+    run.bytes .. ' ' .. run.pending .. ' ' .. run.crashes .. ' ' .. run.attempt .. ' ' .. run.notbefore .. ' ' ..
+    run.cancel .. ' ' .. run.started .. ' ' .. run.ended
+end
+
+local function write_runs()
+  for rid, run in pairs(runs) do
+    if run and run.body then
+      redis.call('HSET', k_run .. rid, 'h', head_of(run), run.body_field, run.body)
+    elseif run and not run.written then
+      redis.call('HSET', k_run .. rid, 'h', head_of(run))
+    end
+  end
+  runs = {}
+end

@@ -1,0 +1,62 @@
+--! Accepts events: deduplicates, appends to the log, creates the runs. Answers OK, {DUP, first id} or RELOAD per event.
+--! args: now window:int width:int
+--! item: version:int event digest due:int runs body
+--! include: clock meta batch feed run lanes timers ending creation commit
+-- window, width: the deduplication window and the width of its buckets, in ms.
+-- version: of the registry the sender matched with. digest: of the sender's own id, or empty.
+-- runs: lines "run lane version target"; target is "-" here, or the partition that is the run's home.
+now = clock(now)
+if unknown_format() then return unknown_format() end
+
+local bucket, buckets = math.floor(now / width), math.ceil(window / width)
+local function first_id(digest)
+  local shard, field = string.sub(digest, 1, 2), string.sub(digest, 3)
+  for back = 0, buckets do
+    local id = redis.call('HGET', k_dedupe .. (bucket - back) .. ':' .. shard, field)
+    if id then return id end
+  end
+  return nil
+end
+
+local function remember(digest, event)
+  local key = k_dedupe .. bucket .. ':' .. string.sub(digest, 1, 2)
+  redis.call('HSET', key, string.sub(digest, 3), event)
+  if redis.call('HLEN', key) == 1 then redis.call('PEXPIRE', key, window + 2 * width) end
+end
+
+local function start(event, due, runs)
+  for rid, lane, version, target in string.gmatch(runs, '(%S+) (%S+) (%S+) (%S+)') do
+    if target == '-' then
+      create_run(rid, lane, version, event, due)
+    else
+      later('SADD', k_outboxes, target)
+      redis.call('XADD', k_outbox .. target, '*', 'run', rid, 'lane', lane, 'version', version, 'event', event, 'due', due)
+    end
+  end
+end
+
+local function accept(event, digest, due, runs, body)
+  local ids = {}
+  for rid in string.gmatch(runs, '(%S+) %S+ %S+ %S+') do ids[#ids + 1] = rid end
+  local record = 'L ' .. now .. ' ' .. table.concat(ids, ',') .. '\n' .. body
+  -- An event that is there already came with a call whose reply was lost.
+  if not redis.call('SET', k_event .. event, record, 'NX') then return end
+  if digest ~= '' then remember(digest, event) end
+  redis.call('XADD', k_log, '*', 'e', event)
+  start(event, due, runs)
+end
+
+local answers = {}
+for version, event, digest, due, runs, body in items() do
+  local known = digest ~= '' and first_id(digest)
+  if version ~= meta.registry then
+    answers[#answers + 1] = 'RELOAD'
+  elseif known then
+    answers[#answers + 1] = {'DUP', known}
+  else
+    accept(event, digest, due, runs, body)
+    answers[#answers + 1] = 'OK'
+  end
+end
+commit()
+return answers

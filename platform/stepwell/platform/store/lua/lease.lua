@@ -1,0 +1,138 @@
+--! Leases up to `n` ready runs to a session. Answers DEAD, or {OK, more, run...}; a repeated call gets the same runs.
+--! args: now session call expiry:int n:int
+--! item: fn
+--! include: clock meta batch feed run lanes commit
+--! allow-oom
+-- call: unique in the session, and the token of every run leased by it. expiry: ms until the session is dead unless it beats.
+-- fn: the functions the session serves; "fn!" are the suspects of fn.
+-- more: 1 when lanes were left for want of room. A run: {id, token, header fields..., event record, step rows or 0 when large}.
+now = clock(now)
+if unknown_format() then return unknown_format() end
+if redis.call('ZSCORE', k_dead, session) then return {'DEAD'} end
+
+local SMALL = 65536
+local room = 1048576
+
+local function describe(run)
+  local record = redis.call('GET', k_event .. run.event) or ''
+  local rows = {}
+  if run.bytes > SMALL then rows = 0 elseif run.steps > 0 then rows = redis.call('HGETALL', k_steps .. run.id) end
+  room = room - #record - math.min(run.bytes, SMALL) - 512
+  return {run.id, run.token, run.lane, run.turn, run.steps, run.attempt, run.crashes, run.version, run.event, record, rows}
+end
+
+local function lease_run(rid, scopes)
+  local run = load_run(rid)
+  if not run or run.status ~= 'queued' then return nil end
+  set(run, 'status', 'running')
+  run.token, run.seq, run.answer = call, '0', '-'
+  if run.started == '0' then run.started = now end
+  for _, scope in ipairs(scopes) do redis.call('ZADD', k_slots .. scope[1], now, rid) end
+  if #scopes > 0 then
+    local names = {}
+    for index, scope in ipairs(scopes) do names[index] = scope[1] end
+    redis.call('HSET', k_run .. rid, 'sl', table.concat(names, ' '))
+  end
+  later('SADD', k_held .. session, rid)
+  changed(rid, 'running')
+  return describe(run)
+end
+
+--- How many runs of a lane may start now; when none, the scope that is full.
+local function free_of(scopes, wanted)
+  for _, scope in ipairs(scopes) do
+    local free = scope[2] - redis.call('ZCARD', k_slots .. scope[1])
+    if free <= 0 then return 0, scope[1] end
+    wanted = math.min(wanted, free)
+  end
+  return wanted, nil
+end
+
+local function park(lane, fn, full, scopes)
+  redis.call('ZREM', k_lanes .. fn, lane)
+  redis.call('ZADD', k_parked .. full, 'NX', now, lane)
+  -- This lane may have been called up for another scope's free slot; it cannot use it, so the next in line may.
+  for _, scope in ipairs(scopes) do if scope[1] ~= full then free_scope(scope[1]) end end
+end
+
+local answer = {'OK', 0}
+local function drain(lane, fn, start, wanted)
+  local scopes = scopes_of(lane)
+  local free, full = free_of(scopes, wanted)
+  if full then return park(lane, fn, full, scopes) end
+  local popped = redis.call('ZPOPMIN', k_queue .. lane, free)
+  for index = 1, #popped, 2 do
+    if room > 0 then
+      answer[#answer + 1] = lease_run(popped[index], scopes)
+    else
+      redis.call('ZADD', k_queue .. lane, popped[index + 1], popped[index])
+    end
+  end
+  meta.vt = math.max(meta.vt, start)
+  if redis.call('EXISTS', k_queue .. lane) == 0 then
+    retire(lane)
+  else
+    redis.call('ZADD', k_lanes .. fn, start + #popped / 2, lane)
+  end
+  for _, scope in ipairs(scopes) do free_scope(scope[1]) end
+end
+
+--- Start-time fair queueing (Goyal, Vin, Cheng 1996): the lane with the least virtual start time goes next.
+local active = {}
+local function next_lane()
+  local best, lanes, left = nil, 0, {}
+  for _, fn in ipairs(active) do
+    local head = redis.call('ZRANGE', k_lanes .. fn, 0, 0, 'WITHSCORES')
+    if head[1] then
+      left[#left + 1] = fn
+      lanes = lanes + redis.call('ZCARD', k_lanes .. fn)
+      local vt = tonumber(head[2])
+      if not best or vt < best.vt then best = {fn = fn, vt = vt, lane = head[1]} end
+    end
+  end
+  active = left
+  return best, lanes
+end
+
+local function repeated()
+  local last = redis.call('HMGET', k_session .. session, 'call', 'runs')
+  if last[1] ~= call then return false end
+  for rid in string.gmatch(last[2], '%S+') do
+    local run = load_run(rid)
+    if run and run.status == 'running' and run.token == call then answer[#answer + 1] = describe(run) end
+  end
+  return true
+end
+
+redis.call('ZADD', k_sessions, now + expiry, session)
+if repeated() then return answer end
+
+local functions = {}
+for fn in items() do functions[#functions + 1] = fn end
+
+local function seek()
+  local best, lanes = next_lane()
+  if best or #freed_scopes == 0 then return best, lanes end
+  hand_on()
+  active = functions
+  return next_lane()
+end
+
+active = functions
+local vt = meta.vt
+for _ = 1, 64 do
+  local wanted = n - (#answer - 2)
+  if wanted <= 0 or room <= 0 then break end
+  local best, lanes = seek()
+  if not best then break end
+  drain(best.lane, best.fn, best.vt, math.ceil(wanted / lanes))
+end
+if seek() then answer[2] = 1 end
+if #answer > 2 then
+  local rids = {}
+  for index = 3, #answer do rids[index - 2] = answer[index][1] end
+  redis.call('HSET', k_session .. session, 'call', call, 'runs', table.concat(rids, ' '))
+end
+if meta.vt ~= vt then redis.call('HSET', k_meta, 'vt', meta.vt) end
+commit()
+return answer

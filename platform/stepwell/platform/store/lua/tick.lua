@@ -1,0 +1,68 @@
+--! Fires due timers, reaps dead sessions. Answers {timers fired, sessions reaped, ms until there is more to do}.
+--! args: now limit:int crash_limit:int expiry:int idle:int
+--! include: clock meta batch feed run lanes steps timers ending owner ready resolving reaping commit
+--! allow-oom
+-- limit: of timers a call. expiry: ms of silence after which a session is dead. idle: the longest answer, in ms.
+now = clock(now)
+if unknown_format() then return unknown_format() end
+
+local GAP, TOMBSTONE_LIFE = 2000, 30 * 86400000
+-- Nobody could beat while Redis, or every machine, stood still: give all a full period before any is declared dead.
+if now - meta.ticked > GAP or now < meta.ticked then
+  meta.grace = now + expiry
+  redis.call('HSET', k_meta, 'grace', meta.grace)
+end
+
+local function fire_body(run)
+  set(run, 'notbefore', 0)
+  if run.status == 'waiting' then return make_ready(run) end
+  if run.status == 'queued' then enqueue(run, run.created) end
+end
+
+local function fire_cancel(run)
+  if run.status ~= 'running' then return end
+  local session = session_of(run.token)
+  later('SREM', k_held .. session, run.id)
+  later('SADD', k_news .. session, run.id .. '|')
+  tell(session)
+  set(run, 'token', '-')
+  end_run(run, 'cancelled', '')
+end
+
+local function fire_step(run, key)
+  local row = read_row(run.id, key)
+  if row and row.due > 0 then resolve_step(run, key, row, 'done', row.payload) end
+end
+
+local function fire(member)
+  local rid, mark, key = string.match(member, '^(%w+)([|!])(.*)$')
+  local run = load_run(rid)
+  if not run or (run.status ~= 'running' and run.status ~= 'waiting' and run.status ~= 'queued') then return end
+  if mark == '!' then return fire_cancel(run) end
+  if key == '' then return fire_body(run) end
+  fire_step(run, key)
+end
+
+local due = redis.call('ZRANGEBYSCORE', k_timers, '-inf', now, 'LIMIT', 0, limit)
+for _, member in ipairs(due) do
+  later('ZREM', k_timers, member)
+  fire(member)
+end
+
+local reaped = 0
+if now >= meta.grace then
+  for _, session in ipairs(redis.call('ZRANGEBYSCORE', k_sessions, '-inf', now - 1, 'LIMIT', 0, 4)) do
+    reap_session(session, true, crash_limit, 16)
+    reaped = reaped + 1
+  end
+end
+redis.call('ZREMRANGEBYSCORE', k_dead, '-inf', now - TOMBSTONE_LIFE)
+redis.call('ZREMRANGEBYSCORE', k_tombstones, '-inf', now - 2 * 86400000)
+commit()
+
+local wait = idle
+local head = redis.call('ZRANGE', k_timers, 0, 0, 'WITHSCORES')
+if head[2] then wait = math.min(wait, math.max(0, tonumber(head[2]) - now)) end
+if reaped > 0 then wait = 0 end
+redis.call('HSET', k_meta, 'ticked', now, 'next', now + wait)
+return {#due, reaped, wait}

@@ -1,0 +1,37 @@
+--! Removes runs that ended before `before`, oldest first, with all that is theirs. Answers how many.
+--! args: now before:int limit:int
+--! include: clock meta batch run
+--! allow-oom
+now = clock(now)
+if unknown_format() then return unknown_format() end
+
+--- An event that is no longer in the log goes with the last of its runs.
+local function drop_event(event, rid)
+  local head = redis.call('GETRANGE', k_event .. event, 0, 0)
+  if head ~= 'T' then return end
+  local ids = string.match(redis.call('GET', k_event .. event), '^T %d+ (%S*)\n')
+  for other in string.gmatch(ids or '', '[^,]+') do
+    if other ~= rid and redis.call('EXISTS', k_run .. other) == 1 then return end
+  end
+  redis.call('UNLINK', k_event .. event)
+end
+
+local functions = {}
+local rids = redis.call('ZRANGEBYSCORE', k_ended, '-inf', before - 1, 'LIMIT', 0, limit)
+for _, rid in ipairs(rids) do
+  local run = load_run(rid)
+  redis.call('UNLINK', k_run .. rid, k_steps .. rid)
+  if run then
+    drop_event(run.event, rid)
+    local fn = string.match(run.lane, '^[^|]+')
+    functions[fn] = true
+    later('ZREM', k_runs_of .. fn, rid)
+    later('ZREM', k_outcome .. run.status, rid)
+  end
+  later('ZREM', k_ended, rid)
+end
+write_batches()
+for fn in pairs(functions) do
+  if redis.call('EXISTS', k_runs_of .. fn) == 0 then redis.call('SREM', k_functions, fn) end
+end
+return #rids

@@ -1,0 +1,116 @@
+"""Servers and stores that tests ask for by name."""
+
+import tempfile
+from collections.abc import AsyncGenerator, Generator
+from pathlib import Path
+
+import pytest
+from tests.fault_proxy import FaultProxy
+from tests.redis_servers import Cluster, Server, free_port, program
+
+from stepwell.platform.settings import Settings
+from stepwell.platform.store.memory import memory_store
+from stepwell.platform.store.store import Store
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Everything runs on asyncio."""
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests see no STEPWELL_ variable that they did not set."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"STEPWELL_{name.upper()}", raising=False)
+
+
+@pytest.fixture(scope="session")
+def session_path() -> Generator[Path]:
+    """A folder with a path short enough for sockets."""
+    with tempfile.TemporaryDirectory(prefix="sw", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def short_path() -> Generator[Path]:
+    """The same, for one test."""
+    with tempfile.TemporaryDirectory(prefix="sw", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def redis_process(session_path: Path) -> Generator[Server]:
+    """The Redis of the machine, for the whole run."""
+    server = Server(program("redis"), session_path / "redis", options={"appendonly": "yes"}).start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="session")
+def valkey_process(session_path: Path) -> Generator[Server]:
+    """The Valkey that comes with us, for the whole run."""
+    server = Server(program("valkey"), session_path / "valkey", options={"appendonly": "yes"}).start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def redis_server(redis_process: Server) -> Server:
+    """An empty Redis."""
+    redis_process.ask("FLUSHALL")
+    return redis_process
+
+
+@pytest.fixture
+def valkey_server(valkey_process: Server) -> Server:
+    """An empty Valkey."""
+    valkey_process.ask("FLUSHALL")
+    return valkey_process
+
+
+@pytest.fixture
+def own_server(short_path: Path) -> Generator[Server]:
+    """A Redis of the test's own, which it may kill."""
+    server = Server(program("redis"), short_path / "own", options={"appendonly": "yes"}).start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="session")
+def cluster_processes(session_path: Path) -> Generator[Cluster]:
+    """Three masters, for the whole run."""
+    nodes = [Server(program("redis"), session_path / f"node{index}", port=free_port()) for index in range(3)]
+    cluster = Cluster(nodes)
+    try:
+        yield cluster.start()
+    finally:
+        cluster.kill()
+
+
+@pytest.fixture
+def cluster(cluster_processes: Cluster) -> Cluster:
+    """Three masters, empty."""
+    for node in cluster_processes.nodes:
+        node.ask("FLUSHALL")
+    return cluster_processes
+
+
+@pytest.fixture
+async def proxy(redis_server: Server, short_path: Path) -> AsyncGenerator[FaultProxy]:
+    """A proxy before an empty Redis, to break things with."""
+    async with FaultProxy(redis_server.socket, short_path / "proxy").running() as running:
+        yield running
+
+
+@pytest.fixture(params=["memory", "redis", "valkey"])
+async def store(request: pytest.FixtureRequest) -> AsyncGenerator[Store]:
+    """An empty store of one partition, in turn over fakeredis, Redis and Valkey."""
+    if request.param == "memory":
+        async with memory_store() as opened:
+            yield opened
+    else:
+        server: Server = request.getfixturevalue(f"{request.param}_server")
+        async with Store.open(Settings(redis_url=server.url)) as opened:
+            yield opened
