@@ -1,0 +1,96 @@
+"""Sessions and what they hold: leasing, beating, and taking back from the dead."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from stepwell.platform.engine.partition import Partition
+from stepwell.platform.records import EventRecord, Lease, StepRow
+
+
+class SessionDead(Exception):
+    """The session was declared dead: whatever it holds belongs to others now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """Runs that were leased; `more` when ready runs were left for want of room in the answer."""
+
+    leases: tuple[Lease, ...]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """What a beat brings back: runs held, and news as (run, step); an empty step asks to cancel the run."""
+
+    held: int
+    news: tuple[tuple[str, str], ...]
+
+
+class Leases:
+    """The sessions of one partition. `expiry`: ms of silence after which a session may be declared dead."""
+
+    __slots__ = ("_crash_limit", "_expiry", "_partition")
+
+    def __init__(self, partition: Partition, expiry: int, crash_limit: int) -> None:
+        self._partition = partition
+        self._expiry = expiry
+        self._crash_limit = crash_limit
+
+    async def lease(self, session: str, call: str, count: int, functions: Iterable[str]) -> Leased:
+        """Leases up to `count` runs of up to 64 `functions`; the same `call` brings the same runs.
+
+        Raises `SessionDead`.
+        """
+        answer = await self._partition.script(
+            "lease", session, call, self._expiry, count, items=[(function,) for function in functions]
+        )
+        if answer[0] == b"DEAD":
+            raise SessionDead(session)
+        return Leased(tuple(_lease(run) for run in answer[2:]), more=bool(answer[1]))
+
+    async def beat(self, session: str, heard: Sequence[tuple[str, str]] = ()) -> Pulse:
+        """Keeps the session alive; `heard` is news that need not be told again. Raises `SessionDead`."""
+        items = [(f"{run}|{step}",) for run, step in heard]
+        answer = await self._partition.script("beat", session, self._expiry, items=items)
+        if answer[0] == b"DEAD":
+            raise SessionDead(session)
+        return Pulse(answer[1], tuple(_news(item) for item in answer[2:]))
+
+    async def reap(self, session: str, executing: Sequence[str], rest: Literal["executing", "idle"]) -> None:
+        """Ends a session: runs in `executing` count a crash, and the others too if `rest` says so."""
+        for first in range(0, len(executing), 64):
+            await self._reap(session, rest, executing[first : first + 64])
+        while await self._reap(session, rest, ()):
+            pass
+
+    async def _reap(self, session: str, rest: str, runs: Sequence[str]) -> int:
+        return int(
+            await self._partition.script("reap", session, self._crash_limit, rest, items=[(run,) for run in runs])
+        )
+
+
+def _news(item: bytes) -> tuple[str, str]:
+    run, _, step = item.decode().partition("|")
+    return run, step
+
+
+def _lease(run: list[Any]) -> Lease:
+    name, token, lane, turn, steps, attempt, crashes, version, event, record, rows = run
+    return Lease(
+        run=name.decode(),
+        token=token.decode(),
+        lane=lane.decode(),
+        turn=int(turn),
+        steps=int(steps),
+        attempt=int(attempt),
+        crashes=int(crashes),
+        version=version.decode(),
+        event=EventRecord.parse(event.decode(), record),
+        rows=None if isinstance(rows, int) else _rows(rows),
+    )
+
+
+def _rows(flat: list[bytes]) -> tuple[StepRow, ...]:
+    return tuple(StepRow.parse(flat[at], flat[at + 1]) for at in range(0, len(flat), 2))

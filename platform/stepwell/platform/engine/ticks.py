@@ -1,0 +1,42 @@
+"""What time brings about in a partition: due timers, dead sessions, and the removal of what is old."""
+
+from dataclasses import dataclass
+
+from stepwell.platform.engine.partition import Partition
+
+BATCH = 64
+IDLE = 1_000
+"""The longest wait between two ticks in ms: a gap of 2 s tells the next tick that everything stood still."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """What a tick did, and the ms until there is more to do."""
+
+    fired: int
+    reaped: int
+    wait: int
+
+
+class Ticks:
+    """Ticks of one partition. `expiry`: ms of silence after which a session is dead."""
+
+    __slots__ = ("_crash_limit", "_expiry", "_partition")
+
+    def __init__(self, partition: Partition, expiry: int, crash_limit: int) -> None:
+        self._partition = partition
+        self._expiry = expiry
+        self._crash_limit = crash_limit
+
+    async def tick(self) -> Ticked:
+        """Fires up to 64 due timers and reaps up to 4 dead sessions, 16 runs each."""
+        fired, reaped, wait = await self._partition.script("tick", BATCH, self._crash_limit, self._expiry, IDLE)
+        return Ticked(fired, reaped, wait)
+
+    async def trim_runs(self, before: int) -> int:
+        """Removes up to 64 runs that ended before `before` ms UTC, oldest first; answers how many."""
+        return int(await self._partition.script("trim_runs", before, BATCH))
+
+    async def trim_events(self, before: int) -> int:
+        """Takes up to 64 events received before `before` ms UTC out of the log; answers how many."""
+        return int(await self._partition.script("trim_events", before, BATCH))

@@ -1,0 +1,68 @@
+"""Identifiers: ULIDs (https://github.com/ulid/spec) that also tell the partition they live in.
+
+48 bits are the time in ms, 10 bits the partition, 70 bits random or a hash. Those of runs are a hash of event and
+function, so that creating a run twice creates it once.
+"""
+
+import re
+import secrets
+from base64 import urlsafe_b64encode
+from hashlib import blake2b
+
+CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_HEX32 = "0123456789ABCDEFGHIJKLMNOPQRSTUV"
+_PAIRS = tuple(first + second for first in CROCKFORD for second in CROCKFORD)
+_SHIFTS = tuple(range(120, -1, -10))
+_FROM_CROCKFORD = str.maketrans(CROCKFORD, _HEX32)
+_PATTERN = re.compile(rf"[0-7][{CROCKFORD}]{{25}}")
+_TAIL = 70
+_TAIL_MASK = (1 << _TAIL) - 1
+MAX_PARTITIONS = 1024
+
+
+def encode_id(ms: int, partition: int, tail: int) -> str:
+    """The ULID of a time in ms, a partition below 1,024 and 70 bits of tail."""
+    number = (ms << 80) | (partition << _TAIL) | (tail & _TAIL_MASK)
+    return "".join([_PAIRS[(number >> shift) & 1023] for shift in _SHIFTS])
+
+
+def new_id(ms: int, partition: int = 0) -> str:
+    """A new identifier of the time `ms` that lives in `partition`."""
+    return encode_id(ms, partition, secrets.randbits(_TAIL))
+
+
+def run_id(event_id: str, function: str, partition: int) -> str:
+    """The id of the run that `event_id` starts of `function` (as `app/function`), at home in `partition`."""
+    digest = blake2b(f"{event_id} {function}".encode(), digest_size=9).digest()
+    return encode_id(time_of(event_id), partition, int.from_bytes(digest, "big"))
+
+
+def is_id(text: str) -> bool:
+    """Whether `text` has the form of an identifier."""
+    return _PATTERN.fullmatch(text) is not None
+
+
+def _number(identifier: str) -> int:
+    return int(identifier.translate(_FROM_CROCKFORD), 32)
+
+
+def time_of(identifier: str) -> int:
+    """The time in ms an identifier carries."""
+    return _number(identifier) >> 80
+
+
+def partition_of(identifier: str) -> int:
+    """The partition an identifier lives in."""
+    return (_number(identifier) >> _TAIL) & (MAX_PARTITIONS - 1)
+
+
+def digest_of(text: str) -> str:
+    """20 characters (120 bits of BLAKE2b, base64url) that stand for a sender's event id of any length."""
+    return urlsafe_b64encode(blake2b(text.encode(), digest_size=15).digest()).decode()
+
+
+def home_of(text: str, partitions: int) -> int:
+    """The partition, below `partitions`, that `text` hashes to."""
+    if partitions == 1:
+        return 0
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big") % partitions

@@ -1,0 +1,166 @@
+"""What Redis holds, as frozen dataclasses, and how each is read from its bytes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Literal, Self, TypeAlias, cast
+
+from stepwell.platform.codec import decode
+
+StepState = Literal["pending", "retrying", "done", "failed"]
+Raw: TypeAlias = bytes
+"""Under another name, because `RunRecord` has a field called bytes."""
+
+
+class Status(StrEnum):
+    """Where a run is in its life; see docs/states.md."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    WAITING = "waiting"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing can change any more."""
+        return self in ENDED
+
+
+ENDED = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
+
+
+@dataclass(frozen=True, slots=True)
+class EventRecord:
+    """An accepted event. `ts` and `received` in ms UTC; `runs`: ids of all it started, wherever they live.
+
+    `sender_id` is the id its sender gave it, or empty.
+    """
+
+    id: str
+    name: str
+    data: dict[str, Any]
+    ts: int
+    received: int
+    runs: tuple[str, ...]
+    sender_id: str = ""
+
+    @classmethod
+    def parse(cls, event_id: str, record: bytes) -> Self:
+        """Reads `flag received runs`, a line feed, and the body."""
+        head, _, body = record.partition(b"\n")
+        _, received, runs = head.decode().split(" ")
+        event = cast(dict[str, Any], decode(body))
+        return cls(
+            id=event_id,
+            name=event["name"],
+            data=event["data"],
+            ts=event.get("ts", int(received)),
+            received=int(received),
+            runs=tuple(runs.split(",")) if runs else (),
+            sender_id=event.get("id", ""),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """One step of a run. Times in ms UTC, 0 when not (yet) so; `payload` is output or error as JSON."""
+
+    key: str
+    state: StepState
+    kind: str
+    turn: int
+    attempts: int
+    started: int
+    ended: int
+    due: int
+    payload: bytes
+
+    @classmethod
+    def parse(cls, key: bytes, row: bytes) -> Self:
+        """Reads `state kind turn attempts started ended due`, a line feed, and the payload."""
+        head, _, payload = row.partition(b"\n")
+        state, kind, *numbers = head.decode().split(" ")
+        turn, attempts, started, ended, due = map(int, numbers)
+        return cls(key.decode(), cast(StepState, state), kind, turn, attempts, started, ended, due, payload)
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """A run's header. Times in ms UTC, 0 when not (yet) so; `output` and `error` are JSON."""
+
+    id: str
+    status: Status
+    lane: str
+    event: str
+    version: str
+    token: str
+    turn: int
+    steps: int
+    bytes: int
+    pending: int
+    crashes: int
+    attempt: int
+    notbefore: int
+    cancel: int
+    created: int
+    started: int
+    ended: int
+    output: Raw
+    error: Raw
+
+    @property
+    def function(self) -> str:
+        """As `app/function`."""
+        return self.lane.split("|", 1)[0]
+
+    @classmethod
+    def parse(cls, run: str, header: Mapping[Raw, Raw]) -> Self:
+        """Reads the header hash, whose packed fields lua/include/run.lua explains."""
+
+        status, token, _seq, _answer, *numbers = header[b"h"].decode().split(" ")
+        turn, steps, size, pending, crashes, attempt, notbefore, cancel, started, ended = map(int, numbers)
+        created, version, event, lane = header[b"i"].decode().split(" ")
+        return cls(
+            id=run,
+            status=Status(status),
+            lane=lane,
+            event=event,
+            version=version,
+            token=token,
+            turn=turn,
+            steps=steps,
+            bytes=size,
+            pending=pending,
+            crashes=crashes,
+            attempt=attempt,
+            notbefore=notbefore,
+            cancel=cancel,
+            created=int(created),
+            started=started,
+            ended=ended,
+            output=header.get(b"o", b""),
+            error=header.get(b"err", b""),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A run a session may advance. `rows` is `None` when they are too large to come with the lease."""
+
+    run: str
+    token: str
+    lane: str
+    turn: int
+    steps: int
+    attempt: int
+    crashes: int
+    version: str
+    event: EventRecord
+    rows: tuple[StepRow, ...] | None
+
+    @property
+    def function(self) -> str:
+        """As `app/function`."""
+        return self.lane.split("|", 1)[0]

@@ -1,0 +1,112 @@
+"""Apps and their functions: stored in partition 0, held in memory by every process that takes in events.
+
+The registry has a version. Every partition knows the one in force, and ingest refuses to match with another, so no
+event misses a function whose registration was acknowledged.
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from contextvars import Context
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from stepwell.functions.protocol import FunctionManifest, Manifest
+from stepwell.platform.engine.partition import Partition
+from stepwell.platform.matching import Matcher
+from stepwell.platform.store.keys import REGISTRY
+
+_VERSION = b"#version"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RegisteredFunction:
+    """A function as an app registered it; `id` as `app/function`, `constraints` the key paths of its concurrency."""
+
+    id: str
+    app: str
+    version: str
+    manifest: FunctionManifest
+    constraints: tuple[str | None, ...]
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """The event names and wildcards that start it."""
+        return tuple(trigger.event for trigger in self.manifest.triggers)
+
+    def limits(self) -> Iterator[tuple[str, str]]:
+        """Names and values of the hash of limits that concern it; see store/keys.py."""
+        names = [f"{self.id}#{index}" for index in range(len(self.constraints))]
+        if names:
+            yield self.id, " ".join(names)
+        for name, limit in zip(names, self.manifest.concurrency, strict=True):
+            yield f"#{name}", str(limit.limit)
+
+
+def _functions(manifest: Manifest) -> Iterator[RegisteredFunction]:
+    for function in manifest.functions:
+        constraints = tuple(limit.key for limit in function.concurrency)
+        name = f"{manifest.id}/{function.id}"
+        yield RegisteredFunction(name, manifest.id, manifest.version, function, constraints)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The registry as it was at one version."""
+
+    version: int
+    apps: Mapping[str, Manifest]
+    functions: Mapping[str, RegisteredFunction] = field(init=False)
+    matcher: Matcher[RegisteredFunction] = field(init=False)
+
+    def __post_init__(self) -> None:
+        functions = [function for app in self.apps.values() for function in _functions(app)]
+        triggers = [(event, function) for function in functions for event in function.events]
+        object.__setattr__(self, "functions", MappingProxyType({function.id: function for function in functions}))
+        object.__setattr__(self, "matcher", Matcher(triggers))
+
+    def limits(self) -> list[tuple[str, str]]:
+        """Names and values of the hash of limits."""
+        return [limit for function in self.functions.values() for limit in function.limits()]
+
+
+class Registry:
+    """Reads and changes the registry; `snapshot` is this process's copy."""
+
+    __slots__ = ("_partitions", "_refreshing", "snapshot")
+
+    def __init__(self, partitions: Sequence[Partition]) -> None:
+        self._partitions = partitions
+        self._refreshing: asyncio.Task[None] | None = None
+        self.snapshot = Snapshot(0, {})
+
+    async def load(self) -> Snapshot:
+        """Reads the registry anew."""
+        home = self._partitions[0]
+        apps: Sequence[bytes] = await home.read("HGETALL", home.keys.name("k_apps"))
+        stored = dict(zip(apps[::2], apps[1::2], strict=True))
+        version = int(stored.pop(_VERSION, b"0"))
+        if version != self.snapshot.version:
+            manifests = {app.decode(): Manifest.model_validate_json(text) for app, text in stored.items()}
+            self.snapshot = Snapshot(version, manifests)
+        return self.snapshot
+
+    async def register(self, manifest: Manifest) -> bool:
+        """Replaces an app's functions; returns, after every partition knows, whether that changed anything."""
+        text = manifest.model_dump_json(exclude_defaults=True)
+        _, changed = await self._partitions[0].script("register", manifest.id, text)
+        await self.spread()
+        return bool(changed)
+
+    async def refresh(self) -> None:
+        """Spreads the registry, once for all who ask meanwhile."""
+        if self._refreshing is None or self._refreshing.done():
+            # A context of its own: it serves others than the task that asks first.
+            self._refreshing = asyncio.create_task(self.spread(), context=Context())
+        await asyncio.shield(self._refreshing)
+
+    async def spread(self) -> None:
+        """Loads the registry and tells every partition, among them those a registration cut short never reached."""
+        snapshot = await self.load()
+        for partition in self._partitions:
+            await partition.script("adopt", snapshot.version, items=snapshot.limits())
+        await self._partitions[0].read("PUBLISH", REGISTRY, snapshot.version)

@@ -1,0 +1,107 @@
+"""The scheduler: ticks every partition as often as there is something to do, and clears away what is old."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+
+import structlog
+
+from stepwell.platform.clock import Clock
+from stepwell.platform.engine.partition import Partition
+from stepwell.platform.engine.runs import Runs
+from stepwell.platform.engine.ticks import BATCH, Ticked, Ticks
+from stepwell.platform.errors import StepwellError
+from stepwell.platform.outbox import Outbox
+from stepwell.platform.retention import Retention
+from stepwell.platform.settings import Settings
+from stepwell.platform.store.keys import tick_channel
+
+PAUSE = 0.5
+"""Seconds between tries while Redis is out of reach."""
+
+
+class Ticker:
+    """Ticks one partition. Any number of processes may do so at once; what one has done another finds done."""
+
+    __slots__ = ("_hint", "_outbox", "_ticks")
+
+    def __init__(self, ticks: Ticks, outbox: Outbox | None) -> None:
+        self._ticks = ticks
+        self._outbox = outbox
+        self._hint = asyncio.Event()
+
+    def wake(self) -> None:
+        """A timer was armed that is due before the next tick."""
+        self._hint.set()
+
+    async def tick(self) -> Ticked:
+        """Does all that is due now; answers the last tick."""
+        if self._outbox is not None:
+            while await self._outbox.deliver() >= BATCH:
+                pass
+        while True:
+            ticked = await self._ticks.tick()
+            if ticked.wait or not (ticked.fired or ticked.reaped):
+                return ticked
+
+    async def run(self) -> None:
+        """Ticks until cancelled."""
+        while True:
+            self._hint.clear()
+            try:
+                wait = (await self.tick()).wait / 1000
+            except StepwellError as error:
+                structlog.get_logger().warning("tick_failed", error=str(error))
+                wait = PAUSE
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._hint.wait()
+
+
+class Scheduler:
+    """Ticks and retention of all partitions.
+
+    Args:
+        partitions: to tick.
+        clock: for retention.
+        settings: limits.
+    """
+
+    def __init__(self, partitions: Sequence[Partition], clock: Clock, settings: Settings) -> None:
+        expiry = int(settings.session_expiry * 1000)
+        runs = [Runs(partition, int(settings.cancel_patience * 1000)) for partition in partitions]
+        several = len(partitions) > 1
+        self._partitions = partitions
+        self._ticks = [Ticks(partition, expiry, settings.crash_limit) for partition in partitions]
+        self._tickers = [
+            Ticker(ticks, Outbox(partition, runs) if several else None)
+            for partition, ticks in zip(partitions, self._ticks, strict=True)
+        ]
+        self._retention = Retention(partitions, self._ticks, clock, settings)
+
+    async def tick(self) -> None:
+        """Does all that is due now, in every partition."""
+        for ticker in self._tickers:
+            await ticker.tick()
+
+    async def trim(self) -> None:
+        """Removes what is too old, in every partition."""
+        await self._retention.trim()
+
+    async def run(self) -> None:
+        """Ticks and trims until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for ticker in self._tickers:
+                group.create_task(ticker.run())
+            group.create_task(self._listen())
+            group.create_task(self._retention.run())
+
+    async def _listen(self) -> None:
+        channels = {
+            tick_channel(partition.keys.tag): ticker
+            for partition, ticker in zip(self._partitions, self._tickers, strict=True)
+        }
+        async with self._partitions[0].store.subscribe(*channels) as messages:
+            async for message in messages:
+                for ticker in self._tickers if message is None else [channels[message[0]]]:
+                    ticker.wake()
