@@ -1,0 +1,141 @@
+"""The process in which user code runs. Its parent keeps its session alive, and ends it when it is gone.
+
+Run as `python -m stepwell.platform.executor.child ERRAND`.
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from stepwell.functions import App
+from stepwell.platform.clock import SystemClock
+from stepwell.platform.engine.partition import partitions_of
+from stepwell.platform.errors import StepwellError
+from stepwell.platform.executor.board import Board
+from stepwell.platform.executor.errand import BAD_TARGET, Command, Errand, Report, line
+from stepwell.platform.executor.session import Session
+from stepwell.platform.executor.worker import Worker
+from stepwell.platform.ingest import Ingest
+from stepwell.platform.logs import configure_logs
+from stepwell.platform.registry import Registry
+from stepwell.platform.settings import Settings
+from stepwell.platform.store.store import Store
+from stepwell.platform.target import BadTarget, load_apps
+
+ALIVE = 1.0
+"""Seconds between two signs of life."""
+PR_SET_PDEATHSIG = 1
+
+
+def main() -> None:
+    """Does the errand of the first argument."""
+    errand = Errand.model_validate_json(sys.argv[1])
+    _end_with_parent()
+    # Ctrl-C goes to the whole foreground group; the parent decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    configure_logs()
+    try:
+        apps = load_apps(errand.target)
+    except BadTarget as problem:
+        os.write(errand.report, line(Report(what="failed", problem=str(problem))))
+        sys.exit(BAD_TARGET)
+    with _runner() as runner:
+        runner.run(_serve(errand, apps))
+
+
+def _runner() -> asyncio.Runner:
+    try:
+        import uvloop  # not everywhere
+    except ImportError:
+        return asyncio.Runner()
+    return asyncio.Runner(loop_factory=uvloop.new_event_loop)
+
+
+def _end_with_parent() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+async def _serve(errand: Errand, apps: list[App]) -> None:
+    settings, clock = Settings(), SystemClock()
+    async with Store.open(settings) as store:
+        partitions = partitions_of(store, clock)
+        registry = Registry(partitions)
+        await _register(registry, apps)
+        worker = Worker(
+            partitions,
+            apps,
+            Ingest(partitions, registry, clock),
+            clock,
+            settings,
+            Session(errand.session),
+            concurrency=errand.concurrency,
+            board=Board.open(Path(errand.board)),
+            suspects=errand.suspects,
+        )
+        await _work(worker, errand, settings.drain_patience)
+
+
+async def _register(registry: Registry, apps: list[App]) -> None:
+    while True:
+        try:
+            for app in apps:
+                await registry.register(app.manifest)
+            return
+        except StepwellError as error:
+            structlog.get_logger().warning("not_registered", error=str(error))
+            await asyncio.sleep(ALIVE)
+
+
+async def _work(worker: Worker, errand: Errand, patience: float) -> None:
+    drain = asyncio.Event()
+    _listen(errand.control, drain.set, worker.session.dead.set)
+    _tell(errand.report, Report(what="ready", functions=list(worker.functions)))
+    leasing = asyncio.create_task(worker.run())
+    signs = asyncio.create_task(_give_signs(worker, errand.report))
+    draining = asyncio.create_task(drain.wait())
+    await asyncio.wait({leasing, draining}, return_when=asyncio.FIRST_COMPLETED)
+    if drain.is_set():
+        await worker.drain(patience)
+    for task in (leasing, signs, draining):
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def _give_signs(worker: Worker, report: int) -> None:
+    while True:
+        _tell(report, Report(what="alive", busy=worker.busy))
+        await asyncio.sleep(ALIVE)
+
+
+def _tell(report: int, message: Report) -> None:
+    # A parent that does not read any more is a parent that is gone.
+    with contextlib.suppress(BrokenPipeError, BlockingIOError):
+        os.write(report, line(message))
+
+
+def _listen(control: int, drain: Callable[[], None], dead: Callable[[], None]) -> None:
+    """Reads commands in a thread, which notices the parent's end even while user code holds up the loop."""
+    loop = asyncio.get_running_loop()
+
+    def listen() -> None:
+        with os.fdopen(control, "rb") as commands:
+            for text in commands:
+                command = Command.model_validate_json(text)
+                loop.call_soon_threadsafe(drain if command.what == "drain" else dead)
+        os._exit(1)
+
+    threading.Thread(target=listen, name="stepwell-parent", daemon=True).start()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""What a run under a lease has recorded: the replay runtime's journal, kept by the engine."""
+
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from stepwell.functions.errors import LimitExceeded, NonDeterministic
+from stepwell.functions.journal import JournalUnavailable, LeaseLost, Outcome
+from stepwell.platform.codec import encode
+from stepwell.platform.engine.answers import Conflict, OverLimit, Stale
+from stepwell.platform.engine.owner import Owner
+from stepwell.platform.errors import StepwellError
+from stepwell.platform.incoming import parse_events
+from stepwell.platform.ingest import Ingest
+from stepwell.platform.records import Lease, StepRow
+
+T = TypeVar("T")
+
+
+def outcome_of(row: StepRow) -> Outcome:
+    """A recorded row as the replay runtime knows it."""
+    return Outcome(row.key, row.kind, row.state, row.turn, row.attempts, row.due, row.payload)
+
+
+class RunJournal:
+    """The `Journal` of one leased run.
+
+    Args:
+        lease: whose token every write carries.
+        owner: writes of the run's partition.
+        ingest: takes the events it sends.
+        max_event: bytes of an event.
+    """
+
+    __slots__ = ("_ingest", "_max_event", "_owner", "_run", "_seq", "_token")
+
+    def __init__(self, lease: Lease, owner: Owner, ingest: Ingest, max_event: int) -> None:
+        self._run = lease.run
+        self._token = lease.token
+        self._owner = owner
+        self._ingest = ingest
+        self._max_event = max_event
+        self._seq = 0
+
+    def next_seq(self) -> int:
+        """The number of the next write under this token."""
+        self._seq += 1
+        return self._seq
+
+    async def checkpoint(self, key: str, kind: str, ok: bool, attempts: int, took: int, payload: bytes) -> int:
+        """Records the outcome of a step, and gives its turn."""
+        return await self._written(
+            key,
+            self._owner.checkpoint(
+                self._run,
+                self._token,
+                self.next_seq(),
+                key,
+                kind,
+                ok=ok,
+                attempts=attempts,
+                took=took,
+                payload=payload,
+            ),
+        )
+
+    async def arm(
+        self, key: str, kind: str, payload: bytes, *, delay: int | None = None, until: int | None = None
+    ) -> Outcome:
+        """Records a wait of `delay` ms or until a time in ms UTC; gives what is recorded."""
+        armed = self._owner.arm(
+            self._run, self._token, self.next_seq(), key, kind, delay=delay, until=until, payload=payload
+        )
+        return outcome_of(await self._written(key, armed))
+
+    async def retry(self, key: str, kind: str, attempts: int, delay: int, took: int, error: bytes) -> Outcome:
+        """Records a failed attempt that is tried again in `delay` ms."""
+        retried = self._owner.retry_step(
+            self._run, self._token, self.next_seq(), key, kind, attempts=attempts, delay=delay, took=took, error=error
+        )
+        return outcome_of(await self._written(key, retried))
+
+    async def send(self, key: str, events: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Takes in events under ids made of run and step, so that sending them again starts nothing twice."""
+        numbered = [{"id": f"{self._run}/{key}/{index}", **event} for index, event in enumerate(events)]
+        try:
+            return await self._ingest.accept(parse_events(encode(numbered), self._max_event))
+        except StepwellError as error:
+            raise JournalUnavailable(str(error)) from None
+
+    async def _written(self, key: str, write: Awaitable[T]) -> T:
+        try:
+            return await write
+        except Stale:
+            raise LeaseLost(self._run) from None
+        except Conflict:
+            raise NonDeterministic(key, "a wait", "a step with a body") from None
+        except OverLimit as over:
+            raise LimitExceeded(_limit_text(over)) from None
+        except StepwellError as error:
+            raise JournalUnavailable(str(error)) from None
+
+
+def _limit_text(over: OverLimit) -> str:
+    if over.what == "steps":
+        return f"the run has {over.size:,} steps already, which is the limit (setting STEPWELL_MAX_STEPS)"
+    return f"the state of the run would have {over.size:,} bytes, over the limit (setting STEPWELL_MAX_RUN_BYTES)"

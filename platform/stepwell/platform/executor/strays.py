@@ -1,0 +1,48 @@
+"""Runs a session holds and its worker knows nothing of, as after a lease whose answer never came."""
+
+from collections.abc import Container
+
+import structlog
+
+from stepwell.platform.engine.answers import Refusal
+from stepwell.platform.engine.owner import Owner
+from stepwell.platform.engine.partition import Partition
+from stepwell.platform.records import RunRecord
+
+LAST = 1 << 40
+"""A sequence number above every other write of a lease."""
+
+
+class Strays:
+    """Looks for such runs in one partition, and gives back those that are strays twice in a row.
+
+    Once may only mean that the answer to a lease is on its way. Should it come after the run was given back, its writes
+    are refused as stale, and nothing is lost.
+    """
+
+    __slots__ = ("_owner", "_partition", "_suspected")
+
+    def __init__(self, partition: Partition, owner: Owner) -> None:
+        self._partition = partition
+        self._owner = owner
+        self._suspected: set[str] = set()
+
+    async def release(self, session: str, held: int, known: Container[str]) -> None:
+        """Compares the number of runs `held` with those `known`, and releases strays."""
+        if held == 0:
+            self._suspected.clear()
+            return
+        members = await self._partition.read("SMEMBERS", self._partition.keys.name("k_held", session))
+        strays = {name for name in map(bytes.decode, members) if name not in known}
+        for run in strays & self._suspected:
+            await self._release(session, run)
+        self._suspected = strays
+
+    async def _release(self, session: str, run: str) -> None:
+        flat = await self._partition.read("HGETALL", self._partition.keys.name("k_run", run))
+        header = RunRecord.parse(run, dict(zip(flat[::2], flat[1::2], strict=True)))
+        structlog.get_logger().warning("stray_run_released", run=run, session=session)
+        try:
+            await self._owner.release(run, header.token, LAST)
+        except Refusal:
+            return

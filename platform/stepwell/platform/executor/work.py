@@ -1,0 +1,107 @@
+"""A leased run while a worker has it: its execution, and how it ends."""
+
+import asyncio
+
+import structlog
+
+from stepwell.functions.function import Function
+from stepwell.functions.replay import (
+    Cancelled,
+    Completed,
+    Ending,
+    Execution,
+    Failed,
+    Released,
+    Retry,
+    Start,
+    Suspended,
+    Threads,
+)
+from stepwell.platform.engine.answers import Refusal
+from stepwell.platform.engine.owner import Owner
+from stepwell.platform.errors import StepwellError
+from stepwell.platform.executor.journal import RunJournal, outcome_of
+from stepwell.platform.records import Lease, StepRow
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
+"""Seconds between tries to write how a run ended, while Redis is out of reach."""
+
+
+class Work:
+    """One run, from its lease to the end of it.
+
+    Args:
+        lease: what was leased.
+        function: whose handler it runs.
+        journal: its journal.
+        owner: writes of its partition.
+        threads: the worker's.
+        now: ms UTC when it was leased.
+        rows: every step recorded so far.
+    """
+
+    __slots__ = ("_heard", "_journal", "_owner", "execution", "function", "lease")
+
+    def __init__(
+        self,
+        lease: Lease,
+        function: Function[object],
+        journal: RunJournal,
+        owner: Owner,
+        threads: Threads,
+        now: int,
+        rows: tuple[StepRow, ...],
+    ) -> None:
+        self.lease = lease
+        self.function = function
+        self._journal = journal
+        self._owner = owner
+        self._heard: set[tuple[str, int]] = set()
+        event = lease.event
+        start = Start(
+            run_id=lease.run,
+            function_id=function.name,
+            events=[{"id": event.id, "name": event.name, "data": event.data, "ts": event.ts}],
+            attempt=lease.attempt,
+            max_attempts=function.retries.times + 1,
+            outcomes=[outcome_of(row) for row in rows],
+            turn=lease.turn,
+            now=now,
+        )
+        self.execution = Execution(function, start, journal, threads)
+
+    async def run(self) -> None:
+        """Runs the handler, and records how that ended; while Redis is out of reach, tries again until it is back."""
+        ending = await self.execution.run()
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                return await self._apply(ending)
+            except Refusal:
+                return None  # somebody else has the run now, and goes on from what is recorded
+            except StepwellError as error:
+                structlog.get_logger().warning("ending_not_recorded", run=self.lease.run, error=str(error))
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    def hear(self, row: StepRow) -> None:
+        """A wait of the run has been resolved while it is here; hearing it twice does nothing."""
+        if row.turn and (row.key, row.turn) not in self._heard:
+            self._heard.add((row.key, row.turn))
+            self.execution.resolve(outcome_of(row))
+
+    async def _apply(self, ending: Ending) -> None:
+        run, token, seq = self.lease.run, self.lease.token, self._journal.next_seq()
+        match ending:
+            case Completed(output):
+                await self._owner.finish(run, token, seq, "completed", output)
+            case Failed(error):
+                await self._owner.finish(run, token, seq, "failed", error)
+            case Cancelled():
+                await self._owner.finish(run, token, seq, "cancelled", b"")
+            case Retry(error, delay):
+                await self._owner.retry_body(run, token, seq, delay=delay, error=error)
+            case Suspended(turn, within):
+                await self._owner.suspend(run, token, seq, turn, within)
+            case Released():
+                await self._owner.release(run, token, seq)

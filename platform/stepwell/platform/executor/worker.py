@@ -1,0 +1,231 @@
+"""A worker: leases runs of its apps' functions and executes them in this process."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from stepwell.functions import App
+from stepwell.functions.function import Function
+from stepwell.functions.replay import Threads
+from stepwell.platform.clock import Clock
+from stepwell.platform.engine.leases import Leases, SessionDead
+from stepwell.platform.engine.owner import Owner
+from stepwell.platform.engine.partition import Partition
+from stepwell.platform.errors import StepwellError
+from stepwell.platform.executor.board import Board
+from stepwell.platform.executor.journal import RunJournal
+from stepwell.platform.executor.leasing import Leasing, Room
+from stepwell.platform.executor.session import Session
+from stepwell.platform.executor.strays import Strays
+from stepwell.platform.executor.work import Work
+from stepwell.platform.ids import partition_of
+from stepwell.platform.ingest import Ingest
+from stepwell.platform.records import Lease, RunRecord, Status, StepRow
+from stepwell.platform.settings import Settings
+from stepwell.platform.store.keys import session_channel, wake_channel
+
+NEWS = 2.0
+"""Seconds after which a worker asks for news of its runs without a hint."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a worker needs of one partition."""
+
+    partition: Partition
+    leases: Leases
+    owner: Owner
+    strays: Strays
+
+    @classmethod
+    def of(cls, partition: Partition, settings: Settings) -> "Place":
+        """The engine's parts of a partition, with the limits of the settings."""
+        expiry = int(settings.session_expiry * 1000)
+        leases = Leases(partition, expiry, settings.crash_limit)
+        owner = Owner(partition, settings.max_steps, settings.max_run_bytes)
+        return cls(partition, leases, owner, Strays(partition, owner))
+
+
+class Worker:
+    """Executes runs until it is drained, or its session is dead.
+
+    Args:
+        partitions: where runs are leased.
+        apps: whose functions are served.
+        ingest: takes the events that runs send.
+        clock: tells `now` to executions.
+        settings: limits.
+        session: in whose name runs are leased; somebody else keeps it alive.
+        concurrency: runs at once.
+        board: where executing runs are written down; `None` for nowhere.
+        suspects: serve only runs that are suspected of having killed their worker.
+    """
+
+    def __init__(
+        self,
+        partitions: Sequence[Partition],
+        apps: Iterable[App],
+        ingest: Ingest,
+        clock: Clock,
+        settings: Settings,
+        session: Session,
+        *,
+        concurrency: int = 256,
+        board: Board | None = None,
+        suspects: bool = False,
+    ) -> None:
+        self.session = session
+        self.functions: Mapping[str, Function[Any]] = {f.name: f for app in apps for f in app.functions.values()}
+        self.works: dict[str, Work] = {}
+        self._ingest = ingest
+        self._clock = clock
+        self._settings = settings
+        self._board = board
+        self._threads = Threads(max(1, min(concurrency, settings.threads)))
+        self._places = [Place.of(partition, settings) for partition in partitions]
+        self._room = Room(concurrency)
+        self._suffix = "!" if suspects else ""
+        self._leasings = list(self._make_leasings())
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._news = asyncio.Event()
+        self._draining = False
+
+    @property
+    def busy(self) -> int:
+        """Runs it has at the moment."""
+        return len(self.works)
+
+    async def run(self) -> None:
+        """Leases and executes until cancelled, or until the session is dead; then lets go of every run at once."""
+        loops = [leasing.run() for leasing in self._leasings]
+        try:
+            async with asyncio.TaskGroup() as group:
+                for loop in (*loops, self._listen(), self._hear_news()):
+                    group.create_task(loop)
+                await self.session.dead.wait()
+                raise SessionDead(self.session.id)
+        except* SessionDead:
+            self.session.dead.set()
+        finally:
+            for work in self.works.values():
+                work.execution.abandon()
+            self._threads.close()
+
+    async def drain(self, patience: float) -> None:
+        """Finishes the step bodies in flight and releases every run; after `patience` seconds, gives up on the rest."""
+        self._draining = True
+        for work in self.works.values():
+            work.execution.drain()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                while self._tasks:
+                    await asyncio.wait(self._tasks)
+        for work in self.works.values():
+            work.execution.abandon()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=1)
+
+    async def cut_off(self) -> None:
+        """Stops every run where it is and records nothing more: what is left is what a crash would leave."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _make_leasings(self) -> Iterable[Leasing]:
+        for is_async, bound in ((True, lambda: self._room.free), (False, lambda: self._threads.free)):
+            names = [f"{name}{self._suffix}" for name, f in self.functions.items() if f.is_async is is_async]
+            for place in self._places if names else ():
+                yield Leasing(place.leases, self.session, names, self._room, self._begin, bound)
+
+    def _begin(self, lease: Lease) -> None:
+        task = asyncio.create_task(self._execute(lease))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _execute(self, lease: Lease) -> None:
+        function = self.functions[lease.function]
+        try:
+            work = await self._make(lease, function)
+            self.works[lease.run] = work
+            if self._board is not None:
+                self._board.put(lease.run)
+            if self._draining:
+                work.execution.drain()
+            await work.run()
+        except Exception:
+            # The run stays ours, and executes nothing: the next look at what is held releases it.
+            structlog.get_logger().exception("run_not_executed", run=lease.run, function=lease.function)
+        finally:
+            if self.works.pop(lease.run, None) is not None and self._board is not None:
+                self._board.wipe(lease.run)
+            self._room.give_back(1)
+
+    async def _make(self, lease: Lease, function: Function[Any]) -> Work:
+        place = self._places[partition_of(lease.run)]
+        rows = lease.rows
+        if rows is None:
+            rows = await self._read_rows(place.partition, lease.run)
+        journal = RunJournal(lease, place.owner, self._ingest, self._settings.max_event_bytes)
+        return Work(lease, function, journal, place.owner, self._threads, self._clock.now(), rows)
+
+    async def _read_rows(self, partition: Partition, run: str) -> tuple[StepRow, ...]:
+        """State too large to come with the lease, in chunks; nobody but timers writes to it meanwhile."""
+        key, cursor, rows = partition.keys.name("k_steps", run), b"0", dict[bytes, bytes]()
+        while True:
+            cursor, flat = await partition.read("HSCAN", key, cursor, "COUNT", 64)
+            rows.update(zip(flat[::2], flat[1::2], strict=True))
+            if cursor == b"0":
+                return tuple(StepRow.parse(name, row) for name, row in rows.items())
+
+    # Hints and news.
+
+    async def _listen(self) -> None:
+        channels = {wake_channel(f"{name}{self._suffix}") for name in self.functions}
+        store = self._places[0].partition.store
+        async with store.subscribe(*channels, session_channel(self.session.id)) as messages:
+            async for message in messages:
+                if message is None or message[0] in channels:
+                    for leasing in self._leasings:
+                        leasing.wake()
+                if message is None or message[0] not in channels:
+                    self._news.set()
+
+    async def _hear_news(self) -> None:
+        heard: list[list[tuple[str, str]]] = [[] for _ in self._places]
+        while True:
+            self._news.clear()
+            heard = [await self._hear(place, news) for place, news in zip(self._places, heard, strict=True)]
+            if not any(heard):  # what was heard is acknowledged at once, so that it is not told again
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(NEWS):
+                        await self._news.wait()
+
+    async def _hear(self, place: Place, heard: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        try:
+            pulse = await place.leases.beat(self.session.id, heard)
+            for run, step in pulse.news:
+                work = self.works.get(run)
+                if work is not None:
+                    await (self._hear_step(place, work, step) if step else self._hear_cancel(place, work))
+            await place.strays.release(self.session.id, pulse.held, self.works)
+        except StepwellError as error:
+            structlog.get_logger().warning("no_news", error=str(error))
+            return []
+        return list(pulse.news)
+
+    async def _hear_step(self, place: Place, work: Work, step: str) -> None:
+        row = await place.partition.read("HGET", place.partition.keys.name("k_steps", work.lease.run), step)
+        if row is not None:
+            work.hear(StepRow.parse(step.encode(), row))
+
+    async def _hear_cancel(self, place: Place, work: Work) -> None:
+        flat = await place.partition.read("HGETALL", place.partition.keys.name("k_run", work.lease.run))
+        header = RunRecord.parse(work.lease.run, dict(zip(flat[::2], flat[1::2], strict=True)))
+        if header.status is not Status.RUNNING or header.token != work.lease.token:
+            work.execution.abandon()
+        else:
+            work.execution.cancel()

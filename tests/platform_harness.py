@@ -1,0 +1,192 @@
+"""A whole platform in one process, in a time that only moves when told to: for stories."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from stepwell.functions import App
+from stepwell.platform.clock import ManualClock
+from stepwell.platform.codec import decode_or_none, encode
+from stepwell.platform.engine.leases import Leases
+from stepwell.platform.engine.partition import partitions_of
+from stepwell.platform.engine.runs import Cancelled, Runs
+from stepwell.platform.executor.session import Session, new_session_id
+from stepwell.platform.executor.worker import Worker
+from stepwell.platform.ids import partition_of
+from stepwell.platform.incoming import parse_events
+from stepwell.platform.ingest import Ingest
+from stepwell.platform.records import EventRecord, RunRecord, Status, StepRow
+from stepwell.platform.registry import Registry
+from stepwell.platform.scheduler import Scheduler
+from stepwell.platform.settings import Settings
+from stepwell.platform.store.keys import PERMANENT
+from stepwell.platform.store.store import Store
+
+PATIENCE = 20.0
+"""Seconds after which a test gives up waiting."""
+
+
+class Harness:
+    """One platform. `worker` is None between two lives of it."""
+
+    def __init__(self, store: Store, apps: list[App], settings: Settings) -> None:
+        self.clock = ManualClock()
+        self.settings = settings
+        self.apps = apps
+        self.partitions = partitions_of(store, self.clock)
+        self.registry = Registry(self.partitions)
+        self.ingest = Ingest(self.partitions, self.registry, self.clock)
+        self.scheduler = Scheduler(self.partitions, self.clock, settings)
+        self.worker: Worker | None = None
+        self._working: asyncio.Task[None] | None = None
+
+    # Workers.
+
+    async def start_worker(self, *, concurrency: int = 16, suspects: bool = False) -> Worker:
+        """Starts a worker in this process, in a session of its own."""
+        session = Session(new_session_id(self.clock.now()))
+        self.worker = Worker(
+            self.partitions,
+            self.apps,
+            self.ingest,
+            self.clock,
+            self.settings,
+            session,
+            concurrency=concurrency,
+            suspects=suspects,
+        )
+        self._working = asyncio.create_task(self.worker.run())
+        return self.worker
+
+    async def stop_worker(self, *, drain: bool = True) -> None:
+        """Ends the worker: drained and its session closed, or cut off as by a crash, its session left to expire."""
+        worker, self.worker = self.worker, None
+        if worker is None or self._working is None:
+            return
+        await (worker.drain(5) if drain else worker.cut_off())
+        self._working.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._working
+        if drain:
+            await self.reap(worker.session.id)
+
+    async def crash_worker(self) -> None:
+        """Cuts the worker off, and takes its runs back as its parent does when it sees the child dead."""
+        session = self.worker.session.id if self.worker else ""
+        await self.stop_worker(drain=False)
+        await self.reap(session, executing=True)
+
+    async def reap(self, session: str, *, executing: bool = False) -> None:
+        """Takes back what a session held."""
+        for partition in self.partitions:
+            leases = Leases(partition, int(self.settings.session_expiry * 1000), self.settings.crash_limit)
+            await leases.reap(session, (), "executing" if executing else "idle")
+
+    # Events and time.
+
+    async def send(self, name: str, data: Mapping[str, Any] | None = None, **more: Any) -> list[str]:
+        """Sends an event; gives the ids of the runs it started."""
+        [event] = await self.ingest.accept(parse_events(encode({"name": name, "data": data or {}, **more}), 1 << 20))
+        return list((await self.event(event)).runs)
+
+    async def start(self, name: str, data: Mapping[str, Any] | None = None, **more: Any) -> str:
+        """Sends an event that starts one run; gives its id."""
+        [run] = await self.send(name, data, **more)
+        return run
+
+    async def advance(self, ms: int) -> None:
+        """Moves the time forward at once and fires what is due; nobody is declared dead right after such a gap."""
+        self.clock.advance(ms)
+        await self.scheduler.tick()
+
+    async def live_on(self, seconds: int) -> None:
+        """Lets time pass second by second, as a running scheduler sees it."""
+        for _ in range(seconds):
+            await self.advance(1_000)
+
+    async def cancel(self, run: str) -> Cancelled:
+        """Cancels a run."""
+        runs = Runs(self.partitions[partition_of(run)], int(self.settings.cancel_patience * 1000))
+        return await runs.cancel(run)
+
+    # What has become of it.
+
+    async def event(self, event: str) -> EventRecord:
+        """An event as it is stored."""
+        partition = self.partitions[partition_of(event)]
+        return EventRecord.parse(event, await partition.read("GET", partition.keys.name("k_event", event)))
+
+    async def run(self, run: str) -> RunRecord:
+        """A run's header."""
+        return RunRecord.parse(run, await self._hash(run, "k_run"))
+
+    async def steps(self, run: str) -> dict[str, StepRow]:
+        """A run's steps by key."""
+        rows = [StepRow.parse(key, row) for key, row in (await self._hash(run, "k_steps")).items()]
+        return {row.key: row for row in sorted(rows, key=lambda row: row.turn)}
+
+    async def output(self, run: str) -> Any:
+        """The output of a run that completes; waits for it."""
+        header = await self.until(run, Status.COMPLETED)
+        return decode_or_none(header.output)
+
+    async def error(self, run: str) -> dict[str, Any]:
+        """The error of a run that fails; waits for it."""
+        header = await self.until(run, Status.FAILED)
+        return dict(decode_or_none(header.error))
+
+    async def until(self, run: str, *statuses: Status) -> RunRecord:
+        """Waits until a run is in one of some states. Fails when it ends in another."""
+        found: list[RunRecord] = []
+
+        async def there() -> bool:
+            found[:] = [await self.run(run)]
+            return found[0].status in statuses or found[0].status.ended
+
+        await self.eventually(there)
+        assert found[0].status in statuses, f"the run is {found[0].status}: {found[0].error!r}"
+        return found[0]
+
+    async def eventually(self, there: Callable[[], Any]) -> None:
+        """Waits, for a bounded time, until `there` is true."""
+        async with asyncio.timeout(PATIENCE):
+            while not await there():
+                await asyncio.sleep(0.002)  # noqa: ASYNC110 - what is waited for happens in Redis
+
+    async def _hash(self, run: str, name: str) -> dict[bytes, bytes]:
+        partition = self.partitions[partition_of(run)]
+        flat = await partition.read("HGETALL", partition.keys.name(name, run))
+        return dict(zip(flat[::2], flat[1::2], strict=True))
+
+    async def keys_without_owner(self) -> list[str]:
+        """Keys that are left although every run has ended and been removed, and every session has been closed."""
+        found: list[str] = []
+        for partition in self.partitions:
+            permanent = {partition.keys.name(name) for name in PERMANENT}
+            forgotten = partition.keys.name("k_dedupe")
+            names = await partition.read("KEYS", f"{partition.keys.name('k_meta')[:-5]}*")
+            found += [key for key in map(bytes.decode, names) if key not in permanent and not key.startswith(forgotten)]
+        return found
+
+    async def forget_everything(self) -> None:
+        """Lets retention remove all that has ended."""
+        self.clock.advance(int(self.settings.retention_days * 86_400_000) + 1)
+        await Scheduler(self.partitions, self.clock, self.settings).trim()
+
+
+@asynccontextmanager
+async def harness(
+    store: Store, *apps: App, settings: Settings | None = None, worker: bool = True
+) -> AsyncGenerator[Harness]:
+    """A platform over a store; at the end, what it leaves behind is checked."""
+    platform = Harness(store, list(apps), settings or Settings())
+    for app in apps:
+        await platform.registry.register(app.manifest)
+    await platform.scheduler.tick()
+    if worker:
+        await platform.start_worker()
+    try:
+        yield platform
+    finally:
+        await platform.stop_worker()
