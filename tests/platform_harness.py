@@ -152,7 +152,7 @@ class Harness:
         """Waits, for a bounded time, until `there` is true."""
         async with asyncio.timeout(PATIENCE):
             while not await there():
-                await asyncio.sleep(0.002)  # noqa: ASYNC110 - what is waited for happens in Redis
+                await asyncio.sleep(0.002)
 
     async def _hash(self, run: str, name: str) -> dict[bytes, bytes]:
         partition = self.partitions[partition_of(run)]

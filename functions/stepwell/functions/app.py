@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from types import MappingProxyType
@@ -14,7 +15,7 @@ from stepwell.functions.context import Context, SyncContext
 from stepwell.functions.controls import Concurrency, concurrencies
 from stepwell.functions.errors import DefinitionError, DuplicateFunction
 from stepwell.functions.function import Function, check_handler
-from stepwell.functions.ids import check_id
+from stepwell.functions.ids import VERSION, check_id
 from stepwell.functions.protocol import Manifest
 from stepwell.functions.retries import Retries, retries
 from stepwell.functions.triggers import Trigger, triggers
@@ -45,8 +46,10 @@ class App:
 
     def __init__(self, id: str, version: str | None = None) -> None:
         self.id = check_id("app", id)
-        if version is not None and not 1 <= len(version) <= 128:
-            raise DefinitionError(f"app {id!r}: version has 1 to 128 characters, not {len(version)}")
+        if version is not None and not re.fullmatch(VERSION, version):
+            raise DefinitionError(
+                f"app {id!r}: version {version!r} is not allowed: use 1 to 128 printable ASCII characters, no spaces"
+            )
         self._version = version
         self._functions: dict[str, Function[Any]] = {}
 

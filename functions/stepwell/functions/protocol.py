@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from stepwell.functions.controls import PATH
-from stepwell.functions.ids import ID, check_event_name
+from stepwell.functions.ids import ID, VERSION, check_event_name
 
 Id = Annotated[str, Field(pattern=f"^{ID}$")]
 
@@ -49,5 +49,5 @@ class Manifest(_Wire):
     """An app and its functions, as registered with the platform."""
 
     id: Id
-    version: Annotated[str, Field(min_length=1, max_length=128)]
+    version: Annotated[str, Field(pattern=f"^{VERSION}$")]
     functions: list[FunctionManifest]

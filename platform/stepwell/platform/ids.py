@@ -34,7 +34,8 @@ def new_id(ms: int, partition: int = 0) -> str:
 def run_id(event_id: str, function: str, partition: int) -> str:
     """The id of the run that `event_id` starts of `function` (as `app/function`), at home in `partition`."""
     digest = blake2b(f"{event_id} {function}".encode(), digest_size=9).digest()
-    return encode_id(time_of(event_id), partition, int.from_bytes(digest, "big"))
+    number = (partition << _TAIL) | (int.from_bytes(digest, "big") & _TAIL_MASK)
+    return event_id[:10] + "".join([_PAIRS[(number >> shift) & 1023] for shift in _SHIFTS[5:]])
 
 
 def is_id(text: str) -> bool:

@@ -9,7 +9,7 @@ REMEMBERED_NAMES = 10_000
 
 
 class Matcher(Generic[T]):
-    """An index of triggers: `order.placed` matches that name, `order.*` every name that begins with `order.`, `*` all.
+    """An index of triggers: `order.placed` matches that name, `order.*` every name that begins with `order.`.
 
     Looking up costs one dictionary access for a name seen before, and one for each `.` or `/` in a new one.
     """
@@ -40,7 +40,6 @@ class Matcher(Generic[T]):
     def _by_prefix(self, name: str) -> Iterable[T]:
         if not self._prefixes:
             return
-        yield from self._prefixes.get("", ())
         for position, character in enumerate(name, start=1):
             if character in "./":
                 yield from self._prefixes.get(name[:position], ())

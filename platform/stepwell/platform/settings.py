@@ -62,6 +62,7 @@ class Settings(BaseSettings):
 
     max_event_bytes: int = Field(default=512 << 10, ge=1024, description="size of one event")
     max_steps: int = Field(default=1_000, ge=1, description="steps of one run")
+    max_output_bytes: int = Field(default=4 << 20, ge=1024, description="output of one step, or of a function")
     max_run_bytes: int = Field(default=32 << 20, ge=1024, description="outputs and errors of all steps of one run")
 
     session_expiry: float = Field(

@@ -3,13 +3,13 @@
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from stepwell.functions.errors import LimitExceeded, NonDeterministic
+from stepwell.functions.errors import LimitExceeded, NonDeterministic, NonRetriable
 from stepwell.functions.journal import JournalUnavailable, LeaseLost, Outcome
 from stepwell.platform.codec import encode
 from stepwell.platform.engine.answers import Conflict, OverLimit, Stale
 from stepwell.platform.engine.owner import Owner
 from stepwell.platform.errors import StepwellError
-from stepwell.platform.incoming import parse_events
+from stepwell.platform.incoming import BadEvent, parse_events
 from stepwell.platform.ingest import Ingest
 from stepwell.platform.records import Lease, StepRow
 
@@ -84,6 +84,8 @@ class RunJournal:
         numbered = [{"id": f"{self._run}/{key}/{index}", **event} for index, event in enumerate(events)]
         try:
             return await self._ingest.accept(parse_events(encode(numbered), self._max_event))
+        except BadEvent as refusal:
+            raise NonRetriable(f"step {key!r} cannot send this: {refusal}") from None
         except StepwellError as error:
             raise JournalUnavailable(str(error)) from None
 

@@ -38,6 +38,7 @@ class Work:
         threads: the worker's.
         now: ms UTC when it was leased.
         rows: every step recorded so far.
+        max_output: bytes of the output of a step, or of the function.
     """
 
     __slots__ = ("_heard", "_journal", "_owner", "execution", "function", "lease")
@@ -51,6 +52,7 @@ class Work:
         threads: Threads,
         now: int,
         rows: tuple[StepRow, ...],
+        max_output: int,
     ) -> None:
         self.lease = lease
         self.function = function
@@ -67,6 +69,7 @@ class Work:
             outcomes=[outcome_of(row) for row in rows],
             turn=lease.turn,
             now=now,
+            output_limit=max_output,
         )
         self.execution = Execution(function, start, journal, threads)
 

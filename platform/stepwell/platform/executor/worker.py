@@ -170,7 +170,16 @@ class Worker:
         if rows is None:
             rows = await self._read_rows(place.partition, lease.run)
         journal = RunJournal(lease, place.owner, self._ingest, self._settings.max_event_bytes)
-        return Work(lease, function, journal, place.owner, self._threads, self._clock.now(), rows)
+        return Work(
+            lease,
+            function,
+            journal,
+            place.owner,
+            self._threads,
+            self._clock.now(),
+            rows,
+            self._settings.max_output_bytes,
+        )
 
     async def _read_rows(self, partition: Partition, run: str) -> tuple[StepRow, ...]:
         """State too large to come with the lease, in chunks; nobody but timers writes to it meanwhile."""

@@ -1,0 +1,74 @@
+"""Who waits for runs to end. They are told when it happens; nobody asks again and again."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Generator
+from typing import TypeVar
+
+from stepwell.platform.errors import StoreUnavailable
+
+T = TypeVar("T")
+
+PAUSE = 1.0
+"""Seconds until a look that failed is tried again, if nothing is heard before."""
+
+
+class Endings:
+    """Those who wait in this process, by the id of a run or of an event."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, set[asyncio.Event]] = {}
+
+    def __len__(self) -> int:
+        return sum(map(len, self._waiting.values()))
+
+    def heard(self, lines: bytes) -> None:
+        """Runs have ended: lines `run event status`."""
+        if not self._waiting:
+            return
+        for line in lines.decode().splitlines():
+            run, event, _ = line.split(" ")
+            self._wake(run)
+            self._wake(event)
+
+    def missed(self) -> None:
+        """Something may have been missed: everybody looks anew."""
+        for id in list(self._waiting):
+            self._wake(id)
+
+    def _wake(self, id: str) -> None:
+        for news in self._waiting.get(id, ()):
+            news.set()
+
+    async def await_end(self, id: str, look: Callable[[], Awaitable[T | None]]) -> T:
+        """What `look` gives once it is not `None`.
+
+        It is called at once, and whenever something is heard of the run or event `id`. Only its first call may fail.
+        """
+        with self._news_of(id) as news:
+            found = await look()
+            while found is None:
+                await news.wait()
+                news.clear()
+                found = await self._look_again(look, news)
+            return found
+
+    async def _look_again(self, look: Callable[[], Awaitable[T | None]], news: asyncio.Event) -> T | None:
+        try:
+            return await look()
+        except StoreUnavailable:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(news.wait(), PAUSE)
+            news.set()
+            return None
+
+    @contextlib.contextmanager
+    def _news_of(self, id: str) -> Generator[asyncio.Event]:
+        news = asyncio.Event()
+        self._waiting.setdefault(id, set()).add(news)
+        try:
+            yield news
+        finally:
+            self._waiting[id].discard(news)
+            if not self._waiting[id]:
+                del self._waiting[id]

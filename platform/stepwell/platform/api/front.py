@@ -1,0 +1,90 @@
+"""The outermost layer of the server: what every request meets first, and every response passes last."""
+
+import asyncio
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from stepwell.platform.api.auth import Access
+from stepwell.platform.api.ingest import PREFIX, IngestEndpoint
+from stepwell.platform.api.problems import Problem, problem_of
+
+OPEN_PREFIX = "/health/"
+PROTECTION = {
+    b"x-content-type-options": b"nosniff",
+    b"x-frame-options": b"DENY",
+    b"referrer-policy": b"same-origin",
+    b"cross-origin-resource-policy": b"same-origin",
+    b"cross-origin-opener-policy": b"same-origin",
+    b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
+    b"cache-control": b"no-store",
+}
+"""Headers of every response that does not set them itself."""
+
+
+class Front:
+    """The ASGI application of a server.
+
+    Args:
+        events: takes `/e/…`.
+        rest: takes everything else.
+        access: who may do what.
+        closing: set it when the server is about to stop, so that responses held open end.
+    """
+
+    def __init__(self, events: IngestEndpoint, rest: ASGIApp, access: Access, closing: asyncio.Event) -> None:
+        self._events = events
+        self._rest = rest
+        self._access = access
+        self.closing = closing
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers a request."""
+        match scope["type"]:
+            case "http" if scope["path"].startswith(PREFIX):
+                await self._events(scope, receive, send)
+            case "http":
+                await self._answer(scope, receive, send)
+            case "websocket":
+                await receive()
+                await send({"type": "websocket.close", "code": 1008})
+            case _:
+                await self._rest(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        protected = Protected(send)
+        try:
+            self._check(scope)
+            await self._rest(scope, receive, protected)
+        except Exception as error:
+            if not isinstance(error, Problem):
+                path = scope["path"]
+                structlog.get_logger("stepwell.api").exception("a request failed", path=path, exc_info=error)
+            if not protected.begun:
+                await problem_of(error).response()(scope, receive, protected)
+
+    def _check(self, scope: Scope) -> None:
+        headers = dict(scope["headers"])
+        self._access.check_request(scope["method"], headers)
+        if not scope["path"].startswith(OPEN_PREFIX):
+            self._access.check_api(headers)
+
+
+class Protected:
+    """A `send` that adds the headers a response should have."""
+
+    __slots__ = ("_send", "begun")
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.begun = False
+
+    async def __call__(self, message: Message) -> None:
+        """Sends on."""
+        if message["type"] == "http.response.start":
+            self.begun = True
+            headers = list(message.get("headers", ()))
+            given = {name.lower() for name, _ in headers}
+            headers += [(name, value) for name, value in PROTECTION.items() if name not in given]
+            message = {**message, "headers": headers}
+        await self._send(message)

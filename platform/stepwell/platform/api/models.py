@@ -1,0 +1,200 @@
+"""The JSON of the API. Times are ms UTC, and null until it has come to that."""
+
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, Json
+
+from stepwell.functions.protocol import ConcurrencyManifest, RetriesManifest, TriggerManifest
+
+T = TypeVar("T")
+RunStatus = Literal["queued", "running", "waiting", "completed", "failed", "cancelled"]
+StepStatus = Literal["waiting", "retrying", "completed", "failed"]
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Failure(_Answer):
+    """Why a run or a step failed."""
+
+    type: str = Field(description="of the exception")
+    message: str
+    traceback: str | None
+
+
+class WaitingOn(_Answer):
+    """One thing that a run waits for; what does not apply to its kind is null."""
+
+    kind: str = Field(
+        description=(
+            "sleep, or another kind of step; retry (of `step`, or of the function when that is null); start (delayed "
+            "by its event); worker (none serves the function); concurrency (every slot is taken); queue (of its lane)"
+        )
+    )
+    step: str | None
+    until: int | None = Field(description="when it goes on")
+    attempts: int | None = Field(description="tries so far")
+    error: Failure | None = Field(description="of the last try")
+    key: str | None = Field(description="the value that the limit counts by")
+    limit: int | None = Field(description="slots there are")
+    held: int | None = Field(description="slots that are taken")
+    ahead: int | None = Field(description="runs of the same lane before it")
+
+
+class RunSummary(_Answer):
+    """A run in a list."""
+
+    id: str
+    function: str = Field(description="as app/function")
+    app: str
+    status: RunStatus
+    cancel_requested: bool = Field(description="it is to end at its next step or await")
+    event_id: str
+    event_name: str | None
+    attempt: int = Field(description="failed tries of the function outside its steps")
+    created_at: int = Field(description="when its event was received")
+    started_at: int | None
+    ended_at: int | None
+    error: Failure | None
+    parent_id: str | None = Field(default=None, description="the run that invoked it")
+    version: str = Field(description="of the app, when the run was created")
+
+
+class Run(RunSummary):
+    """One execution of a function for one event."""
+
+    output: Json[Any] | None
+    waiting_on: list[WaitingOn] | None
+
+
+class Step(_Answer):
+    """A named unit inside a run whose outcome is recorded once."""
+
+    id: str
+    index: int = Field(description="place in the order in which they began, from 0")
+    kind: str
+    status: StepStatus
+    attempts: int
+    output: Json[Any] | None
+    error: Failure | None = Field(description="of the last try")
+    started_at: int | None
+    ended_at: int | None
+    wakes_at: int | None = Field(description="when its wait or its retry is due")
+
+
+class Event(_Answer):
+    """An accepted event."""
+
+    id: str
+    sender_id: str | None = Field(description="the id that its sender gave it")
+    name: str
+    data: dict[str, Any]
+    ts: int
+    received_at: int
+    runs: list[str] = Field(description="ids of the runs that it started")
+
+
+class Function(_Answer):
+    """A function as its app registered it."""
+
+    id: str = Field(description="as app/function")
+    app: str
+    version: str
+    triggers: list[TriggerManifest]
+    retries: RetriesManifest
+    concurrency: list[ConcurrencyManifest]
+    runs: int = Field(description="that are kept")
+    workers: int = Field(description="that listen for its runs")
+
+
+class App(_Answer):
+    """A set of functions deployed together."""
+
+    id: str
+    version: str
+    functions: list[str]
+
+
+class Worker(_Answer):
+    """A process that executes functions."""
+
+    id: str
+    running: int = Field(description="runs that it holds")
+    expires_at: int = Field(description="when it counts as dead unless it is heard of")
+
+
+class RunCounts(_Answer):
+    """Runs that are kept. `queued` and `waiting` are null when more than 2,000 are unfinished."""
+
+    queued: int | None
+    running: int
+    waiting: int | None
+    unfinished: int
+    completed: int
+    failed: int
+    cancelled: int
+
+
+class Limits(_Answer):
+    """What is refused beyond."""
+
+    event_bytes: int
+    request_bytes: int
+    events_per_request: int
+    steps_per_run: int
+    bytes_per_run: int
+
+
+class Info(_Answer):
+    """This server."""
+
+    version: str
+    mode: Literal["dev", "server"]
+    redis: str
+    partitions: int
+    runs: RunCounts
+    limits: Limits
+
+
+class Health(_Answer):
+    """Whether the server is up."""
+
+    status: Literal["ok"]
+
+
+class Item(_Answer, Generic[T]):
+    """One thing."""
+
+    data: T
+
+
+class Page(_Answer, Generic[T]):
+    """Part of a list. A page may be empty and still have a `next`, when a filter leaves nothing of many."""
+
+    data: list[T]
+    next: str | None = Field(default=None, description="cursor of the following part, null at the end")
+
+
+class SentEvent(_Answer):
+    """An event as a sender sends it, alone or in an array."""
+
+    name: str = Field(description="up to 512 bytes")
+    data: dict[str, Any] = Field(default={})
+    id: str | None = Field(default=None, description="the same id sent again within 24 hours starts nothing")
+    ts: int | None = Field(default=None, description="when it happened; in the future it delays the runs")
+
+
+class Accepted(_Answer):
+    """Every event is stored, and its runs will happen."""
+
+    ids: list[str] = Field(description="in the order of the events; of one that was known, that of the first")
+    status: Literal[200]
+
+
+class Refused(_Answer):
+    """Nothing of the request is stored."""
+
+    ids: list[str]
+    status: int
+    error: str = Field(description="which event and which field, in one line")

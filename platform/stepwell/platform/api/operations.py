@@ -1,0 +1,89 @@
+"""One operation of the API: a row of the route table, from which routes and the OpenAPI document are both made."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from stepwell.platform.api.problems import Problem
+
+Endpoint: TypeAlias = Callable[[Request], Awaitable[ASGIApp]]
+"""Takes a request and gives a response: one of Starlette's, or any ASGI application."""
+
+
+class Query(BaseModel):
+    """Base of the models of query strings: what is not known is refused, not ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class NoQuery(Query):
+    """No parameters."""
+
+
+Q = TypeVar("Q", bound=Query)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What a method does at a path.
+
+    Args:
+        method: GET or POST.
+        path: with `{name}` for what varies.
+        name: of the operation, for generated clients.
+        about: one line.
+        endpoint: carries it out.
+        answer: model of the body of a 200, `None` when it is not JSON.
+        query: model of the query string.
+        problems: statuses of 400 and more that are its own, besides those that any operation may answer.
+    """
+
+    method: str
+    path: str
+    name: str
+    about: str
+    endpoint: Endpoint
+    answer: type[BaseModel] | None
+    query: type[Query] = NoQuery
+    problems: tuple[int, ...] = ()
+
+    def route(self) -> Route:
+        """As Starlette routes it."""
+        return Route(self.path, self.endpoint, methods=[self.method], name=self.name)
+
+
+def parameters(request: Request, model: type[Q]) -> Q:
+    """The query string as `model`. Raises a `Problem` that names the parameter."""
+    given = request.query_params.multi_items()
+    names = [name for name, _ in given]
+    repeated = {name for name in names if names.count(name) > 1}
+    if repeated:
+        raise _invalid(model, f"{_shown(min(repeated))} is given more than once")
+    try:
+        return model.model_validate(dict(given))
+    except ValidationError as error:
+        wrong = error.errors(include_url=False)[0]
+        name, value = str(wrong["loc"][0]), str(wrong["input"])
+        if wrong["type"] == "extra_forbidden":
+            raise _invalid(model, f"there is no parameter {_shown(name)}") from None
+        raise _invalid(model, f"{name} is {_shown(value)}: {wrong['msg']}") from None
+
+
+def _invalid(model: type[Query], message: str) -> Problem:
+    known = ", ".join(model.model_fields) or "none"
+    return Problem(400, "invalid_parameter", message, f"The parameters of this path: {known}")
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 80 else f"{text[:80]}…")
+
+
+def answer(body: BaseModel) -> Response:
+    """A 200 with JSON."""
+    return Response(body.model_dump_json(), media_type="application/json")

@@ -1,0 +1,119 @@
+"""`/api/v1/stream`: changes of runs as Server-Sent Events.
+
+`refetch` comes first, and again whenever changes may have been missed: read what is shown anew. `runs` then says which
+runs have changed, as `[{"id", "status"}, …]`. The format is that of
+https://html.spec.whatwg.org/multipage/server-sent-events.html.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator, Mapping
+
+from pydantic import Field
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from stepwell.platform.api.feed import Feed, Watcher
+from stepwell.platform.api.held import SILENCE, drop, first_of, until_gone
+from stepwell.platform.api.operations import Operation, Query, parameters
+from stepwell.platform.codec import encode
+from stepwell.platform.history import History
+
+REMEMBERED = 10_000
+PARTING = 1.0
+"""Seconds in which a watcher that is to be dropped may still take the end of the response."""
+
+
+class StreamQuery(Query):
+    """Whose changes."""
+
+    run: str | None = Field(default=None, max_length=26, description="of this run only")
+    function: str | None = Field(
+        default=None, max_length=129, description="of the runs of this function, as app/function"
+    )
+
+
+class StreamApi:
+    """The endpoint. `closing` is set when the server is about to stop."""
+
+    def __init__(self, feed: Feed, history: History, closing: asyncio.Event) -> None:
+        self._feed = feed
+        self._functions = Functions(history)
+        self._closing = closing
+
+    def operations(self) -> Iterator[Operation]:
+        """The row of the route table."""
+        yield Operation("GET", "/api/v1/stream", "stream", "Changes of runs, live", self.stream, None, StreamQuery)
+
+    async def stream(self, request: Request) -> ASGIApp:
+        """GET /stream."""
+        return Stream(self._feed, self._functions, parameters(request, StreamQuery), self._closing)
+
+
+class Functions:
+    """Whose run it is, remembered."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+        self._known: dict[str, str] = {}
+
+    async def only(self, function: str, changes: Mapping[str, str]) -> dict[str, str]:
+        """The changes of runs of one function."""
+        unknown = changes.keys() - self._known.keys()
+        if len(self._known) + len(unknown) > REMEMBERED:
+            self._known.clear()
+            unknown = set(changes)
+        self._known.update(await self._history.functions_of(unknown))
+        return {run: status for run, status in changes.items() if self._known.get(run) == function}
+
+
+class Stream:
+    """An endless response, as ASGI: it ends when the other side hangs up or is too slow, or the server closes."""
+
+    def __init__(
+        self, feed: Feed, functions: Functions, wanted: StreamQuery, closing: asyncio.Event, silence: float = SILENCE
+    ) -> None:
+        self._feed = feed
+        self._functions = functions
+        self._wanted = wanted
+        self._closing = closing
+        self._silence = silence
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers the request."""
+        headers = [(b"content-type", b"text/event-stream"), (b"x-accel-buffering", b"no")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        async with self._feed.watch() as watcher:
+            loop = asyncio.get_running_loop()
+            speaking = loop.create_task(self._speak(watcher, send))
+            gone, lost = loop.create_task(until_gone(receive)), loop.create_task(watcher.lost.wait())
+            closing = loop.create_task(self._closing.wait())
+            try:
+                done = await first_of(speaking, gone, lost, closing)
+            finally:
+                await drop(speaking, gone, lost, closing)
+        if speaking in done:
+            speaking.result()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PARTING):
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _speak(self, watcher: Watcher, send: Send) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(self._silence):
+                    changes = await watcher.next()
+            except TimeoutError:
+                text = b": still here\n\n"
+            else:
+                text = b"event: refetch\ndata: {}\n\n" if changes is None else await self._text(changes)
+            if text:
+                await send({"type": "http.response.body", "body": text, "more_body": True})
+
+    async def _text(self, changes: Mapping[str, str]) -> bytes:
+        if self._wanted.run:
+            changes = {run: status for run, status in changes.items() if run == self._wanted.run}
+        if self._wanted.function:
+            changes = await self._functions.only(self._wanted.function, changes)
+        runs = [{"id": run, "status": status} for run, status in changes.items()]
+        return b"event: runs\ndata: " + encode(runs) + b"\n\n" if runs else b""

@@ -1,0 +1,151 @@
+"""Records of the platform as JSON models."""
+
+from typing import Any, cast
+
+from stepwell.platform.api.models import (
+    Event,
+    Failure,
+    Function,
+    Run,
+    RunCounts,
+    RunSummary,
+    Step,
+    StepStatus,
+    WaitingOn,
+    Worker,
+)
+from stepwell.platform.codec import decode
+from stepwell.platform.history import FunctionView, RunView
+from stepwell.platform.reading import runs
+from stepwell.platform.reading.counts import Counts, WorkerSession
+from stepwell.platform.reading.waiting import Wait
+from stepwell.platform.records import EventRecord, RunRecord, Status, StepRow
+
+STATUS_OF: dict[str, StepStatus] = {
+    "pending": "waiting",
+    "retrying": "retrying",
+    "done": "completed",
+    "failed": "failed",
+}
+
+
+def failure(error: bytes | None) -> Failure | None:
+    """An error as it is recorded, with its traceback as text."""
+    if not error:
+        return None
+    parts: dict[str, Any] = decode(error)
+    return Failure(
+        type=parts.get("type", "Error"), message=parts.get("message", ""), traceback=_text(parts.get("traceback"))
+    )
+
+
+def _text(traceback: Any) -> str | None:
+    """Frames as Python prints them; text stays what it is."""
+    if not isinstance(traceback, list):
+        return traceback or None
+    frames = cast("list[dict[str, Any]]", traceback)
+    lines = [f'  File "{frame["file"]}", line {frame["line"]}, in {frame["function"]}' for frame in frames]
+    return "\n".join(["Traceback (most recent call last):", *lines]) if lines else None
+
+
+def run_summary(summary: runs.RunSummary) -> RunSummary:
+    """A run of a list."""
+    return RunSummary(**_fields(summary.run, summary.created, summary.event_name))
+
+
+def run(view: RunView) -> Run:
+    """A run on its own."""
+    fields = _fields(view.run, view.created, view.event_name)
+    waits = [_waiting_on(wait) for wait in view.waiting_on] or None
+    return Run(**fields, output=_json(view.run.output), waiting_on=waits)
+
+
+def _fields(record: RunRecord, created: int, event_name: str | None) -> dict[str, Any]:
+    return {
+        "id": record.id,
+        "function": record.function,
+        "app": record.function.partition("/")[0],
+        "status": record.status.value,
+        "cancel_requested": record.cancel > 0 and not record.status.ended,
+        "event_id": record.event,
+        "event_name": event_name,
+        "attempt": record.attempt,
+        "created_at": created,
+        "started_at": record.started or None,
+        "ended_at": record.ended or None,
+        "error": failure(record.error) if record.status is Status.FAILED else None,
+        "version": record.version,
+    }
+
+
+def _json(payload: bytes) -> Any:
+    return payload or None
+
+
+def _waiting_on(wait: Wait) -> WaitingOn:
+    return WaitingOn(
+        kind=wait.kind,
+        step=wait.step,
+        until=wait.until,
+        attempts=wait.attempts,
+        error=failure(wait.error),
+        key=wait.key,
+        limit=wait.limit,
+        held=wait.held,
+        ahead=wait.ahead,
+    )
+
+
+def step(index: int, row: StepRow) -> Step:
+    """A step, at its place in the run."""
+    failed = row.state in ("failed", "retrying")
+    return Step(
+        id=row.key,
+        index=index,
+        kind=row.kind,
+        status=STATUS_OF[row.state],
+        attempts=row.attempts,
+        output=_json(row.payload) if row.state == "done" else None,
+        error=failure(row.payload) if failed else None,
+        started_at=row.started or None,
+        ended_at=row.ended or None if row.state in ("done", "failed") else None,
+        wakes_at=row.due or None,
+    )
+
+
+def event(record: EventRecord) -> Event:
+    """An event."""
+    return Event(
+        id=record.id,
+        sender_id=record.sender_id or None,
+        name=record.name,
+        data=record.data,
+        ts=record.ts,
+        received_at=record.received,
+        runs=list(record.runs),
+    )
+
+
+def function(view: FunctionView) -> Function:
+    """A function."""
+    registered = view.function
+    return Function(
+        id=registered.id,
+        app=registered.app,
+        version=registered.version,
+        triggers=registered.manifest.triggers,
+        retries=registered.manifest.retries,
+        concurrency=registered.manifest.concurrency,
+        runs=view.runs,
+        workers=view.workers,
+    )
+
+
+def worker(session: WorkerSession) -> Worker:
+    """A worker."""
+    return Worker(id=session.id, running=session.running, expires_at=session.expires)
+
+
+def counts(found: Counts) -> RunCounts:
+    """How many runs there are."""
+    return RunCounts.model_validate(found, from_attributes=True)

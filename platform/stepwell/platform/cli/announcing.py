@@ -1,0 +1,45 @@
+"""What `stepwell dev` and its parts tell the person before the screen."""
+
+import os
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import typer
+
+from stepwell.client.address import DEFAULT_URL
+from stepwell.platform.cli.console import complain, facts, say
+
+
+def greet(url: str, data: Path, redis: str) -> None:
+    """Says what is where, once the server is up."""
+    say()
+    say(f"  {typer.style('Stepwell', bold=True)} {version('stepwell')}")
+    say()
+    facts([("Dashboard", url), ("Events", f"{url}/e/dev"), ("Data", str(data)), ("Redis", redis)])
+    say()
+
+
+def announce(target: str, functions: Mapping[str, Sequence[str]]) -> None:
+    """Says which functions are served, with the events that start each, and how to start one."""
+    say(f"  {_count(len(functions))} from {target}")
+    facts([(name, f"on {', '.join(events)}") for name, events in functions.items()])
+    if names := [name for events in functions.values() for name in events]:
+        say()
+        invite(names[0].replace("*", "example"))
+
+
+def invite(event: str) -> None:
+    """Says how to send an event."""
+    url = os.environ.get("STEPWELL_URL", DEFAULT_URL)
+    say(f"""  Try  curl {url}/e/dev -d '{{"name": "{event}", "data": {{}}}}'""")
+    say()
+
+
+def warn(problem: str) -> None:
+    """Says in one line what does not work, among what goes on."""
+    complain(typer.style(f"  ! {problem}", fg=typer.colors.YELLOW))
+
+
+def _count(functions: int) -> str:
+    return "1 function" if functions == 1 else f"{functions} functions"

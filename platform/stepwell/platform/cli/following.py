@@ -1,0 +1,149 @@
+"""Following runs live, by the server's stream of changes."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Any
+from urllib.parse import quote
+
+import httpx2
+from pydantic import TypeAdapter
+
+from stepwell.client import Run, Step, Unreachable
+from stepwell.client.address import Address
+from stepwell.client.answers import content
+from stepwell.client.connection import Connection
+from stepwell.client.reading import read
+from stepwell.platform.cli.api import TIMEOUT, connected
+from stepwell.platform.cli.console import paint, say, say_json
+from stepwell.platform.cli.times import moment, took
+from stepwell.platform.cli.values import failure, shortened
+from stepwell.platform.codec import decode, encode
+
+SILENCE = 45.0
+"""Seconds after which a stream that says nothing is broken; a sign of life comes every 15."""
+PATIENCE = 10
+"""Tries, a second apart, to find the server again after a stream broke, as while it restarts."""
+
+RUN = TypeAdapter(Run)
+STEPS = TypeAdapter(tuple[Step, ...])
+
+Changes = list[dict[str, str]]
+
+
+async def follow(url: str | None, run: str | None, *, json: bool) -> int:
+    """Prints a run until it ends, or the changes of all until interrupted; answers the exit code.
+
+    Args:
+        url: the server; `None` for the default.
+        run: id of the run; `None` for all.
+        json: print one JSON object a line.
+    """
+    async with connected(url) as connection:
+        shown = Shown(connection, run, json=json) if run else None
+        if shown is not None and await shown.look():
+            return shown.code
+        async with aclosing(stream(Address.of(url, None, None), run)) as messages:
+            async for changes in messages:
+                if shown is None:
+                    _print(changes, json=json)
+                elif await shown.look():
+                    return shown.code
+    return 0
+
+
+class Shown:
+    """One run, as far as it was printed. `code` is the exit code once it has ended."""
+
+    def __init__(self, connection: Connection, run: str, *, json: bool) -> None:
+        self._connection = connection
+        self._path = f"/api/v1/runs/{quote(run, safe='')}"
+        self._json = json
+        self._status = ""
+        self._steps: dict[str, str] = {}
+        self.code = 0
+
+    async def look(self) -> bool:
+        """Prints what is new; answers whether the run has ended."""
+        answer = await self._connection.get(self._path)
+        steps = await self._connection.get(f"{self._path}/steps")
+        run, seen = read(RUN, answer, self._path), read(STEPS, steps, self._path)
+        for step, raw in zip(seen, steps["data"], strict=True):
+            self._tell_step(step, raw)
+        if run.status != self._status:
+            self._status = run.status
+            self._tell(answer["data"], run.id, run.status, _ending(run))
+        self.code = int(run.ended and run.status != "completed")
+        return run.ended
+
+    def _tell_step(self, step: Step, raw: Any) -> None:
+        if self._steps.get(step.id) == step.status:
+            return
+        self._steps[step.id] = step.status
+        outcome = failure(step.error) if step.error else shortened(encode(step.output).decode(), 60)
+        self._tell(
+            raw, f"  {step.id}", step.status, outcome if step.status != "waiting" else f"until {moment(step.wakes_at)}"
+        )
+
+    def _tell(self, raw: Any, name: str, status: str, outcome: str) -> None:
+        if self._json:
+            say_json(raw)
+        else:
+            say(f"{name.ljust(28)}  {paint(status.ljust(9))}  {outcome}".rstrip())
+
+
+def _ending(run: Run) -> str:
+    if not run.ended:
+        return run.function
+    spent = f"after {took(run.started_at, run.ended_at)}" if run.started_at else ""
+    result = failure(run.error) if run.error else shortened(encode(run.output).decode(), 60)
+    return f"{spent}  {result}" if run.status != "cancelled" else spent
+
+
+def _print(changes: Changes | None, *, json: bool) -> None:
+    for change in changes or ():
+        if json:
+            say_json(change)
+        else:
+            say(f"{change['id']}  {paint(change['status'])}")
+
+
+async def stream(address: Address, run: str | None) -> AsyncGenerator[Changes | None]:
+    """The changes as they come; `None` when some may have been missed. A stream that breaks is begun again."""
+    failures = 0
+    while True:
+        try:
+            async with aclosing(_stream(address, run)) as messages:
+                async for message in messages:
+                    failures = 0
+                    yield message
+        except httpx2.HTTPError as error:
+            failures += 1
+            if failures > PATIENCE:
+                raise Unreachable(address.url, str(error) or type(error).__name__) from None
+        await asyncio.sleep(1)
+
+
+async def _stream(address: Address, run: str | None) -> AsyncGenerator[Changes | None]:
+    params = {"run": run} if run else {}
+    limit = httpx2.Timeout(TIMEOUT, read=SILENCE)
+    async with (
+        httpx2.AsyncClient(timeout=limit, headers=address.headers()) as http,
+        http.stream("GET", f"{address.url}/api/v1/stream", params=params) as response,
+    ):
+        if not response.is_success:
+            await response.aread()
+            content(response, f"{address.url}/api/v1/stream")
+        async for kind, data in _messages(response.aiter_lines()):
+            yield decode(data) if kind == "runs" else None
+
+
+async def _messages(lines: AsyncIterator[str]) -> AsyncGenerator[tuple[str, str]]:
+    """Kind and data of Server-Sent Events whose data is one line each, as our server writes them."""
+    kind = ""
+    async for line in lines:
+        name, _, value = line.partition(": ")
+        if name == "event":
+            kind = value
+        elif name == "data":
+            yield kind, value

@@ -1,0 +1,94 @@
+"""What `stepwell dev` keeps running: Redis, a server, and a worker."""
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from socket import socket
+
+import httpx2
+
+from stepwell.platform.cli.announcing import greet, invite, warn
+from stepwell.platform.cli.console import say
+from stepwell.platform.cli.part import Part
+from stepwell.platform.cli.stopping import on_signals
+from stepwell.platform.server import GRACE
+from stepwell.platform.settings import Settings
+from stepwell.platform.store.address import Address
+from stepwell.platform.store.embedded import embedded
+
+READY_WITHIN = 30.0
+MARGIN = 5.0
+"""Seconds a part has to stop beyond those it takes to drain."""
+
+
+async def keep(settings: Settings, target: str | None, host: str, listener: socket) -> int:
+    """Keeps all running until told to stop, then stops the worker, the server and Redis in this order.
+
+    Args:
+        settings: say where the data is, or which Redis to use.
+        target: whose functions the worker executes; `None` for no worker.
+        host: what was asked for.
+        listener: where the server's connections come in. It stays open when the server dies: they wait for the next.
+    """
+    task = asyncio.current_task()
+    assert task is not None
+    on_signals(task.cancel)
+    try:
+        async with running(settings, target, host, listener) as where:
+            greet(url_of(listener), settings.data_dir.resolve(), where)
+            if target is None:
+                warn("no functions here: start with `stepwell dev path/to/file.py` to execute some")
+                invite("hello")
+            await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        say("Stopped.")
+    return 0
+
+
+@asynccontextmanager
+async def running(settings: Settings, target: str | None, host: str, listener: socket) -> AsyncGenerator[str]:
+    """Runs all parts meanwhile; begins when the server is ready. Gives the address of Redis, without secrets."""
+    async with embedded(settings) as found, AsyncExitStack() as parts:
+        inside = surroundings(found, url_of(listener))
+        words = ["server", "--host", host, "--dev", str(listener.fileno())]
+        await parts.enter_async_context(Part("server", words, inside, GRACE + MARGIN, [listener.fileno()]))
+        if target is not None:
+            patience = settings.drain_patience + MARGIN
+            await parts.enter_async_context(Part("worker", ["worker", target, "--dev"], inside, patience))
+        await answering(url_of(listener))
+        try:
+            yield Address.parse(str(found.redis_url)).where
+        finally:
+            say("Stopping; steps that are executing may finish. Ctrl-C again stops at once.")
+
+
+def surroundings(settings: Settings, url: str) -> Mapping[str, str]:
+    """The environment of the parts. Code that uses `stepwell.client` in them finds this server."""
+    ours = {
+        "STEPWELL_REDIS_URL": str(settings.redis_url),
+        "STEPWELL_DATA_DIR": str(settings.data_dir.resolve()),
+        "STEPWELL_URL": url,
+        "PYTHONUNBUFFERED": "1",
+    }
+    return os.environ | ours
+
+
+def url_of(listener: socket) -> str:
+    """The address to give to people; one that stands for all addresses is reached as this machine."""
+    host, port = listener.getsockname()[:2]
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    return f"http://{shown}:{port}"
+
+
+async def answering(url: str) -> None:
+    """Returns when the server is ready, or says that it is not. Connections wait in the socket, so few tries do."""
+    async with httpx2.AsyncClient(timeout=READY_WITHIN) as client:
+        for _ in range(10):
+            try:
+                if (await client.get(f"{url}/health/ready")).is_success:
+                    return
+            except httpx2.HTTPError:
+                pass
+            await asyncio.sleep(0.2)
+    warn("the server does not answer yet; what it printed says why")

@@ -1,0 +1,141 @@
+"""`stepwell runs`: reading, following and cancelling runs."""
+
+import asyncio
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+from pydantic import TypeAdapter
+
+from stepwell.client import Run, RunStatus, Step
+from stepwell.client.connection import Connection
+from stepwell.client.reading import read
+from stepwell.platform.cli.api import Url, ask, get, post
+from stepwell.platform.cli.console import AsJson, facts, say, say_json, table
+from stepwell.platform.cli.following import follow
+from stepwell.platform.cli.times import moment, took
+from stepwell.platform.cli.values import failure, shortened, waits
+from stepwell.platform.codec import encode
+
+RUN = TypeAdapter(Run)
+RUNS = TypeAdapter(tuple[Run, ...])
+STEPS = TypeAdapter(tuple[Step, ...])
+
+Id = Annotated[str, typer.Argument(metavar="RUN", help="Id of the run.")]
+
+
+def runs() -> typer.Typer:
+    """The group of commands."""
+    group = typer.Typer(help="Read, follow and cancel runs.", rich_markup_mode=None)
+    group.command("list")(list_runs)
+    group.command("show")(show)
+    group.command("cancel")(cancel)
+    group.command("watch")(watch)
+    return group
+
+
+def list_runs(
+    status: Annotated[RunStatus | None, typer.Option(help="Only those of this status.")] = None,
+    function: Annotated[str | None, typer.Option(help="Only those of this function, as app/function.")] = None,
+    app: Annotated[str | None, typer.Option(help="Only those of this app.")] = None,
+    event: Annotated[str | None, typer.Option(help="Only those started by events of this name.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="Most runs to list.")] = 20,
+    cursor: Annotated[str | None, typer.Option(help="`next` of the list before.")] = None,
+    url: Url = None,
+    json: AsJson = False,
+) -> None:
+    """List runs, newest first."""
+    wanted = {"status": status, "function": function, "app": app, "event": event, "limit": limit, "cursor": cursor}
+    answer = get(url, "/api/v1/runs", wanted)
+    if json:
+        say_json(answer)
+        return
+    found = read(RUNS, answer, "/api/v1/runs")
+    if found:
+        table(("run", "function", "status", "created", "took"), [_row(run) for run in found])
+    else:
+        say("no runs" if cursor is None and not any((status, function, app, event)) else "no such runs")
+    if answer.get("next"):
+        say(f"more: --cursor {answer['next']}")
+
+
+def show(id: Id, url: Url = None, json: AsJson = False) -> None:
+    """Show a run and its steps."""
+    run, steps = ask(url, lambda connection: _whole(connection, id))
+    if json:
+        say_json(run["data"] | {"steps": steps["data"]})
+    else:
+        _print(read(RUN, run, id), read(STEPS, steps, id))
+
+
+def cancel(id: Id, url: Url = None, json: AsJson = False) -> None:
+    """Cancel a run; one that is executing ends at its next step or await."""
+    answer = post(url, f"{_path(id)}/cancel")
+    if json:
+        say_json(answer["data"])
+        return
+    run = read(RUN, answer, id)
+    if run.ended:
+        say(f"{run.id} is {run.status}")
+    else:
+        say(f"{run.id} is asked to end at its next step or await; `stepwell runs watch {run.id}` says when it has")
+
+
+def watch(
+    id: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="Id of the run; without one, all are watched.")
+    ] = None,
+    url: Url = None,
+    json: AsJson = False,
+) -> int:
+    """Follow a run to its end, or the changes of all. Exit code 1 when the run does not complete."""
+    return asyncio.run(follow(url, id, json=json))
+
+
+async def _whole(connection: Connection, id: str) -> tuple[Any, Any]:
+    return await connection.get(_path(id)), await connection.get(f"{_path(id)}/steps")
+
+
+def _path(id: str) -> str:
+    return f"/api/v1/runs/{quote(id, safe='')}"
+
+
+def _row(run: Run) -> tuple[str, ...]:
+    return run.id, run.function, run.status, moment(run.created_at), took(run.started_at, run.ended_at)
+
+
+def _print(run: Run, steps: tuple[Step, ...]) -> None:
+    pairs = [
+        ("run", run.id),
+        ("function", f"{run.function}  version {run.version}"),
+        ("status", run.status),
+        ("event", f"{run.event_id}  {run.event_name}"),
+        ("created", moment(run.created_at)),
+        ("started", moment(run.started_at)),
+        ("ended", f"{moment(run.ended_at)}  after {took(run.started_at, run.ended_at)}" if run.ended_at else "-"),
+        *[("waits for", text) for text in waits(run.waiting_on)],
+    ]
+    if run.status == "completed":
+        pairs.append(("output", shortened(encode(run.output).decode())))
+    if run.error is not None:
+        pairs.append(("error", failure(run.error)))
+    facts(pairs)
+    if steps:
+        say()
+        table(("step", "kind", "status", "attempts", "took", "outcome"), [_step(step) for step in steps])
+    if run.error is not None and run.error.traceback:
+        say()
+        say(run.error.traceback.rstrip())
+
+
+def _step(step: Step) -> tuple[str, ...]:
+    spent = took(step.started_at, step.ended_at)
+    return step.id, step.kind, step.status, str(step.attempts), spent, _outcome(step)
+
+
+def _outcome(step: Step) -> str:
+    if step.error is not None:
+        return shortened(failure(step.error))
+    if step.status == "waiting":
+        return f"until {moment(step.wakes_at)}"
+    return shortened(encode(step.output).decode())

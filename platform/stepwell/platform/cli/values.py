@@ -1,0 +1,43 @@
+"""Outputs, errors and waits in one line each."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from stepwell.client import Failure
+from stepwell.platform.cli.times import moment
+
+WIDTH = 100
+
+
+def shortened(text: str, width: int = WIDTH) -> str:
+    """The text as one line of at most `width` characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= width else f"{line[: width - 1]}…"
+
+
+def failure(error: Failure) -> str:
+    """Type and message."""
+    return f"{error.type}: {error.message}" if error.message else error.type
+
+
+def waits(waiting: Sequence[Mapping[str, Any]] | None) -> list[str]:
+    """What a run waits for, one line for each thing."""
+    return [_wait(wait) for wait in waiting or ()]
+
+
+def _wait(wait: Mapping[str, Any]) -> str:
+    until = f" until {moment(wait['until'])}" if wait.get("until") else ""
+    match wait["kind"]:
+        case "retry":
+            return f"a retry of {wait['step'] or 'the function'}{until}, after {wait['attempts']} attempts"
+        case "start":
+            return f"its start{until}"
+        case "worker":
+            return "a worker: none serves its function"
+        case "concurrency":
+            key = f" for {wait['key']!r}" if wait.get("key") else ""
+            return f"a slot{key}: {wait['held']} of {wait['limit']} are taken"
+        case "queue":
+            return f"its turn: {wait['ahead']} runs are before it" if wait.get("ahead") else "its turn: it is next"
+        case kind:
+            return f"{kind} {wait['step']}{until}"

@@ -1,0 +1,101 @@
+"""What the parent of a worker does."""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+
+import structlog
+from watchfiles import PythonFilter, awatch  # pyright: ignore[reportUnknownVariableType]
+
+from stepwell.platform.cli.announcing import announce, warn
+from stepwell.platform.cli.stopping import on_signals
+from stepwell.platform.clock import SystemClock
+from stepwell.platform.engine.partition import partitions_of
+from stepwell.platform.errors import StepwellError
+from stepwell.platform.executor.errand import environment
+from stepwell.platform.executor.supervisor import Supervisor
+from stepwell.platform.registry import Registry
+from stepwell.platform.settings import Settings
+from stepwell.platform.store.embedded import address_of
+from stepwell.platform.store.store import Store
+from stepwell.platform.target import BadTarget, folder_of
+
+
+async def work(settings: Settings, target: str, concurrency: int, *, reload: bool, dev: bool) -> int:
+    """Executes runs until told to stop; answers the exit code.
+
+    Args:
+        settings: say where Redis is.
+        target: whose functions.
+        concurrency: runs at once.
+        reload: start a new child whenever the code changes, also after it could not be loaded.
+        dev: say what to try.
+
+    Raises `BadTarget` when the target cannot be loaded and `reload` is off.
+    """
+    settings = settings.model_copy(update={"redis_url": await address_of(settings)})
+    async with Store.open(settings) as store:
+        partitions = partitions_of(store, SystemClock())
+        telling = Telling(Registry(partitions), target, dev=dev)
+        supervisor = Supervisor(
+            partitions,
+            SystemClock(),
+            settings,
+            target,
+            concurrency,
+            environment(dict(os.environ), str(settings.redis_url)),
+            telling.ready,
+            warn if reload else None,
+        )
+        on_signals(supervisor.stop)
+        watching = asyncio.create_task(watch(target, supervisor)) if reload else None
+        try:
+            await supervisor.run()
+        except* BadTarget as problems:
+            raise problems.exceptions[0] from None
+        finally:
+            if watching is not None:
+                watching.cancel()
+                with suppress(asyncio.CancelledError):
+                    await watching
+    return 0
+
+
+async def watch(target: str, supervisor: Supervisor) -> None:
+    """Has the child replaced whenever Python code in the folder of the target changes."""
+    try:
+        async for _ in awatch(folder_of(target), watch_filter=PythonFilter()):
+            supervisor.replace()
+    except Exception as error:
+        warn(f"changes of the code are not noticed ({error}); start again to have them")
+
+
+class Telling:
+    """Says what a worker serves, each time its child is ready.
+
+    Args:
+        registry: knows the triggers.
+        target: what the functions are of.
+        dev: say what to try.
+    """
+
+    def __init__(self, registry: Registry, target: str, *, dev: bool) -> None:
+        self._registry = registry
+        self._target = target
+        self._dev = dev
+        self._saying: set[asyncio.Task[None]] = set()
+
+    def ready(self, functions: Sequence[str]) -> None:
+        """A child serves these."""
+        task = asyncio.create_task(self._say(functions))
+        self._saying.add(task)
+        task.add_done_callback(self._saying.discard)
+
+    async def _say(self, functions: Sequence[str]) -> None:
+        if not self._dev:
+            structlog.get_logger().info("worker serves", functions=list(functions), target=self._target)
+            return
+        with suppress(StepwellError):
+            known = (await self._registry.load()).functions
+            announce(self._target, {name: known[name].events for name in functions if name in known})

@@ -1,0 +1,153 @@
+"""Reads for API, dashboard and command line: runs, steps, events, functions, counts. Nothing here writes."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from stepwell.platform.engine.partition import Partition
+from stepwell.platform.ids import partition_of, time_of
+from stepwell.platform.reading.counts import Counts, WorkerSession, counts_of, sessions_of
+from stepwell.platform.reading.events import EventPages
+from stepwell.platform.reading.headers import event_name, header_of, home_in, whole_of
+from stepwell.platform.reading.pages import MOST_ITEMS, Page
+from stepwell.platform.reading.runs import RunFilter, RunPages, RunSummary
+from stepwell.platform.reading.steps import steps_of
+from stepwell.platform.reading.undelivered import undelivered
+from stepwell.platform.reading.waiting import Wait, waits_of
+from stepwell.platform.records import EventRecord, RunRecord, StepRow
+from stepwell.platform.registry import RegisteredFunction, Registry
+from stepwell.platform.store.keys import wake_channel
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A run with all that is known of it but its steps. `waiting_on` is empty when it is running or has ended."""
+
+    run: RunRecord
+    event_name: str | None
+    waiting_on: tuple[Wait, ...]
+
+    @property
+    def created(self) -> int:
+        """When its event was received, ms UTC."""
+        return time_of(self.run.id)
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionView:
+    """A registered function, how many of its runs are kept, and how many workers listen for them."""
+
+    function: RegisteredFunction
+    runs: int
+    workers: int
+
+
+class History:
+    """Reads of all `partitions`. Every method may raise `StoreUnavailable`."""
+
+    __slots__ = ("_events", "_partitions", "_registry", "_runs")
+
+    def __init__(self, partitions: Sequence[Partition], registry: Registry) -> None:
+        self._partitions = partitions
+        self._registry = registry
+        self._runs = RunPages(partitions)
+        self._events = EventPages(partitions)
+
+    async def run(self, id: str) -> RunView | None:
+        """A run; `None` when there is none of this id, or it is not kept any more."""
+        home = home_in(self._partitions, id)
+        record = await whole_of(home, id) if home else None
+        return await self._view(record) if record else None
+
+    async def _view(self, run: RunRecord) -> RunView:
+        home = self._partitions[partition_of(run.id)]
+        name, waits = await asyncio.gather(event_name(home, run.event), waits_of(home, self._partitions[0], run))
+        return RunView(run, name, tuple(waits))
+
+    async def steps(self, id: str) -> list[StepRow] | None:
+        """The steps of a run in the order in which they began; `None` when there is no such run."""
+        home = home_in(self._partitions, id)
+        record = await header_of(home, id) if home else None
+        return await steps_of(home, record) if home and record else None
+
+    async def runs(self, wanted: RunFilter, *, cursor: str | None = None, limit: int = 50) -> Page[RunSummary]:
+        """Up to `limit` (at most 100) runs, newest first, behind `cursor`. Raises `BadCursor`.
+
+        At most 2,000 runs are looked at: where few are wanted, a page may be short or empty and still have a `next`.
+        """
+        return await self._runs.page(wanted, cursor, min(limit, MOST_ITEMS))
+
+    async def event(self, id: str) -> EventRecord | None:
+        """An event; `None` when there is none of this id, or it is not kept any more."""
+        home = home_in(self._partitions, id)
+        record: bytes | None = await home.read("GET", home.keys.name("k_event", id)) if home else None
+        return EventRecord.parse(id, record) if record else None
+
+    async def event_runs(self, event: EventRecord) -> list[RunView]:
+        """The runs that an event started and that are kept, also those on their way to another partition."""
+        # In this order: what is delivered between the two is then found as a run.
+        travelling = await self._travelling(event)
+        known = await asyncio.gather(*[self.run(id) for id in event.runs])
+        names = zip(event.runs, known, strict=True)
+        views = [view or _on_its_way(travelling.get(id), event) for id, view in names]
+        return [view for view in views if view]
+
+    async def unfinished(self, event: EventRecord) -> bool:
+        """Whether any run of an event has yet to end."""
+        travelling = await self._travelling(event)
+        homes = [self._partitions[partition_of(id)] for id in event.runs]
+        headers = await asyncio.gather(*map(header_of, homes, event.runs))
+        found = [header or travelling.get(id) for id, header in zip(event.runs, headers, strict=True)]
+        return any(run and not run.status.ended for run in found)
+
+    async def _travelling(self, event: EventRecord) -> dict[str, RunRecord]:
+        here = partition_of(event.id)
+        away = sorted({partition_of(run) for run in event.runs} - {here})
+        found = await asyncio.gather(*[undelivered(self._partitions[here], event.id, target) for target in away])
+        return {id: run for runs in found for id, run in runs.items()}
+
+    async def events(self, name: str | None = None, *, cursor: str | None = None, limit: int = 50) -> Page[EventRecord]:
+        """Up to `limit` (at most 100) events, newest first, behind `cursor`; of one `name`, or all. Raises `BadCursor`.
+
+        A page ends early after 4 MiB of data, or 2,000 events that have another name.
+        """
+        return await self._events.page(name, cursor, min(limit, MOST_ITEMS))
+
+    async def functions(self) -> list[FunctionView]:
+        """The registered functions by id."""
+        known = (await self._registry.load()).functions
+        return list(await asyncio.gather(*[self._function(known[id]) for id in sorted(known)]))
+
+    async def function(self, id: str) -> FunctionView | None:
+        """The function `app/function`; `None` when it is not registered."""
+        found = (await self._registry.load()).functions.get(id)
+        return await self._function(found) if found else None
+
+    async def _function(self, function: RegisteredFunction) -> FunctionView:
+        keys = [(partition, partition.keys.name("k_runs_of", function.id)) for partition in self._partitions]
+        served, *runs = await asyncio.gather(
+            self._partitions[0].read("PUBSUB", "NUMSUB", wake_channel(function.id)),
+            *[partition.read("ZCARD", key) for partition, key in keys],
+        )
+        return FunctionView(function, sum(runs), served[1])
+
+    async def functions_of(self, ids: Iterable[str]) -> dict[str, str]:
+        """Run id -> `app/function`, of the runs that are kept."""
+        homes = [(id, home) for id in ids if (home := home_in(self._partitions, id))]
+        headers = await asyncio.gather(*[header_of(home, id) for id, home in homes])
+        return {run.id: run.function for run in headers if run}
+
+    async def counts(self) -> Counts:
+        """How many runs there are by status."""
+        return await counts_of(self._partitions)
+
+    async def workers(self) -> list[WorkerSession]:
+        """The workers that have leased runs lately and were not declared dead."""
+        return await sessions_of(self._partitions)
+
+
+def _on_its_way(run: RunRecord | None, event: EventRecord) -> RunView | None:
+    if run is None:
+        return None
+    delay = (Wait("start", until=run.notbefore),) if run.notbefore else ()
+    return RunView(run, event.name, delay)

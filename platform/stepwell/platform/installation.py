@@ -1,0 +1,48 @@
+"""The parts of the platform over one store, put together once per process."""
+
+from dataclasses import dataclass
+
+from stepwell.platform.clock import Clock
+from stepwell.platform.engine.partition import Partition, partitions_of
+from stepwell.platform.engine.runs import Runs
+from stepwell.platform.history import History
+from stepwell.platform.ids import partition_of
+from stepwell.platform.ingest import Ingest
+from stepwell.platform.registry import Registry
+from stepwell.platform.settings import Settings
+from stepwell.platform.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """One installation of Stepwell as a process sees it. Make one with `Installation.over`, in the event loop."""
+
+    settings: Settings
+    clock: Clock
+    store: Store
+    partitions: tuple[Partition, ...]
+    registry: Registry
+    ingest: Ingest
+    history: History
+    runs: tuple[Runs, ...]
+
+    @classmethod
+    def over(cls, store: Store, settings: Settings, clock: Clock) -> "Installation":
+        """The parts over an open store."""
+        partitions = partitions_of(store, clock)
+        registry = Registry(partitions)
+        patience = int(settings.cancel_patience * 1000)
+        return cls(
+            settings,
+            clock,
+            store,
+            partitions,
+            registry,
+            Ingest(partitions, registry, clock),
+            History(partitions, registry),
+            tuple(Runs(partition, patience) for partition in partitions),
+        )
+
+    def runs_at(self, run: str) -> Runs:
+        """The runs of the partition that holds `run`, an id that `History` knows."""
+        return self.runs[partition_of(run)]

@@ -1,0 +1,134 @@
+"""What the command line says to those who use it wrongly, and with which exit code it ends."""
+
+import socket
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from tests.redis_servers import free_port
+
+from stepwell.platform.cli import main
+from stepwell.platform.cli.port import holder
+
+NOWHERE = "http://127.0.0.1:1"
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("STEPWELL_URL", "STEPWELL_EVENT_KEY", "STEPWELL_API_KEY", "STEPWELL_LOG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def taken() -> Generator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """The one line that a wrong use gets."""
+    assert main(words) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    [line] = printed.err.splitlines()
+    return line
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("stepwell 0.")
+
+
+def test_without_a_command_the_commands_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    listed = capsys.readouterr().out
+    for command in ("dev", "server", "worker", "send", "runs", "events", "functions", "doctor", "keys"):
+        assert f"  {command} " in listed
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["bogus"], "stepwell: No such command 'bogus'. See `stepwell --help`."),
+        (["runs"], "stepwell runs: Missing command. See `stepwell runs --help`."),
+        (["send"], "stepwell send: Missing argument 'name'. See `stepwell send --help`."),
+        (["server", "--prot", "1"], "stepwell server: No such option: --prot"),
+        (["worker", "app.py", "--concurrency", "0"], "stepwell worker: Invalid value for '--concurrency'"),
+        (["runs", "list", "--status", "done"], "'done' is not one of 'queued', 'running'"),
+        (["send", "a", "{x}"], "stepwell: the data is not JSON"),
+        (["send", "a", "[1]"], 'stepwell: the data is an object, such as \'{"id": "A-1"}\', not [1]'),
+        (["send", "a" * 513], "stepwell: an event's name has 1 to 512 bytes, not 513"),
+        (["runs", "list", "--url", "here"], "stepwell: 'here' is no server address"),
+        (["worker", "app.py"], "stepwell: there is no file 'app.py' in "),
+        (["dev", "app.py"], "stepwell: there is no file 'app.py' in "),
+        (["worker", "shop:app"], "stepwell: there is no module 'shop' in "),
+        (["worker", "."], "stepwell: '.' is no target; write module:app or path/to/file.py"),
+        (["dev", "--host", "0.0.0.0"], "STEPWELL_EVENT_KEYS and STEPWELL_API_KEYS must be set"),
+        (["server", "--host", "0.0.0.0"], "STEPWELL_EVENT_KEYS and STEPWELL_API_KEYS must be set"),
+        (["server", "--port", "0"], "STEPWELL_REDIS_URL is not set. Start `stepwell dev` there, or"),
+    ],
+)
+def test_wrong_use_gets_one_line(capsys: pytest.CaptureFixture[str], words: list[str], line: str) -> None:
+    assert line in refused(capsys, *words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["send", "a"], ["runs", "list"], ["runs", "show", "x"], ["runs", "watch"], ["events", "list"], ["functions"]],
+)
+def test_without_a_server_it_is_said_at_once_which_was_asked(
+    capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    line = refused(capsys, *words, "--url", NOWHERE)
+    assert f"no answer from {NOWHERE}" in line
+    assert "Start a server with `stepwell dev`" in line
+
+
+def test_a_file_that_was_meant_as_a_module_is_recognised(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("shop_of_mine.py").touch()
+    Path("data").mkdir()
+    assert "there is no module 'shop_of_min'" in refused(capsys, "worker", "shop_of_min")
+
+
+def test_a_setting_that_cannot_be_used_is_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEPWELL_PARTITIONS", "many")
+    assert "STEPWELL_PARTITIONS is 'many': " in refused(capsys, "server")
+
+
+@pytest.mark.parametrize("command", ["dev", "server"])
+def test_a_taken_port_is_said_with_its_holder_and_a_free_one(
+    capsys: pytest.CaptureFixture[str], taken: int, command: str
+) -> None:
+    line = refused(capsys, command, "--port", str(taken))
+    assert f"port {taken} is taken by {holder(taken)}: stop that, or use `stepwell {command} --port " in line
+    other = int(line.rpartition(" ")[2].rstrip("`"))
+    assert other > taken
+    assert not Path(".stepwell/redis.url").exists(), "nothing was started"
+
+
+def test_an_address_of_another_machine_is_refused(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEPWELL_EVENT_KEYS", "e")
+    monkeypatch.setenv("STEPWELL_API_KEYS", "a")
+    assert "192.0.2.1 is no address of this machine" in refused(capsys, "server", "--host", "192.0.2.1")
+    assert "--host no.such.invalid is no name or address" in refused(capsys, "server", "--host", "no.such.invalid")
+
+
+def test_the_holder_of_a_port_is_found(taken: int) -> None:
+    assert "(process " in holder(taken)
+    assert holder(free_port()) == "another program"
+
+
+def test_keys_are_made_anew_each_time_as_a_shell_takes_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["keys"]) == 0
+    first = capsys.readouterr().out
+    assert main(["keys"]) == 0
+    assert capsys.readouterr().out != first
+    assert [line.partition("=")[0] for line in first.splitlines()] == [
+        "export STEPWELL_EVENT_KEYS",
+        "export STEPWELL_API_KEYS",
+    ]
