@@ -57,7 +57,7 @@ class Leasing:
         bound: how many runs may be leased at the moment, whatever room there is, such as free threads.
     """
 
-    __slots__ = ("_begin", "_bound", "_chunks", "_hint", "_leases", "_room", "_session", "_turn")
+    __slots__ = ("_begin", "_bound", "_chunks", "_hint", "_leases", "_room", "_session", "_stopped", "_turn")
 
     def __init__(
         self,
@@ -76,14 +76,20 @@ class Leasing:
         self._bound = bound
         self._hint = asyncio.Event()
         self._turn = 0
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Leases no more; what a call under way brings is still handed over."""
+        self._stopped = True
+        self._hint.set()
 
     def wake(self) -> None:
         """Runs may be ready: look now."""
         self._hint.set()
 
     async def run(self) -> None:
-        """Leases until cancelled, or until the session is dead."""
-        while not self._session.dead.is_set():
+        """Leases until cancelled or stopped, or until the session is dead."""
+        while not (self._stopped or self._session.dead.is_set()):
             try:
                 await self._lease()
             except SessionDead:
@@ -94,6 +100,8 @@ class Leasing:
         more = False
         for _ in self._chunks:
             count = await self._room.take(self._bound)
+            if self._stopped:
+                return self._room.give_back(count)
             leased = await self._call(count)
             more = more or leased.more or len(leased.leases) == count
         if not more:

@@ -118,6 +118,8 @@ class Worker:
     async def drain(self, patience: float) -> None:
         """Finishes the step bodies in flight and releases every run; after `patience` seconds, gives up on the rest."""
         self._draining = True
+        for leasing in self._leasings:
+            leasing.stop()
         for work in self.works.values():
             work.execution.drain()
         with suppress(TimeoutError):

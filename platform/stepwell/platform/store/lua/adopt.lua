@@ -5,7 +5,7 @@
 -- Items replace the hash of limits: function -> names of its constraints, "#name" -> limit. An older version changes nothing.
 now = clock(now)
 if unknown_format() then return unknown_format() end
-if version < meta.registry then return meta.registry end
+if version < fact('registry') then return fact('registry') end
 redis.call('DEL', k_limits)
 for name, value in items() do redis.call('HSET', k_limits, name, value) end
 redis.call('HSET', k_meta, 'registry', version, 'format', 1)

@@ -1,7 +1,7 @@
 --! Records a durable wait when it is first reached. Answers the row as it stands, STALE or {LIMIT, what, size} per step.
 --! args: now max_steps:int max_bytes:int
 --! item: rid token seq key kind delay until payload
---! include: clock meta batch feed run lanes steps timers owner commit
+--! include: clock meta batch feed run steps timers owner commit_runs
 --! allow-oom
 -- One of delay (ms from now) and until (ms UTC) is given. What is armed already is never armed again.
 now = clock(now)

@@ -1,7 +1,7 @@
 --! Records a failed attempt that will be tried again. Answers the row of a step; OK for the function body; STALE, CONFLICT or LIMIT.
 --! args: now max_steps:int max_bytes:int
 --! item: rid token seq key kind attempts delay:int took:int error
---! include: clock meta batch feed run lanes steps timers ending owner ready commit
+--! include: clock meta batch feed run lanes steps timers ending owner letting_go ready commit
 --! allow-oom
 -- An empty key means the function body: its lease ends, and the run waits for `delay` ms. A step's run goes on beside it.
 now = clock(now)

@@ -1,7 +1,7 @@
 --! Ends runs with their output or error. Answers OK or STALE per run.
 --! args: now
 --! item: rid token seq status body
---! include: clock meta batch feed run lanes steps timers ending owner commit
+--! include: clock meta batch feed run lanes steps timers ending owner letting_go commit
 --! allow-oom
 -- status: completed, failed or cancelled. body: the output, or the error.
 now = clock(now)

@@ -49,7 +49,7 @@ end
 local answers = {}
 for version, event, digest, due, runs, body in items() do
   local known = digest ~= '' and first_id(digest)
-  if version ~= meta.registry then
+  if version ~= fact('registry') then
     answers[#answers + 1] = 'RELOAD'
   elseif known then
     answers[#answers + 1] = {'DUP', known}

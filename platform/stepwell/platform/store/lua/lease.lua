@@ -68,7 +68,7 @@ local function drain(lane, fn, start, wanted)
       redis.call('ZADD', k_queue .. lane, popped[index + 1], popped[index])
     end
   end
-  meta.vt = math.max(meta.vt, start)
+  facts.vt = math.max(fact('vt'), start)
   if redis.call('EXISTS', k_queue .. lane) == 0 then
     retire(lane)
   else
@@ -119,7 +119,7 @@ local function seek()
 end
 
 active = functions
-local vt = meta.vt
+local vt = fact('vt')
 for _ = 1, 64 do
   local wanted = n - (#answer - 2)
   if wanted <= 0 or room <= 0 then break end
@@ -133,6 +133,6 @@ if #answer > 2 then
   for index = 3, #answer do rids[index - 2] = answer[index][1] end
   redis.call('HSET', k_session .. session, 'call', call, 'runs', table.concat(rids, ' '))
 end
-if meta.vt ~= vt then redis.call('HSET', k_meta, 'vt', meta.vt) end
+if fact('vt') ~= vt then redis.call('HSET', k_meta, 'vt', fact('vt')) end
 commit()
 return answer

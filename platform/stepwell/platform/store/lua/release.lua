@@ -1,7 +1,7 @@
 --! Gives runs back to their lanes: a worker that drains, or does not know the function. Answers OK or STALE per run.
 --! args: now
 --! item: rid token seq
---! include: clock meta batch feed run lanes steps timers ending owner ready commit
+--! include: clock meta batch feed run lanes steps timers ending owner letting_go ready commit
 --! allow-oom
 now = clock(now)
 if unknown_format() then return unknown_format() end

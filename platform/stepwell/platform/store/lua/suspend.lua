@@ -1,7 +1,7 @@
 --! Ends the lease of runs whose every branch waits. Answers OK or STALE per run.
 --! args: now
 --! item: rid token seq seen:int within:int
---! include: clock meta batch feed run lanes steps timers ending owner ready commit
+--! include: clock meta batch feed run lanes steps timers ending owner letting_go ready commit
 --! allow-oom
 -- seen: the last turn the owner knew of. When there is a later one the run is ready at once.
 -- within: ms after which it is made ready even if no wait has ended, or 0.

@@ -8,9 +8,9 @@ if unknown_format() then return unknown_format() end
 
 local GAP, TOMBSTONE_LIFE = 2000, 30 * 86400000
 -- Nobody could beat while Redis, or every machine, stood still: give all a full period before any is declared dead.
-if now - meta.ticked > GAP or now < meta.ticked then
-  meta.grace = now + expiry
-  redis.call('HSET', k_meta, 'grace', meta.grace)
+if now - fact('ticked') > GAP or now < fact('ticked') then
+  facts.grace = now + expiry
+  redis.call('HSET', k_meta, 'grace', facts.grace)
 end
 
 local function fire_body(run)
@@ -50,7 +50,7 @@ for _, member in ipairs(due) do
 end
 
 local reaped = 0
-if now >= meta.grace then
+if now >= fact('grace') then
   for _, session in ipairs(redis.call('ZRANGEBYSCORE', k_sessions, '-inf', now - 1, 'LIMIT', 0, 4)) do
     reap_session(session, true, crash_limit, 16)
     reaped = reaped + 1

@@ -12,5 +12,5 @@ local function publish()
   for session in pairs(letters) do redis.call('PUBLISH', 'sw:session:' .. session, '1') end
   if #endings > 0 then redis.call('PUBLISH', 'sw:ended', table.concat(endings, '\n')) end
   if #changes > 0 then redis.call('PUBLISH', 'sw:feed', table.concat(changes, '\n')) end
-  if tick_due and tick_due < meta.next then redis.call('PUBLISH', 'sw:tick:' .. string.sub(P, 2, -2), tick_due) end
+  if tick_due and tick_due < fact('next') then redis.call('PUBLISH', 'sw:tick:' .. string.sub(P, 2, -2), tick_due) end
 end

@@ -28,7 +28,7 @@ local function scopes_of(lane)
 end
 
 local function activate(lane)
-  redis.call('ZADD', k_lanes .. function_of(lane), 'NX', meta.vt, lane)
+  redis.call('ZADD', k_lanes .. function_of(lane), 'NX', fact('vt'), lane)
   wake(function_of(lane))
 end
 

@@ -16,7 +16,7 @@
 --   started, ended  ms
 -- Field "i" holds what never changes: created (ms), version (of the app), event (id), lane.
 -- Field "sl" the scopes it holds slots of, "o" its output, "err" its error or that of its last failed attempt.
-local HEAD = '^' .. string.rep('(%S+) ', 13) .. '(%S+)$'
+local HEAD = '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)$'
 local runs = {}
 
 local function parse_run(rid, head, info)
