@@ -1,5 +1,5 @@
 # docker build -t stepwell .
-# docker run -e STEPWELL_REDIS_URL=redis://… -e STEPWELL_EVENT_KEY=… -e STEPWELL_API_KEY=… -p 8288:8288 stepwell
+# docker run -e STEPWELL_REDIS_URL=redis://… -e STEPWELL_EVENT_KEYS=… -e STEPWELL_API_KEYS=… -p 8288:8288 stepwell
 
 FROM python:3.13-slim AS wheels
 WORKDIR /src

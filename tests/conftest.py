@@ -13,6 +13,20 @@ from stepwell.platform.store.memory import memory_store
 from stepwell.platform.store.store import Store
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--soak` runs what is too long for every day."""
+    parser.addoption("--soak", action="store_true", help="run the long crash and load tests too")
+    parser.addoption("--soak-seed", type=int, default=1, help="of the random moments in them (default: 1)")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out what is marked `soak`, unless it is asked for."""
+    if not config.getoption("--soak"):
+        for item in items:
+            if "soak" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="runs for minutes; only with --soak"))
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     """Everything runs on asyncio."""

@@ -79,7 +79,7 @@ MUTANTS = [
     ),
     Mutant("crash-limit-minus-one", "include/reaping.lua", "run.crashes <= crash_limit", "run.crashes < crash_limit"),
     Mutant("crash-counts-idle-runs", "include/reaping.lua", "if executing and crashed", "if crashed"),
-    Mutant("crashes-never-cleared", "include/owner.lua", "  set(run, 'crashes', 0)\n", ""),
+    Mutant("crashes-never-cleared", "include/letting_go.lua", "  set(run, 'crashes', 0)\n", ""),
     Mutant(
         "step-recorded-twice",
         "checkpoint.lua",
@@ -116,7 +116,7 @@ MUTANTS = [
         "  if run.status == 'queued' and run.notbefore == 0 then leave_queue(run) end\n",
         "",
     ),
-    Mutant("reaped-without-grace", "tick.lua", "if now >= meta.grace then", "if true then"),
+    Mutant("reaped-without-grace", "tick.lua", "if now >= fact('grace') then", "if true then"),
     Mutant("silent-session-lives", "tick.lua", "'-inf', now - 1, 'LIMIT'", "'-inf', now - 20000, 'LIMIT'"),
     Mutant("crashed-once-is-suspect", "include/lanes.lua", "if run.crashes < 2 then", "if run.crashes < 1 then"),
     Mutant("suspect-not-alone", "include/lanes.lua", "if run.crashes < 2 then", "if true then"),

@@ -8,7 +8,7 @@ import pytest
 from tests.api_desk import Address, Desk, eventually, function
 from tests.redis_servers import Server
 
-from stepwell.client import Client
+from stepwell.client import Client, Event
 from stepwell.platform.api.endings import Endings
 from stepwell.platform.api.held import Held
 from stepwell.platform.api.problems import Problem
@@ -41,6 +41,29 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(Endings, "await_end", await_end)
     return seen
+
+
+async def test_one_request_sends_an_event_and_waits_for_its_runs(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = watched(monkeypatch)
+    async with desk.serving() as server, Client(server.url) as client:
+        waiting = asyncio.create_task(client.send_and_wait(Event("order.placed", {"n": 1}, id="mine")))
+        await eventually(lambda: seen)
+        await desk.finish_all("shop/fulfil", body={"ok": True})
+        await desk.finish_all("shop/mail", body=None)
+        runs = await waiting
+        assert {run.function: run.output for run in runs} == {"shop/fulfil": {"ok": True}, "shop/mail": None}
+        # Sent again, as after a lost answer, it starts nothing and gives the same runs.
+        assert await client.send_and_wait(Event("order.placed", {"n": 1}, id="mine")) == runs
+        assert await client.send_and_wait(Event("nobody.listens")) == ()
+
+
+@pytest.mark.parametrize("body", [b"[]", b'[{"name":"a"},{"name":"b"}]', b'{"name":1}', b"no"])
+async def test_only_one_sound_event_can_be_waited_for(desk: Desk, body: bytes) -> None:
+    async with desk.serving() as server, httpx2.AsyncClient(base_url=server.url) as http:
+        answer = await http.post("/api/v1/events?wait=true", content=body)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_event")
+        several = await http.post("/api/v1/events", content=b'[{"name":"a"},{"name":"b"}]')
+        assert (several.status_code, len(several.json()["data"]["ids"])) == (200, 2)
 
 
 async def test_the_client_gets_the_runs_of_its_event_when_all_have_ended(

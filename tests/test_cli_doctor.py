@@ -1,12 +1,22 @@
 """`stepwell doctor` says what is wrong, what to do, and ends with a code that a script can use."""
 
+from collections.abc import Generator
 from typing import Any
 
 import pytest
+from tests.cli_logs import logs_restored
 from tests.redis_servers import Server
 
 from stepwell.platform.cli import main
 from stepwell.platform.codec import decode
+
+
+@pytest.fixture(autouse=True)
+def as_from_a_new_shell(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
+    for name in ("STEPWELL_URL", "STEPWELL_EVENT_KEY", "STEPWELL_API_KEY", "STEPWELL_LOG"):
+        monkeypatch.delenv(name, raising=False)
+    with logs_restored():
+        yield
 
 
 def test_a_fit_server_is_well(

@@ -5,6 +5,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from tests.cli_logs import logs_restored
 from tests.redis_servers import free_port
 
 from stepwell.platform.cli import main
@@ -14,10 +15,12 @@ NOWHERE = "http://127.0.0.1:1"
 
 
 @pytest.fixture(autouse=True)
-def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Generator[None]:
     for name in ("STEPWELL_URL", "STEPWELL_EVENT_KEY", "STEPWELL_API_KEY", "STEPWELL_LOG"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
+    with logs_restored():
+        yield
 
 
 @pytest.fixture
@@ -96,6 +99,17 @@ def test_a_setting_that_cannot_be_used_is_named(
 ) -> None:
     monkeypatch.setenv("STEPWELL_PARTITIONS", "many")
     assert "STEPWELL_PARTITIONS is 'many': " in refused(capsys, "server")
+
+
+@pytest.mark.parametrize("words", [["dev", "--port", "0"], ["server", "--port", "0"]])
+def test_a_redis_that_is_not_there_is_said_once(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.setenv("STEPWELL_REDIS_URL", "redis://127.0.0.1:1/0")
+    monkeypatch.setenv("STEPWELL_REDIS_PATIENCE", "0.1")
+    assert main(words) == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("stepwell: Redis at redis://127.0.0.1:1/0 is unavailable: ")
 
 
 @pytest.mark.parametrize("command", ["dev", "server"])

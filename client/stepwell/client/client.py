@@ -18,6 +18,7 @@ from stepwell.client.event import Event
 from stepwell.client.events import Events
 from stepwell.client.line import Line
 from stepwell.client.outbox import split
+from stepwell.client.records import Run
 from stepwell.client.retry import Retry
 from stepwell.client.runs import Runs
 
@@ -89,6 +90,21 @@ class Client:
                 return await outbox.put(whole)
             case parts:
                 return _joined(await asyncio.gather(*map(outbox.put, parts), return_exceptions=True))
+
+    async def send_and_wait(self, event: Event, *, timeout: float | None = None) -> tuple[Run, ...]:
+        """Send one event, and return the runs it started once every one of them has ended.
+
+        It takes one request, where `send` and `events.wait` take two, and an API key, since it reads what runs gave.
+
+        Args:
+            event: what to send; it gets an id before the first try if it has none.
+            timeout: seconds, None for as long as it takes.
+
+        Raises:
+            TimeoutError: they had not all ended by then. The runs go on.
+            What `send` raises.
+        """
+        return await self.events.send_and_wait(event.encode(event.id or str(ULID())), timeout=timeout)
 
     def send_sync(self, events: Event | Sequence[Event]) -> list[str]:
         """As `send`, for code that cannot await; blocks the thread, in an async function the whole loop."""

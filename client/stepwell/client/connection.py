@@ -21,6 +21,7 @@ HELD_SILENCE = 45.0
 # Below the 5 s after which servers usually close an idle connection, so that none is reused while it is being closed.
 KEEP_ALIVE = 4.0
 CONNECTIONS = 32
+WAIT = "%s?wait=true"
 
 
 class Connection:
@@ -80,39 +81,41 @@ class Connection:
         """Act on a path of the API, which has to bear being asked twice; returns the parsed JSON."""
         return await self._retry.persist(lambda: self._ask("POST", path))
 
-    async def held(self, path: str, ended: Callable[[Any], bool]) -> Any:
-        """Read a path whose response the server holds open until there is something to say.
+    async def held(self, path: str, ended: Callable[[Any], bool], *, post: bytes | None = None) -> Any:
+        """Ask a path whose response the server holds open until there is something to say.
 
         A response that breaks is asked for again, for at most `patience` seconds once it had been held.
 
         Args:
             path: path of the API.
             ended: whether a parsed answer is the last word.
+            post: JSON to post, which has to bear being posted twice; None to read.
         """
         retry = self._retry
         while True:
-            answer = await retry.persist(lambda: self._hold(path, ended))
+            answer = await retry.persist(lambda: self._hold(path, ended, post))
             if answer is not None:
                 return answer
             retry = replace(self._retry, tries=sys.maxsize)
 
-    async def _hold(self, path: str, ended: Callable[[Any], bool]) -> Any:
+    async def _hold(self, path: str, ended: Callable[[Any], bool], post: bytes | None) -> Any:
         """The last word, or None if the response broke off after it was held for a while."""
         loop = asyncio.get_running_loop()
         begun = loop.time()
-        answer = await self._listen(path)
+        answer = await self._listen(path, post)
         if answer is not None and ended(answer):
             return answer
         if loop.time() - begun < self._retry.most:
             raise Unreachable(self.url, "it let go of the response before there was an answer")
         return None
 
-    async def _listen(self, path: str) -> Any:
+    async def _listen(self, path: str, post: bytes | None) -> Any:
         """What a held response ends with, None if it breaks off without an answer."""
         opened = False
-        headers = self._address.headers()
+        method = "GET" if post is None else "POST"
+        headers = {**self._address.headers(), "Content-Type": "application/json"}
         try:
-            async with self._waits.stream("GET", path, params={"wait": "true"}, headers=headers) as response:
+            async with self._waits.stream(method, WAIT % path, headers=headers, content=post) as response:
                 opened = True
                 body = await response.aread()
         except httpx2.HTTPError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -50,6 +51,30 @@ class Events:
         async with within(timeout, f"the runs of event {id} have not ended"):
             answer = await http.held(f"{_path(id)}/runs", ended)
         return read(RUNS, answer, http.url)
+
+    async def send_and_wait(self, event: bytes, *, timeout: float | None = None) -> tuple[Run, ...]:
+        """Post one encoded event that has an id, and return its runs as `wait` does."""
+        http = self._connection()
+
+        def runs(answer: Any) -> tuple[Run, ...]:
+            return read(SENT, answer, http.url).runs
+
+        async with within(timeout, "the runs of the event have not ended"):
+            answer = await http.held(
+                "/api/v1/events", lambda answer: all(run.ended for run in runs(answer)), post=event
+            )
+        return runs(answer)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What the server answers to an event whose runs are waited for."""
+
+    ids: tuple[str, ...]
+    runs: tuple[Run, ...]
+
+
+SENT = TypeAdapter(Sent)
 
 
 def _path(id: str) -> str:

@@ -92,13 +92,15 @@ class History:
         views = [view or _on_its_way(travelling.get(id), event) for id, view in names]
         return [view for view in views if view]
 
-    async def unfinished(self, event: EventRecord) -> bool:
-        """Whether any run of an event has yet to end."""
+    async def ended_runs(self, event: EventRecord) -> list[RunView] | None:
+        """The runs that an event started and that are kept; `None` as long as one of them has not ended."""
         travelling = await self._travelling(event)
         homes = [self._partitions[partition_of(id)] for id in event.runs]
-        headers = await asyncio.gather(*map(header_of, homes, event.runs))
-        found = [header or travelling.get(id) for id, header in zip(event.runs, headers, strict=True)]
-        return any(run and not run.status.ended for run in found)
+        records = await asyncio.gather(*map(whole_of, homes, event.runs))
+        found = [record or travelling.get(id) for id, record in zip(event.runs, records, strict=True)]
+        if any(run and not run.status.ended for run in found):
+            return None
+        return [RunView(run, event.name, ()) for run in found if run]
 
     async def _travelling(self, event: EventRecord) -> dict[str, RunRecord]:
         here = partition_of(event.id)

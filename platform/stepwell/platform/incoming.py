@@ -123,11 +123,7 @@ def _ts(number: int, event: dict[str, Any]) -> int:
 
 
 def _kind(value: Any) -> str:
-    names: dict[type, str] = {
-        dict: "an object",
-        list: "an array",
-        str: "an empty text",
-        bool: "a boolean",
-        int: "a number",
-    }
+    if isinstance(value, str):
+        return "a text" if value.strip() else "an empty text"
+    names: dict[type, str] = {dict: "an object", list: "an array", bool: "a boolean"}
     return "missing" if value is None else names.get(cast(Any, type(value)), "a number")

@@ -80,8 +80,8 @@ class Ingest:
             body["id"] = event.sender_id
         runs = [self._run(function, entry) for function in snapshot.matcher.match(event.name)]
         digest = digest_of(event.sender_id) if event.sender_id else ""
-        due = event.ts if event.ts > entry.now else 0
-        item = (snapshot.version, entry.id, digest, due, "\n".join(runs), encode(body))
+        # Whether `ts` lies in the future is for Redis to say: its time decides when a run starts.
+        item = (snapshot.version, entry.id, digest, event.ts, "\n".join(runs), encode(body))
         answer = self._groups[entry.partition].add(item)
         if self._outboxes is not None and runs:
             answer.add_done_callback(self._outboxes.hurry(entry.partition))

@@ -6,11 +6,15 @@ from contextlib import suppress
 from contextvars import Context
 from typing import Any
 
+import structlog
+
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.engine.runs import Creation, Runs
 from stepwell.platform.errors import StepwellError
 
 BATCH = 64
+PERIOD = 1.0
+"""Seconds between two looks for what whoever put it in has not delivered."""
 
 
 class Outbox:
@@ -25,22 +29,47 @@ class Outbox:
         self._source = source
         self._targets = targets
 
+    async def run(self) -> None:
+        """Delivers until cancelled."""
+        while True:
+            try:
+                await self.empty()
+            except StepwellError as error:
+                structlog.get_logger().warning("outbox_not_delivered", error=str(error))
+            await asyncio.sleep(PERIOD)
+
+    async def empty(self) -> None:
+        """Delivers until little is left, or raises as `deliver`."""
+        while await self.deliver() >= BATCH:
+            pass
+
     async def deliver(self) -> int:
-        """Delivers what waits now, in order for each target; answers how many runs."""
+        """Delivers what waits now, in order for each target; answers how many runs.
+
+        Raises `StepwellError` when one of the targets could not be reached, after the others were served.
+        """
         waiting = await self._source.read("SMEMBERS", self._source.keys.name("k_outboxes"))
-        return sum([await self._deliver_to(int(target)) for target in waiting])
+        served = await asyncio.gather(*[self._deliver_to(int(target)) for target in waiting], return_exceptions=True)
+        for failure in served:
+            if isinstance(failure, BaseException):
+                raise failure
+        return sum(count for count in served if isinstance(count, int))
 
     async def _deliver_to(self, target: int) -> int:
         key = self._source.keys.name("k_outbox", str(target))
         rows = await self._source.read("XRANGE", key, "-", "+", "COUNT", BATCH)
-        if rows:
-            await self._targets[target].create([await self._creation(fields) for _, fields in rows])
+        creations = [await self._creation(fields) for _, fields in rows]
+        await self._targets[target].create([creation for creation in creations if creation is not None])
         await self._source.script("delivered", target, items=[(position,) for position, _ in rows])
         return len(rows)
 
-    async def _creation(self, fields: Sequence[bytes]) -> Creation:
+    async def _creation(self, fields: Sequence[bytes]) -> Creation | None:
         row = dict(zip(fields[::2], (value.decode() for value in fields[1::2]), strict=True))
         record = await self._source.read("GET", self._source.keys.name("k_event", row[b"event"]))
+        if record is None:
+            # Nothing of ours removes it, and behind a row that can never be delivered no other would be.
+            structlog.get_logger().error("event_gone_before_its_run", event=row[b"event"], run=row[b"run"])
+            return None
         return Creation(row[b"run"], row[b"lane"], row[b"version"], row[b"event"], int(row[b"due"]), record)
 
 
@@ -71,7 +100,6 @@ class Outboxes:
             while source in self._more:
                 self._more.discard(source)
                 with suppress(StepwellError):
-                    while await self._outboxes[source].deliver() >= BATCH:
-                        pass
+                    await self._outboxes[source].empty()
         finally:
             del self._busy[source]

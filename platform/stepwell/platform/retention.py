@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import structlog
 
-from stepwell.platform.clock import Clock
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.engine.ticks import BATCH, Ticks
 from stepwell.platform.errors import ScriptFault, StepwellError
@@ -14,20 +13,19 @@ from stepwell.platform.settings import Settings
 PERIOD = 5.0
 """Seconds between two looks."""
 DAY = 86_400_000
+RECENT = 60_000
+"""Ms for which even short memory keeps what has ended: a call that is repeated has to find what it did the first time."""
 
 
 class Retention:
     """Trims every partition."""
 
-    __slots__ = ("_clock", "_days", "_partitions", "_share", "_ticks")
+    __slots__ = ("_age", "_partitions", "_share", "_ticks")
 
-    def __init__(
-        self, partitions: Sequence[Partition], ticks: Sequence[Ticks], clock: Clock, settings: Settings
-    ) -> None:
+    def __init__(self, partitions: Sequence[Partition], ticks: Sequence[Ticks], settings: Settings) -> None:
         self._partitions = partitions
         self._ticks = ticks
-        self._clock = clock
-        self._days = settings.retention_days
+        self._age = int(settings.retention_days * DAY)
         self._share = settings.retention_memory
 
     async def run(self) -> None:
@@ -40,24 +38,37 @@ class Retention:
             await asyncio.sleep(PERIOD)
 
     async def trim(self) -> int:
-        """Removes what is too old, and while memory is short also what is not; answers how many runs."""
-        now = self._clock.now()
-        return sum([await self._trim(index, now) for index in range(len(self._partitions))])
+        """Removes what is too old, and while memory is short also what is not; answers how many runs.
 
-    async def _trim(self, index: int, now: int) -> int:
-        before = now - int(self._days * DAY)
-        removed = 0
-        while True:
-            runs = await self._ticks[index].trim_runs(before)
-            events = await self._ticks[index].trim_events(before)
+        Raises `StepwellError` when a partition is out of reach, after the others were trimmed.
+        """
+        indexes = range(len(self._partitions))
+        trimmed = await asyncio.gather(*[self._trim(index) for index in indexes], return_exceptions=True)
+        for failure in trimmed:
+            if isinstance(failure, BaseException):
+                raise failure
+        return sum(count for count in trimmed if isinstance(count, int))
+
+    async def _trim(self, index: int) -> int:
+        removed, more = await self._remove(index, self._age)
+        while more:
+            runs, more = await self._remove(index, self._age)
             removed += runs
-            if max(runs, events) < BATCH:
-                if before > now or not await self._short_of_memory(index):
-                    return removed
-                # Everything that has ended may go; what is needed least, the oldest, goes first, a batch at a time.
-                before = now + 1
-            elif before > now and not await self._short_of_memory(index):
-                return removed
+        return removed + await self._make_room(index)
+
+    async def _make_room(self, index: int) -> int:
+        """What is needed least, the oldest, goes first, a batch at a time."""
+        removed, more = 0, True
+        while more and await self._short_of_memory(index):
+            runs, more = await self._remove(index, min(self._age, RECENT))
+            removed += runs
+        return removed
+
+    async def _remove(self, index: int, age: int) -> tuple[int, bool]:
+        """Runs removed in one batch, and whether there may be more to remove."""
+        runs = await self._ticks[index].trim_runs(age)
+        events = await self._ticks[index].trim_events(age)
+        return runs, max(runs, events) == BATCH
 
     async def _short_of_memory(self, index: int) -> bool:
         """Whether the server of a partition uses more than the share of its `maxmemory`; never without one."""

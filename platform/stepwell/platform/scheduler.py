@@ -9,7 +9,7 @@ import structlog
 from stepwell.platform.clock import Clock
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.engine.runs import Runs
-from stepwell.platform.engine.ticks import BATCH, Ticked, Ticks
+from stepwell.platform.engine.ticks import Ticked, Ticks
 from stepwell.platform.errors import StepwellError
 from stepwell.platform.outbox import Outbox
 from stepwell.platform.retention import Retention
@@ -23,11 +23,10 @@ PAUSE = 0.5
 class Ticker:
     """Ticks one partition. Any number of processes may do so at once; what one has done another finds done."""
 
-    __slots__ = ("_hint", "_outbox", "_ticks")
+    __slots__ = ("_hint", "_ticks")
 
-    def __init__(self, ticks: Ticks, outbox: Outbox | None) -> None:
+    def __init__(self, ticks: Ticks) -> None:
         self._ticks = ticks
-        self._outbox = outbox
         self._hint = asyncio.Event()
 
     def wake(self) -> None:
@@ -36,13 +35,9 @@ class Ticker:
 
     async def tick(self) -> Ticked:
         """Does all that is due now; answers the last tick."""
-        if self._outbox is not None:
-            while await self._outbox.deliver() >= BATCH:
-                pass
-        while True:
-            ticked = await self._ticks.tick()
-            if ticked.wait or not (ticked.fired or ticked.reaped):
-                return ticked
+        while (ticked := await self._ticks.tick()).wait == 0:
+            pass
+        return ticked
 
     async def run(self) -> None:
         """Ticks until cancelled."""
@@ -63,24 +58,24 @@ class Scheduler:
 
     Args:
         partitions: to tick.
-        clock: for retention.
+        clock: theirs.
         settings: limits.
     """
 
     def __init__(self, partitions: Sequence[Partition], clock: Clock, settings: Settings) -> None:
         expiry = int(settings.session_expiry * 1000)
         runs = [Runs(partition, int(settings.cancel_patience * 1000)) for partition in partitions]
-        several = len(partitions) > 1
         self._partitions = partitions
         self._ticks = [Ticks(partition, expiry, settings.crash_limit) for partition in partitions]
-        self._tickers = [
-            Ticker(ticks, Outbox(partition, runs) if several else None)
-            for partition, ticks in zip(partitions, self._ticks, strict=True)
-        ]
-        self._retention = Retention(partitions, self._ticks, clock, settings)
+        self._tickers = [Ticker(ticks) for ticks in self._ticks]
+        # Apart from the ticks: a partition out of reach must not hold up the timers of the others.
+        self._outboxes = [Outbox(partition, runs) for partition in partitions] if len(partitions) > 1 else []
+        self._retention = Retention(partitions, self._ticks, settings)
 
     async def tick(self) -> None:
         """Does all that is due now, in every partition."""
+        for outbox in self._outboxes:
+            await outbox.empty()
         for ticker in self._tickers:
             await ticker.tick()
 
@@ -91,8 +86,8 @@ class Scheduler:
     async def run(self) -> None:
         """Ticks and trims until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for ticker in self._tickers:
-                group.create_task(ticker.run())
+            for keeper in (*self._tickers, *self._outboxes):
+                group.create_task(keeper.run())
             group.create_task(self._listen())
             group.create_task(self._retention.run())
 

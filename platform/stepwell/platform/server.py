@@ -63,10 +63,10 @@ def create_app(
 
     Raises `UnsafeAddress` when the host is not loopback and the settings have no keys.
     """
-    access = Access(installation.settings, dev=dev, host=host)
+    access, max_event = Access(installation.settings, dev=dev, host=host), installation.settings.max_event_bytes
     endings, feed, closing = Endings(), Feed(installation.store), asyncio.Event()
     operations = [
-        *EventsApi(installation.history, endings, closing).operations(),
+        *EventsApi(installation.history, installation.ingest, max_event, endings, closing).operations(),
         *RunsApi(installation, endings, closing).operations(),
         *FunctionsApi(installation).operations(),
         *StreamApi(feed, installation.history, closing).operations(),
@@ -82,7 +82,7 @@ def create_app(
         lifespan=lambda _: working([hear, *work]),
     )
     rest.router.redirect_slashes = False
-    events = IngestEndpoint(installation.ingest, access, installation.settings.max_event_bytes)
+    events = IngestEndpoint(installation.ingest, access, max_event)
     return Front(events, rest, access, closing)
 
 

@@ -10,11 +10,14 @@ from starlette.types import ASGIApp
 from stepwell.platform.api import views
 from stepwell.platform.api.endings import Endings
 from stepwell.platform.api.held import Held
-from stepwell.platform.api.models import Event, Item, Page, Run
+from stepwell.platform.api.ingest import read_body
+from stepwell.platform.api.models import Event, Item, Page, Run, Sent
 from stepwell.platform.api.operations import NoQuery, Operation, Query, answer, parameters
 from stepwell.platform.api.problems import Problem, not_found
 from stepwell.platform.api.runs import WaitQuery
 from stepwell.platform.history import History
+from stepwell.platform.incoming import BadEvent, IncomingEvent, parse_events
+from stepwell.platform.ingest import Ingest
 from stepwell.platform.reading.pages import MOST_ITEMS, BadCursor
 from stepwell.platform.records import EventRecord
 
@@ -28,10 +31,22 @@ class EventsQuery(Query):
 
 
 class EventsApi:
-    """Endpoints of `/api/v1/events`. `closing` is set when the server is about to stop."""
+    """Endpoints of `/api/v1/events`.
 
-    def __init__(self, history: History, endings: Endings, closing: asyncio.Event) -> None:
+    Args:
+        history: reads.
+        ingest: accepts events.
+        max_event: bytes of one event.
+        endings: tells when runs have ended.
+        closing: set when the server is about to stop.
+    """
+
+    def __init__(
+        self, history: History, ingest: Ingest, max_event: int, endings: Endings, closing: asyncio.Event
+    ) -> None:
         self._history = history
+        self._ingest = ingest
+        self._max_event = max_event
         self._endings = endings
         self._closing = closing
 
@@ -39,6 +54,8 @@ class EventsApi:
         """The rows of the route table."""
         events, event = "/api/v1/events", "/api/v1/events/{id}"
         yield Operation("GET", events, "list_events", "Events, newest first", self.page, Page[Event], EventsQuery)
+        send = "Accept events; with `wait`, one of them, and answer when the runs it started have ended"
+        yield Operation("POST", events, "send_events", send, self.send, Item[Sent], WaitQuery, (400, 413))
         yield Operation("GET", event, "get_event", "One event", self.get, Item[Event], problems=(404,))
         about = "The runs that an event started"
         yield Operation("GET", f"{event}/runs", "list_event_runs", about, self.runs, Item[list[Run]], WaitQuery, (404,))
@@ -64,13 +81,38 @@ class EventsApi:
         if not wait:
             return answer(await self._runs(event))
 
-        async def ended() -> Item[list[Run]] | None:
-            return None if await self._history.unfinished(event) else await self._runs(event)
-
         async def body() -> bytes:
-            return (await self._endings.await_end(event.id, ended)).model_dump_json().encode()
+            return Item[list[Run]](data=await self._ended(event)).model_dump_json().encode()
 
         return Held(body, self._closing)
+
+    async def send(self, request: Request) -> ASGIApp:
+        """POST /events."""
+        wait = parameters(request, WaitQuery).wait
+        events = await self._incoming(request)
+        if wait and len(events) != 1:
+            message = f"the body has {len(events)} events, and only one can be waited for"
+            raise Problem(400, "invalid_event", message, "Send them one by one, or without wait")
+        ids = await self._ingest.accept(events)
+        if not wait:
+            return answer(Item[Sent](data=Sent(ids=ids, runs=None)))
+
+        async def body() -> bytes:
+            runs = await self._ended(await self._event(ids[0]))
+            return Item[Sent](data=Sent(ids=ids, runs=runs)).model_dump_json().encode()
+
+        return Held(body, self._closing)
+
+    async def _incoming(self, request: Request) -> list[IncomingEvent]:
+        try:
+            return parse_events(await read_body(dict(request.scope["headers"]), request.receive), self._max_event)
+        except BadEvent as error:
+            raise Problem(error.status, "invalid_event", str(error), "Nothing of the request was accepted") from None
+
+    async def _ended(self, event: EventRecord) -> list[Run]:
+        """The runs of an event, once all of them have ended."""
+        views_of = await self._endings.await_end(event.id, lambda: self._history.ended_runs(event))
+        return [views.run(view) for view in views_of]
 
     async def _runs(self, event: EventRecord) -> Item[list[Run]]:
         return Item[list[Run]](data=[views.run(view) for view in await self._history.event_runs(event)])

@@ -192,6 +192,13 @@ class Accepted(_Answer):
     status: Literal[200]
 
 
+class Sent(_Answer):
+    """Accepted events, and what became of the one whose runs were waited for."""
+
+    ids: list[str] = Field(description="in the order of the events")
+    runs: list[Run] | None = Field(description="every run it started, ended; null when nothing was waited for")
+
+
 class Refused(_Answer):
     """Nothing of the request is stored."""
 

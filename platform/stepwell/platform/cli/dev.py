@@ -31,5 +31,5 @@ def dev(
     if target is not None:
         check_target(target)
     check_keys(settings, host, dev=True)
-    listener = listen(host, port, "stepwell dev")
-    return run(keep(settings, target, host, listener))
+    with listen(host, port, "stepwell dev") as listener:
+        return run(keep(settings, target, host, listener))

@@ -109,8 +109,11 @@ def _print(changes: Changes | None, *, json: bool) -> None:
 
 
 async def stream(address: Address, run: str | None) -> AsyncGenerator[Changes | None]:
-    """The changes as they come; `None` when some may have been missed. A stream that breaks is begun again."""
-    failures = 0
+    """The changes as they come; `None` when some may have been missed. A stream that breaks is begun again.
+
+    Raises `Unreachable` when the server is not there at first, or not back in time.
+    """
+    failures = PATIENCE
     while True:
         try:
             async with aclosing(_stream(address, run)) as messages:

@@ -11,11 +11,13 @@ import httpx2
 from stepwell.platform.cli.announcing import greet, invite, warn
 from stepwell.platform.cli.console import say
 from stepwell.platform.cli.part import Part
+from stepwell.platform.cli.port import url_of
 from stepwell.platform.cli.stopping import on_signals
 from stepwell.platform.server import GRACE
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.address import Address
 from stepwell.platform.store.embedded import embedded
+from stepwell.platform.store.store import Store
 
 READY_WITHIN = 30.0
 MARGIN = 5.0
@@ -50,6 +52,8 @@ async def keep(settings: Settings, target: str | None, host: str, listener: sock
 async def running(settings: Settings, target: str | None, host: str, listener: socket) -> AsyncGenerator[str]:
     """Runs all parts meanwhile; begins when the server is ready. Gives the address of Redis, without secrets."""
     async with embedded(settings) as found, AsyncExitStack() as parts:
+        async with Store.open(found):
+            pass  # what is wrong with a Redis of one's own is said once, and not by each part again and again
         inside = surroundings(found, url_of(listener))
         words = ["server", "--host", host, "--dev", str(listener.fileno())]
         await parts.enter_async_context(Part("server", words, inside, GRACE + MARGIN, [listener.fileno()]))
@@ -72,13 +76,6 @@ def surroundings(settings: Settings, url: str) -> Mapping[str, str]:
         "PYTHONUNBUFFERED": "1",
     }
     return os.environ | ours
-
-
-def url_of(listener: socket) -> str:
-    """The address to give to people; one that stands for all addresses is reached as this machine."""
-    host, port = listener.getsockname()[:2]
-    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
-    return f"http://{shown}:{port}"
 
 
 async def answering(url: str) -> None:

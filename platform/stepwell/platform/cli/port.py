@@ -2,6 +2,7 @@
 
 import errno
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 from stepwell.platform.cli.console import Misuse
@@ -59,6 +60,13 @@ def _free(host: str, port: int) -> int:
     return 0
 
 
+def url_of(listener: socket.socket) -> str:
+    """The address to give to people; one that stands for all addresses is reached as this machine."""
+    host, port = listener.getsockname()[:2]
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    return f"http://{shown}:{port}"
+
+
 def holder(port: int) -> str:
     """Who listens on a port, as far as this user may know (Linux, proc(5)): command and process id."""
     sockets = {f"socket:[{inode}]" for inode in _listeners(port)}
@@ -78,10 +86,12 @@ def _processes() -> list[Path]:
 
 
 def _open_files(process: Path) -> set[str]:
-    try:
-        return {str(file.readlink()) for file in (process / "fd").iterdir()}
-    except OSError:
-        return set()  # it is another user's, or has ended
+    found: set[str] = set()
+    with suppress(OSError):  # it is another user's, or has ended
+        for file in (process / "fd").iterdir():
+            with suppress(OSError):  # it was closed meanwhile
+                found.add(str(file.readlink()))
+    return found
 
 
 def _command(process: Path) -> str:

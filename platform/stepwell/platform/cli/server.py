@@ -1,6 +1,7 @@
 """`stepwell server`: the API, the dashboard and the scheduler."""
 
 import signal
+from contextlib import nullcontext
 from socket import socket
 from types import FrameType
 from typing import Annotated
@@ -31,11 +32,11 @@ def server(
     check_keys(settings, host, dev=dev >= 0)
     if dev >= 0:
         end_with_parent()
-    listener = socket(fileno=dev) if dev >= 0 else _listener(host, port)
     # uvicorn handles these while it serves, and raises them again at its end; having drained is success.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _nothing)
-    return run(serve(settings, host, listener, dev=dev >= 0))
+    with (socket(fileno=dev) if dev >= 0 else _listener(host, port)) or nullcontext() as listener:
+        return run(serve(settings, host, listener, dev=dev >= 0))
 
 
 def _listener(host: str, port: int) -> socket | None:

@@ -1,10 +1,14 @@
 """What a server process does."""
 
+from collections.abc import Sequence
+from importlib import import_module
 from socket import socket
 
 import structlog
+from starlette.routing import BaseRoute
 
 from stepwell.platform.api.auth import Access
+from stepwell.platform.cli.port import url_of
 from stepwell.platform.clock import SystemClock
 from stepwell.platform.installation import Installation
 from stepwell.platform.scheduler import Scheduler
@@ -16,6 +20,12 @@ from stepwell.platform.store.store import Store
 def check_keys(settings: Settings, host: str, *, dev: bool) -> None:
     """Raises `UnsafeAddress` when others could reach a server on `host` without a key."""
     Access(settings, dev=dev, host=host)
+
+
+def dashboard(installation: Installation, *, dev: bool) -> Sequence[BaseRoute]:
+    """The pages. The one place where the platform reaches for what is built on it, so by name and not by import."""
+    pages: Sequence[BaseRoute] = import_module("stepwell.dashboard").routes(installation, dev=dev)
+    return pages
 
 
 async def serve(settings: Settings, host: str, listener: socket | None, *, dev: bool) -> int:
@@ -31,9 +41,10 @@ async def serve(settings: Settings, host: str, listener: socket | None, *, dev: 
         clock = SystemClock()
         installation = Installation.over(store, settings, clock)
         scheduler = Scheduler(installation.partitions, clock, settings)
-        front = create_app(installation, dev=dev, host=host, work=[scheduler.run])
+        pages = dashboard(installation, dev=dev)
+        front = create_app(installation, dev=dev, host=host, routes=pages, work=[scheduler.run])
         if not dev:
-            where = host if listener is None else "http://{}:{}".format(*listener.getsockname())
+            where = host if listener is None else url_of(listener)
             structlog.get_logger("stepwell.server").info("server listens", where=where, redis=store.where)
         http = http_server(front, host=host, port=0)
         await http.serve(sockets=None if listener is None else [listener])

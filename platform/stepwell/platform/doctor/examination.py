@@ -55,22 +55,20 @@ async def _time(partition: Partition, clock: Clock) -> Finding:
 
 async def _invariants(partition: Partition, settings: Settings, clock: Clock, *, deep: bool) -> list[Finding]:
     about = f"runs of {partition.keys.tag}"
+    live = int(await partition.read("ZCARD", partition.keys.name("k_live")))
+    left = "" if deep or live <= MOST_RUNS else f"the oldest of {live:,} (--deep takes all), "
     examined, ailments = await _look(partition, settings, clock, deep=deep)
     for _ in range(LOOKS - 1):
         if ailments:
             await asyncio.sleep(PAUSE)
             ailments &= (await _look(partition, settings, clock, deep=deep))[1]
     if not ailments:
-        return [fine(about, f"{examined} of {await _live(partition)} unfinished runs examined, each in its place")]
+        return [fine(about, f"{examined:,} unfinished runs examined, {left}each in its place")]
     shown = sorted(ailments, key=lambda ailment: (ailment.who, ailment.what))[:SHOWN]
     found = [wrong(about, f"{ailment.who}: {ailment.what}", REPORT) for ailment in shown]
     if len(ailments) > SHOWN:
         found.append(wrong(about, f"and {len(ailments) - SHOWN} more", REPORT))
     return found
-
-
-async def _live(partition: Partition) -> int:
-    return int(await partition.read("ZCARD", partition.keys.name("k_live")))
 
 
 async def _look(partition: Partition, settings: Settings, clock: Clock, *, deep: bool) -> tuple[int, set[Ailment]]:

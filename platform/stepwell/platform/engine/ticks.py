@@ -33,10 +33,10 @@ class Ticks:
         fired, reaped, wait = await self._partition.script("tick", BATCH, self._crash_limit, self._expiry, IDLE)
         return Ticked(fired, reaped, wait)
 
-    async def trim_runs(self, before: int) -> int:
-        """Removes up to 64 runs that ended before `before` ms UTC, oldest first; answers how many."""
-        return int(await self._partition.script("trim_runs", before, BATCH))
+    async def trim_runs(self, age: int) -> int:
+        """Removes up to 64 runs that ended at least `age` ms ago, oldest first; answers how many."""
+        return int(await self._partition.script("trim_runs", age, BATCH))
 
-    async def trim_events(self, before: int) -> int:
-        """Takes up to 64 events received before `before` ms UTC out of the log; answers how many."""
-        return int(await self._partition.script("trim_events", before, BATCH))
+    async def trim_events(self, age: int) -> int:
+        """Takes up to 64 events of at least `age` ms out of the log, oldest first; answers how many."""
+        return int(await self._partition.script("trim_events", age, BATCH))

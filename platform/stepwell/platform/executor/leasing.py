@@ -57,7 +57,18 @@ class Leasing:
         bound: how many runs may be leased at the moment, whatever room there is, such as free threads.
     """
 
-    __slots__ = ("_begin", "_bound", "_chunks", "_hint", "_leases", "_room", "_session", "_stopped", "_turn")
+    __slots__ = (
+        "_begin",
+        "_bound",
+        "_chunks",
+        "_hint",
+        "_leases",
+        "_room",
+        "_session",
+        "_stopped",
+        "_turn",
+        "functions",
+    )
 
     def __init__(
         self,
@@ -68,6 +79,7 @@ class Leasing:
         begin: Callable[[Lease], None],
         bound: Callable[[], int],
     ) -> None:
+        self.functions = functions
         self._leases = leases
         self._session = session
         self._chunks = [functions[at : at + MOST] for at in range(0, len(functions), MOST)]
@@ -101,7 +113,8 @@ class Leasing:
         for _ in self._chunks:
             count = await self._room.take(self._bound)
             if self._stopped:
-                return self._room.give_back(count)
+                self._room.give_back(count)
+                return
             leased = await self._call(count)
             more = more or leased.more or len(leased.leases) == count
         if not more:

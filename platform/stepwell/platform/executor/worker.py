@@ -195,13 +195,15 @@ class Worker:
     # Hints and news.
 
     async def _listen(self) -> None:
-        channels = {wake_channel(f"{name}{self._suffix}") for name in self.functions}
+        channels: dict[str, list[Leasing]] = {}
+        for leasing in self._leasings:
+            for name in leasing.functions:
+                channels.setdefault(wake_channel(name), []).append(leasing)
         store = self._places[0].partition.store
         async with store.subscribe(*channels, session_channel(self.session.id)) as messages:
             async for message in messages:
-                if message is None or message[0] in channels:
-                    for leasing in self._leasings:
-                        leasing.wake()
+                for leasing in self._leasings if message is None else channels.get(message[0], ()):
+                    leasing.wake()
                 if message is None or message[0] not in channels:
                     self._news.set()
 

@@ -48,11 +48,13 @@ KEY_NAMES: Mapping[str, str] = MappingProxyType(
         "k_queue": ":q:",
         # ZSET <scope>: lane -> ms since when it waits for a slot of the scope.
         "k_parked": ":parked:",
+        # ZSET scopes that have parked lanes -> version of the registry whose limits they were last called up by.
+        "k_blocked": ":blocked",
         # ZSET <scope>: run id -> ms since when it holds a slot.
         "k_slots": ":slots:",
         # ZSET session -> ms when it is dead unless it beats.
         "k_sessions": ":sessions",
-        # HASH <session>: call and runs of its last lease. Removed by reap.
+        # HASH <session>: first function asked for -> call and runs of the last such lease. Removed by reap.
         "k_session": ":session:",
         # SET <session>: the runs it has leased. Removed by reap.
         "k_held": ":held:",
@@ -60,7 +62,7 @@ KEY_NAMES: Mapping[str, str] = MappingProxyType(
         "k_news": ":news:",
         # ZSET session -> ms when it was declared dead; a tombstone.
         "k_dead": ":dead",
-        # ZSET "run|step", "run|" (the run itself) or "run|!" (a cancel that was not heard) -> ms when due.
+        # ZSET "run|step", "run|" (the run itself) or "run!" (a cancel that was not heard) -> ms when due.
         "k_timers": ":timers",
         # STREAM <target partition>: creations not yet delivered to it, in order. Rows go when acknowledged.
         "k_outbox": ":outbox:",

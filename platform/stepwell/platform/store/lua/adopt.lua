@@ -1,7 +1,8 @@
 --! Tells a partition which registry is in force, and the limits of its functions. Answers the version it now has.
 --! args: now version:int
 --! item: name value
---! include: clock meta
+--! include: clock meta feed
+--! allow-oom
 -- Items replace the hash of limits: function -> names of its constraints, "#name" -> limit. An older version changes nothing.
 now = clock(now)
 if unknown_format() then return unknown_format() end
@@ -9,4 +10,7 @@ if version < fact('registry') then return fact('registry') end
 redis.call('DEL', k_limits)
 for name, value in items() do redis.call('HSET', k_limits, name, value) end
 redis.call('HSET', k_meta, 'registry', version, 'format', 1)
+-- The ticker calls up the lanes that were parked by other limits.
+wake_ticker(now)
+publish()
 return version

@@ -11,7 +11,8 @@ if unknown_format() then return unknown_format() end
 local bucket, buckets = math.floor(now / width), math.ceil(window / width)
 local function first_id(digest)
   local shard, field = string.sub(digest, 1, 2), string.sub(digest, 3)
-  for back = 0, buckets do
+  -- From the bucket to come, in case time went back since.
+  for back = -1, buckets do
     local id = redis.call('HGET', k_dedupe .. (bucket - back) .. ':' .. shard, field)
     if id then return id end
   end

@@ -10,14 +10,15 @@ now = clock(now)
 if unknown_format() then return unknown_format() end
 if redis.call('ZSCORE', k_dead, session) then return {'DEAD'} end
 
-local SMALL = 65536
+-- ROW: about what a step's key and the head of its row add to its payload.
+local SMALL, ROW = 65536, 128
 local room = 1048576
 
 local function describe(run)
   local record = redis.call('GET', k_event .. run.event) or ''
-  local rows = {}
-  if run.bytes > SMALL then rows = 0 elseif run.steps > 0 then rows = redis.call('HGETALL', k_steps .. run.id) end
-  room = room - #record - math.min(run.bytes, SMALL) - 512
+  local rows, size = {}, run.bytes + ROW * run.steps
+  if size > SMALL then rows, size = 0, 0 elseif size > 0 then rows = redis.call('HGETALL', k_steps .. run.id) end
+  room = room - #record - size - 512
   return {run.id, run.token, run.lane, run.turn, run.steps, run.attempt, run.crashes, run.version, run.event, record, rows}
 end
 
@@ -51,6 +52,7 @@ end
 local function park(lane, fn, full, scopes)
   redis.call('ZREM', k_lanes .. fn, lane)
   redis.call('ZADD', k_parked .. full, 'NX', now, lane)
+  redis.call('ZADD', k_blocked, 'NX', fact('registry'), full)
   -- This lane may have been called up for another scope's free slot; it cannot use it, so the next in line may.
   for _, scope in ipairs(scopes) do if scope[1] ~= full then free_scope(scope[1]) end end
 end
@@ -94,10 +96,14 @@ local function next_lane()
   return best, lanes
 end
 
+local functions = {}
+for fn in items() do functions[#functions + 1] = fn end
+
+--- Whoever leases for a session asks for functions of its own, one call at a time: so each has a last call to remember.
 local function repeated()
-  local last = redis.call('HMGET', k_session .. session, 'call', 'runs')
-  if last[1] ~= call then return false end
-  for rid in string.gmatch(last[2], '%S+') do
+  local last = redis.call('HGET', k_session .. session, functions[1])
+  if not last or string.match(last, '^%S+') ~= call then return false end
+  for rid in string.gmatch(last, ' (%S+)') do
     local run = load_run(rid)
     if run and run.status == 'running' and run.token == call then answer[#answer + 1] = describe(run) end
   end
@@ -106,9 +112,6 @@ end
 
 redis.call('ZADD', k_sessions, now + expiry, session)
 if repeated() then return answer end
-
-local functions = {}
-for fn in items() do functions[#functions + 1] = fn end
 
 local function seek()
   local best, lanes = next_lane()
@@ -129,9 +132,9 @@ for _ = 1, 64 do
 end
 if seek() then answer[2] = 1 end
 if #answer > 2 then
-  local rids = {}
-  for index = 3, #answer do rids[index - 2] = answer[index][1] end
-  redis.call('HSET', k_session .. session, 'call', call, 'runs', table.concat(rids, ' '))
+  local last = {call}
+  for index = 3, #answer do last[index - 1] = answer[index][1] end
+  redis.call('HSET', k_session .. session, functions[1], table.concat(last, ' '))
 end
 if fact('vt') ~= vt then redis.call('HSET', k_meta, 'vt', fact('vt')) end
 commit()

@@ -11,9 +11,15 @@ local GAP, TOMBSTONE_LIFE = 2000, 30 * 86400000
 if now - fact('ticked') > GAP or now < fact('ticked') then
   facts.grace = now + expiry
   redis.call('HSET', k_meta, 'grace', facts.grace)
+  -- After time went back, what was to expire soon would live on for as long as it went back.
+  for _, session in ipairs(redis.call('ZRANGEBYSCORE', k_sessions, '(' .. facts.grace, '+inf')) do
+    redis.call('ZADD', k_sessions, facts.grace, session)
+  end
 end
 
 local function fire_body(run)
+  -- A wait that ended in this very call may have made it ready already.
+  if run.notbefore == 0 then return end
   set(run, 'notbefore', 0)
   if run.status == 'waiting' then return make_ready(run) end
   if run.status == 'queued' then enqueue(run, run.created) end
@@ -49,6 +55,8 @@ for _, member in ipairs(due) do
   fire(member)
 end
 
+-- News for a session goes before the session.
+write_batches()
 local reaped = 0
 if now >= fact('grace') then
   for _, session in ipairs(redis.call('ZRANGEBYSCORE', k_sessions, '-inf', now - 1, 'LIMIT', 0, 4)) do
@@ -56,6 +64,8 @@ if now >= fact('grace') then
     reaped = reaped + 1
   end
 end
+local blocked = redis.call('ZRANGEBYSCORE', k_blocked, '-inf', '(' .. fact('registry'), 'LIMIT', 0, 16)
+for _, scope in ipairs(blocked) do review(scope) end
 redis.call('ZREMRANGEBYSCORE', k_dead, '-inf', now - TOMBSTONE_LIFE)
 redis.call('ZREMRANGEBYSCORE', k_tombstones, '-inf', now - 2 * 86400000)
 commit()
@@ -63,6 +73,6 @@ commit()
 local wait = idle
 local head = redis.call('ZRANGE', k_timers, 0, 0, 'WITHSCORES')
 if head[2] then wait = math.min(wait, math.max(0, tonumber(head[2]) - now)) end
-if reaped > 0 then wait = 0 end
+if reaped > 0 or #blocked > 0 then wait = 0 end
 redis.call('HSET', k_meta, 'ticked', now, 'next', now + wait)
 return {#due, reaped, wait}

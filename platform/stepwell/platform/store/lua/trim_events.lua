@@ -1,5 +1,5 @@
---! Takes events received before `before` out of the log, oldest first; those that still have runs stay for them. Answers how many.
---! args: now before:int limit:int
+--! Takes events of at least `age` ms out of the log, oldest first; those that still have runs stay for them. Answers how many.
+--! args: now age:int limit:int
 --! include: clock meta batch
 --! allow-oom
 now = clock(now)
@@ -12,13 +12,28 @@ local function wanted(ids)
   return false
 end
 
+local function time_of(position) return tonumber(string.match(position, '^%d+')) end
+
+--- When the oldest row was written that still has to be delivered, and needs its event for that. Log and outboxes are
+-- streams, which have their time from Redis whatever `now` is.
+local function oldest_row()
+  local oldest = math.huge
+  for _, target in ipairs(redis.call('SMEMBERS', k_outboxes)) do
+    local first = redis.call('XRANGE', k_outbox .. target, '-', '+', 'COUNT', 1)[1]
+    if first then oldest = math.min(oldest, time_of(first[1])) end
+  end
+  return oldest
+end
+
+local undelivered = oldest_row()
 --- Answers false for the first event that is too young.
 local function trim(position, event)
   local record = redis.call('GET', k_event .. event)
   local received, ids = string.match(record or 'L 0 \n', '^L (%d+) (%S*)\n')
-  if received and tonumber(received) >= before then return false end
+  if received and tonumber(received) > now - age then return false end
+  if time_of(position) >= undelivered then return false end
   if record and wanted(ids or '') then
-    redis.call('SET', k_event .. event, 'T' .. string.sub(record, 2))
+    redis.call('SETRANGE', k_event .. event, 0, 'T')
   else
     redis.call('UNLINK', k_event .. event)
   end

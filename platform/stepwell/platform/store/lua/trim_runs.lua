@@ -1,5 +1,5 @@
---! Removes runs that ended before `before`, oldest first, with all that is theirs. Answers how many.
---! args: now before:int limit:int
+--! Removes runs that ended at least `age` ms ago, oldest first, with all that is theirs. Answers how many.
+--! args: now age:int limit:int
 --! include: clock meta batch run
 --! allow-oom
 now = clock(now)
@@ -17,7 +17,7 @@ local function drop_event(event, rid)
 end
 
 local functions = {}
-local rids = redis.call('ZRANGEBYSCORE', k_ended, '-inf', before - 1, 'LIMIT', 0, limit)
+local rids = redis.call('ZRANGEBYSCORE', k_ended, '-inf', now - age, 'LIMIT', 0, limit)
 for _, rid in ipairs(rids) do
   local run = load_run(rid)
   redis.call('UNLINK', k_run .. rid, k_steps .. rid)

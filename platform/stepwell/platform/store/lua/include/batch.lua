@@ -13,7 +13,9 @@ end
 --- Additions go before removals, so that what one call adds and removes is gone.
 local function write_batches()
   for _, command in ipairs({'ZADD', 'SADD', 'ZREM', 'SREM', 'XDEL'}) do
-    for key, args in pairs(batches[command]) do
+    local gathered = batches[command]
+    batches[command] = {}
+    for key, args in pairs(gathered) do
       -- 1,000 arguments a command: an even number, so score and member stay together; unpack fails above 7,999.
       for first = 1, #args, 1000 do
         redis.call(command, key, unpack(args, first, math.min(first + 999, #args)))

@@ -32,17 +32,34 @@ local function activate(lane)
   wake(function_of(lane))
 end
 
---- Hands the free slots of a scope to the lanes parked on it, oldest first. A lane that no longer has runs passes its turn on.
+local function limit_of(scope) return tonumber(redis.call('HGET', k_limits, '#' .. string.match(scope, '^[^|]*')) or nil) end
+
+--- Hands the free slots of a scope to the lanes parked on it, oldest first. A lane that no longer has runs passes its turn
+-- on, and so does one of suspects: it is called up, but those who serve suspects may not come for a while.
 local function unpark(scope)
-  local limit = tonumber(redis.call('HGET', k_limits, '#' .. string.match(scope, '^[^|]*')) or nil)
-  local free = limit and limit - redis.call('ZCARD', k_slots .. scope) or 64
+  local limit = limit_of(scope)
+  -- Should more be free, the lanes called up pass that on when runs of theirs are leased.
+  local free = math.min(64, limit and limit - redis.call('ZCARD', k_slots .. scope) or 64)
   while free > 0 do
-    local parked = redis.call('ZPOPMIN', k_parked .. scope)
-    if not parked[1] then return end
-    if redis.call('EXISTS', k_queue .. parked[1]) == 1 then
-      activate(parked[1])
-      free = free - 1
+    local lane = redis.call('ZPOPMIN', k_parked .. scope)[1]
+    if not lane then
+      redis.call('ZREM', k_blocked, scope)
+      return
     end
+    if redis.call('EXISTS', k_queue .. lane) == 1 then
+      activate(lane)
+      if base_of(function_of(lane)) == function_of(lane) then free = free - 1 end
+    end
+  end
+end
+
+--- Calls up the lanes of a scope by the limits now in force: those it was parked by may have been raised or taken away.
+local function review(scope)
+  unpark(scope)
+  if redis.call('EXISTS', k_parked .. scope) == 0 then
+    redis.call('ZREM', k_blocked, scope)
+  elseif limit_of(scope) then
+    redis.call('ZADD', k_blocked, fact('registry'), scope)
   end
 end
 

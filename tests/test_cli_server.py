@@ -1,0 +1,202 @@
+"""`stepwell server` and `stepwell worker` as they run in production, and the commands that ask them."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Generator
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+import httpx2
+import pytest
+from tests.cli_logs import logs_restored
+from tests.redis_servers import Server, free_port
+
+from stepwell.platform.cli import main
+from stepwell.platform.codec import decode
+
+pytestmark = pytest.mark.slow
+
+PATIENCE = 30.0
+
+APP = """
+from stepwell.functions import App, Concurrency, Context, NonRetriable
+
+app = App("shop")
+
+@app.function(on="order.placed", concurrency=Concurrency(5, key="event.data.customer"))
+async def fulfil(ctx: Context) -> str:
+    await ctx.step.run("charge", lambda: {"paid": 12})
+    return "shipped"
+
+@app.function(on="order.lost")
+async def lose(ctx: Context) -> None:
+    raise NonRetriable("it is gone")
+
+@app.function(on="order.kept")
+async def keep(ctx: Context) -> None:
+    await ctx.step.sleep("a while", "1d")
+"""
+
+
+class Installation:
+    """A server and a worker over one Redis."""
+
+    def __init__(self, folder: Path, redis: Server) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.environment = os.environ | {"STEPWELL_REDIS_URL": redis.url, "STEPWELL_LOG": "json"}
+        self.processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self, *words: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "stepwell.platform.cli", *words]
+        with (self.folder / f"{words[0]}.log").open("wb") as log:
+            process = subprocess.Popen(command, cwd=self.folder, env=self.environment, stdout=log, stderr=log)
+        self.processes.append(process)
+        return process
+
+    def log(self, name: str) -> list[dict[str, Any]]:
+        return [decode(line) for line in (self.folder / f"{name}.log").read_bytes().splitlines()]
+
+    def wait_for_log(self, name: str, event: str) -> dict[str, Any]:
+        ends = monotonic() + PATIENCE
+        while True:
+            found = [line for line in self.log(name) if line["event"] == event]
+            if found:
+                return found[0]
+            assert monotonic() < ends, self.log(name)
+            sleep(0.02)
+
+    def stop(self) -> None:
+        for process in self.processes:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def installation(short_path: Path, own_server: Server) -> Generator[Installation]:
+    (short_path / "app.py").write_text(APP)
+    made = Installation(short_path, own_server)
+    yield made
+    made.stop()
+
+
+@pytest.fixture(autouse=True)
+def as_from_a_new_shell(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
+    for name in ("STEPWELL_URL", "STEPWELL_EVENT_KEY", "STEPWELL_API_KEY", "STEPWELL_LOG"):
+        monkeypatch.delenv(name, raising=False)
+    with logs_restored():
+        yield
+
+
+def printed(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> str:
+    """What a command prints."""
+    assert main(words) == code, capsys.readouterr()
+    return capsys.readouterr().out
+
+
+def test_from_server_and_worker_to_every_read(
+    installation: Installation, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = installation.start("server", "--port", str(installation.port))
+    worker = installation.start("worker", "app.py", "--concurrency", "8")
+    assert installation.wait_for_log("server", "server listens")["where"] == installation.url
+    ready = installation.wait_for_log("worker", "worker serves")
+    assert ready["functions"] == ["shop/fulfil", "shop/lose", "shop/keep"]
+    monkeypatch.setenv("STEPWELL_URL", installation.url)
+
+    sent = decode(printed(capsys, "send", "order.placed", '{"customer": "ann"}', "--id", "A-1", "--json"))
+    again = decode(printed(capsys, "send", "order.placed", '{"customer": "ann"}', "--id", "A-1", "--json"))
+    assert again == sent
+    [run] = sent["runs"]
+    assert "completed" in printed(capsys, "runs", "watch", run)
+    shown = printed(capsys, "runs", "show", run)
+    for text in ("shop/fulfil", "completed", '"shipped"', "charge", '{"paid":12}', "order.placed"):
+        assert text in shown
+    whole = decode(printed(capsys, "runs", "show", run, "--json"))
+    assert (whole["id"], whole["output"], whole["steps"][0]["id"]) == (run, "shipped", "charge")
+
+    [lost] = decode(printed(capsys, "send", "order.lost", "--json"))["runs"]
+    assert "it is gone" in printed(capsys, "runs", "watch", lost, code=1)
+    assert "NonRetriable: it is gone" in printed(capsys, "runs", "show", lost)
+
+    assert "no function starts on 'nobody.cares'" in printed(capsys, "send", "nobody.cares")
+
+    [kept] = decode(printed(capsys, "send", "order.kept", "--json"))["runs"]
+    watching = installation.start("runs", "watch", kept, "--url", installation.url)
+    waiting(capsys, kept)
+    assert "waits for  sleep a while until" in printed(capsys, "runs", "show", kept)
+    assert f"{kept} is cancelled" in printed(capsys, "runs", "cancel", kept)
+    assert watching.wait(PATIENCE) == 1, "it did not complete"
+
+    listed = printed(capsys, "runs", "list")
+    assert [line.split()[0] for line in listed.splitlines()] == ["run", kept, lost, run]
+    page = decode(printed(capsys, "runs", "list", "--status", "failed", "--json"))
+    assert [one["id"] for one in page["data"]] == [lost]
+    more = printed(capsys, "runs", "list", "--limit", "1").splitlines()[-1]
+    assert lost in printed(capsys, "runs", "list", "--limit", "1", "--cursor", more.split()[-1])
+    assert "no such runs" in printed(capsys, "runs", "list", "--event", "never")
+
+    events = printed(capsys, "events", "list", "--name", "order.placed")
+    assert sent["id"] in events
+    assert run in printed(capsys, "events", "show", sent["id"])
+    assert decode(printed(capsys, "events", "show", sent["id"], "--json"))["runs"][0]["id"] == run
+    functions = printed(capsys, "functions").splitlines()
+    assert functions[1].split() == ["shop/fulfil", "order.placed", "4", "5", "by", "event.data.customer", "1", "1"]
+    assert {one["id"] for one in decode(printed(capsys, "functions", "--json"))["data"]} == set(ready["functions"])
+
+    home = httpx2.get(f"{installation.url}/")
+    assert (home.status_code, home.headers["location"]) == (307, "/runs"), "the dashboard is there"
+
+    monkeypatch.setenv("STEPWELL_REDIS_URL", installation.environment["STEPWELL_REDIS_URL"])
+    assert "0 wrong, 1 to look after" in printed(capsys, "doctor", "--deep"), "it has no memory limit"
+
+    for process in (worker, server):
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+
+
+def waiting(capsys: pytest.CaptureFixture[str], run: str) -> None:
+    ends = monotonic() + PATIENCE
+    while decode(printed(capsys, "runs", "show", run, "--json"))["status"] != "waiting":
+        assert monotonic() < ends
+        sleep(0.02)
+
+
+def test_a_worker_whose_code_cannot_be_loaded_says_why_and_ends(installation: Installation) -> None:
+    (installation.folder / "app.py").write_text("import nothing_of_this_name\n")
+    worker = installation.start("worker", "app.py")
+    assert worker.wait(PATIENCE) == 2
+    [line] = (installation.folder / "worker.log").read_text().splitlines()
+    assert line.startswith("stepwell: app.py failed when it was imported: ModuleNotFoundError: No module named")
+    assert "app.py, line 1)" in line
+
+
+def test_ctrl_c_ends_a_server_and_a_worker_with_success(installation: Installation) -> None:
+    server = installation.start("server", "--port", str(installation.port))
+    worker = installation.start("worker", "app.py:app")
+    installation.wait_for_log("server", "server listens")
+    installation.wait_for_log("worker", "worker serves")
+    for process in (worker, server):
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 0
+    assert all(line["level"] == "info" for name in ("server", "worker") for line in installation.log(name))
+
+
+def test_a_server_that_others_reach_asks_for_keys(
+    installation: Installation, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installation.environment |= {"STEPWELL_EVENT_KEYS": "e-1", "STEPWELL_API_KEYS": "a-1"}
+    installation.start("server", "--host", "127.0.0.1", "--port", str(installation.port))
+    installation.wait_for_log("server", "server listens")
+    monkeypatch.setenv("STEPWELL_URL", installation.url)
+    assert main(["runs", "list"]) == 2
+    assert "this needs an API key" in capsys.readouterr().err
+    monkeypatch.setenv("STEPWELL_API_KEY", "a-1")
+    assert "no runs" in printed(capsys, "runs", "list")
+    assert main(["send", "order.placed"]) == 2
+    monkeypatch.setenv("STEPWELL_EVENT_KEY", "e-1")
+    assert "event" in printed(capsys, "send", "order.placed")
