@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from stepwell.platform.settings import Settings
+
 ROOT = Path(__file__).parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
