@@ -22,6 +22,9 @@ from stepwell.platform.reading.pages import MOST_ITEMS, BadCursor
 from stepwell.platform.records import EventRecord
 
 
+SEND_MAY = (408, 413, 415)
+
+
 class EventsQuery(Query):
     """Which events."""
 
@@ -55,7 +58,7 @@ class EventsApi:
         events, event = "/api/v1/events", "/api/v1/events/{id}"
         yield Operation("GET", events, "list_events", "Events, newest first", self.page, Page[Event], EventsQuery)
         send = "Accept events; with `wait`, one of them, and answer when the runs it started have ended"
-        yield Operation("POST", events, "send_events", send, self.send, Item[Sent], WaitQuery, (400, 413))
+        yield Operation("POST", events, "post_events", send, self.send, Item[Sent], WaitQuery, SEND_MAY, True)
         yield Operation("GET", event, "get_event", "One event", self.get, Item[Event], problems=(404,))
         about = "The runs that an event started"
         yield Operation("GET", f"{event}/runs", "list_event_runs", about, self.runs, Item[list[Run]], WaitQuery, (404,))

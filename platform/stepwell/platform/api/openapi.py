@@ -53,6 +53,7 @@ def _operation(operation: Operation, references: Mapping[type[BaseModel], Any]) 
     problem = {"application/json": {"schema": references[ProblemBody]}}
     statuses = sorted({*ANY_MAY, *operation.problems})
     return {
+        **(_events(references) if operation.takes_events else {}),
         "operationId": operation.name,
         "summary": operation.about,
         "parameters": [*_in_path(operation.path), *_in_query(_query(operation))],
@@ -63,15 +64,20 @@ def _operation(operation: Operation, references: Mapping[type[BaseModel], Any]) 
     }
 
 
-def _ingest(references: Mapping[type[BaseModel], Any]) -> dict[str, Any]:
-    event, refused = references[SentEvent], {"application/json": {"schema": references[Refused]}}
+def _events(references: Mapping[type[BaseModel], Any]) -> dict[str, Any]:
+    event = references[SentEvent]
     body = {"oneOf": [event, {"type": "array", "items": event, "minItems": 1, "maxItems": MAX_EVENTS}]}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": body}}}}
+
+
+def _ingest(references: Mapping[type[BaseModel], Any]) -> dict[str, Any]:
+    refused = {"application/json": {"schema": references[Refused]}}
     return {
+        **_events(references),
         "operationId": "send_events",
         "summary": "Send one event or several",
         "security": [],
         "parameters": list(_in_path(f"{PREFIX}{{key}}")),
-        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
         "responses": {
             "200": {"description": "OK", "content": {"application/json": {"schema": references[Accepted]}}},
             **{str(status): {"description": HTTPStatus(status).phrase, "content": refused} for status in INGEST_MAY},

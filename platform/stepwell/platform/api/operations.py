@@ -42,6 +42,7 @@ class Operation:
         answer: model of the body of a 200, `None` when it is not JSON.
         query: model of the query string.
         problems: statuses of 400 and more that are its own, besides those that any operation may answer.
+        takes_events: its body is one event, or an array of them.
     """
 
     method: str
@@ -52,6 +53,7 @@ class Operation:
     answer: type[BaseModel] | None
     query: type[Query] = NoQuery
     problems: tuple[int, ...] = ()
+    takes_events: bool = False
 
     def route(self) -> Route:
         """As Starlette routes it."""
