@@ -22,7 +22,7 @@ dev: $(VENV)/.installed
 	$(BIN)/stepwell dev examples/shop.py $(ARGS)
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(ARGS)
 
 check: $(VENV)/.check
 	$(BIN)/ruff check .

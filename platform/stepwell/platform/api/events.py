@@ -21,7 +21,6 @@ from stepwell.platform.ingest import Ingest
 from stepwell.platform.reading.pages import MOST_ITEMS, BadCursor
 from stepwell.platform.records import EventRecord
 
-
 SEND_MAY = (408, 413, 415)
 
 

@@ -1,5 +1,6 @@
 """What a server process does."""
 
+import gc
 from collections.abc import Sequence
 from importlib import import_module
 from socket import socket
@@ -46,6 +47,8 @@ async def serve(settings: Settings, host: str, listener: socket | None, *, dev: 
         if not dev:
             where = host if listener is None else url_of(listener)
             structlog.get_logger("stepwell.server").info("server listens", where=where, redis=store.where)
+        # What is there by now stays for good: the collector need not look at it again and again.
+        gc.freeze()
         http = http_server(front, host=host, port=0)
         await http.serve(sockets=None if listener is None else [listener])
         # It says what went wrong in its log.

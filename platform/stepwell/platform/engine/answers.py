@@ -26,6 +26,8 @@ class OverLimit(Refusal):
 
 def accepted(answer: Any) -> Any:
     """The answer itself, unless it is a refusal: then raises `Stale`, `Conflict` or `OverLimit`."""
+    if type(answer) is int:  # most answers are turns
+        return answer
     match answer:
         case b"STALE":
             raise Stale("the lease has ended")

@@ -6,6 +6,7 @@ Run as `python -m stepwell.platform.executor.child ERRAND`.
 import asyncio
 import contextlib
 import ctypes
+import gc
 import os
 import signal
 import sys
@@ -47,6 +48,8 @@ def main() -> None:
     except BadTarget as problem:
         os.write(errand.report, line(Report(what="failed", problem=str(problem))))
         sys.exit(BAD_TARGET)
+    # What has been imported stays for good: the collector need not look at it again and again.
+    gc.freeze()
     with _runner() as runner:
         runner.run(_serve(errand, apps))
 

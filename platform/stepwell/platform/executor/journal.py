@@ -1,19 +1,17 @@
 """What a run under a lease has recorded: the replay runtime's journal, kept by the engine."""
 
-from collections.abc import Awaitable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from stepwell.functions.errors import LimitExceeded, NonDeterministic, NonRetriable
 from stepwell.functions.journal import JournalUnavailable, LeaseLost, Outcome
 from stepwell.platform.codec import encode
-from stepwell.platform.engine.answers import Conflict, OverLimit, Stale
+from stepwell.platform.engine.answers import Conflict, OverLimit, Refusal
 from stepwell.platform.engine.owner import Owner
 from stepwell.platform.errors import StepwellError
 from stepwell.platform.incoming import BadEvent, parse_events
 from stepwell.platform.ingest import Ingest
 from stepwell.platform.records import Lease, StepRow
-
-T = TypeVar("T")
 
 
 def outcome_of(row: StepRow) -> Outcome:
@@ -48,36 +46,37 @@ class RunJournal:
 
     async def checkpoint(self, key: str, kind: str, ok: bool, attempts: int, took: int, payload: bytes) -> int:
         """Records the outcome of a step, and gives its turn."""
-        return await self._written(
-            key,
-            self._owner.checkpoint(
-                self._run,
-                self._token,
-                self.next_seq(),
-                key,
-                kind,
-                ok=ok,
-                attempts=attempts,
-                took=took,
-                payload=payload,
-            ),
-        )
+        seq = self.next_seq()
+        try:
+            return await self._owner.checkpoint(
+                self._run, self._token, seq, key, kind, ok=ok, attempts=attempts, took=took, payload=payload
+            )
+        except (Refusal, StepwellError) as error:
+            raise _meaning(key, error) from None
 
     async def arm(
         self, key: str, kind: str, payload: bytes, *, delay: int | None = None, until: int | None = None
     ) -> Outcome:
         """Records a wait of `delay` ms or until a time in ms UTC; gives what is recorded."""
-        armed = self._owner.arm(
-            self._run, self._token, self.next_seq(), key, kind, delay=delay, until=until, payload=payload
-        )
-        return outcome_of(await self._written(key, armed))
+        seq = self.next_seq()
+        try:
+            row = await self._owner.arm(
+                self._run, self._token, seq, key, kind, delay=delay, until=until, payload=payload
+            )
+        except (Refusal, StepwellError) as error:
+            raise _meaning(key, error) from None
+        return outcome_of(row)
 
     async def retry(self, key: str, kind: str, attempts: int, delay: int, took: int, error: bytes) -> Outcome:
         """Records a failed attempt that is tried again in `delay` ms."""
-        retried = self._owner.retry_step(
-            self._run, self._token, self.next_seq(), key, kind, attempts=attempts, delay=delay, took=took, error=error
-        )
-        return outcome_of(await self._written(key, retried))
+        seq = self.next_seq()
+        try:
+            row = await self._owner.retry_step(
+                self._run, self._token, seq, key, kind, attempts=attempts, delay=delay, took=took, error=error
+            )
+        except (Refusal, StepwellError) as refusal:
+            raise _meaning(key, refusal) from None
+        return outcome_of(row)
 
     async def send(self, key: str, events: Sequence[Mapping[str, Any]]) -> list[str]:
         """Takes in events under ids made of run and step, so that sending them again starts nothing twice."""
@@ -89,17 +88,18 @@ class RunJournal:
         except StepwellError as error:
             raise JournalUnavailable(str(error)) from None
 
-    async def _written(self, key: str, write: Awaitable[T]) -> T:
-        try:
-            return await write
-        except Stale:
-            raise LeaseLost(self._run) from None
-        except Conflict:
-            raise NonDeterministic(key, "a wait", "a step with a body") from None
-        except OverLimit as over:
-            raise LimitExceeded(_limit_text(over)) from None
-        except StepwellError as error:
-            raise JournalUnavailable(str(error)) from None
+
+def _meaning(key: str, error: Exception) -> BaseException:
+    """What it means to a handler that its step could not be recorded."""
+    match error:
+        case Conflict():
+            return NonDeterministic(key, "a wait", "a step with a body")
+        case OverLimit():
+            return LimitExceeded(_limit_text(error))
+        case Refusal():
+            return LeaseLost(str(error))
+        case _:
+            return JournalUnavailable(str(error))
 
 
 def _limit_text(over: OverLimit) -> str:
