@@ -85,6 +85,27 @@ class Typed:
         return self._adapter.validate_json(orjson.dumps(value), by_alias=True)
 
 
+SCALARS: Final = (int, str, bool)
+
+
+class Scalar(Typed):
+    """Values of one plain type, which JSON carries as they are: most of them need no pydantic."""
+
+    __slots__ = ("_type",)
+
+    def __init__(self, annotation: type) -> None:
+        super().__init__(annotation)
+        self._type = annotation
+
+    def write(self, value: Any) -> tuple[bytes, Any]:
+        if type(value) is self._type:
+            try:
+                return orjson.dumps(value), value
+            except orjson.JSONEncodeError:  # an integer above 64 bits, a lone surrogate
+                pass
+        return super().write(value)
+
+
 class Body:
     """A callable as a step's body: whether it is `async def`, and how its values are written and read."""
 
@@ -172,7 +193,7 @@ def _codec(function: Callable[..., Any], annotation: object) -> Codec:
     if resolved is None or resolved is Any or resolved is object or isinstance(resolved, typing.TypeVar):
         return Plain()
     try:
-        return Typed(resolved)
+        return Scalar(resolved) if resolved in SCALARS else Typed(resolved)
     except (PydanticSchemaGenerationError, PydanticUserError) as error:
         name = getattr(function, "__qualname__", repr(function))
         raise InvalidValue(

@@ -4,8 +4,8 @@
 function, so that creating a run twice creates it once.
 """
 
+import random
 import re
-import secrets
 from base64 import urlsafe_b64encode
 from hashlib import blake2b
 
@@ -28,7 +28,8 @@ def encode_id(ms: int, partition: int, tail: int) -> str:
 
 def new_id(ms: int, partition: int = 0) -> str:
     """A new identifier of the time `ms` that lives in `partition`."""
-    return encode_id(ms, partition, secrets.randbits(_TAIL))
+    # Unique, and no secret: what is read by an id is guarded by keys. Seeded anew in every process, also after a fork.
+    return encode_id(ms, partition, random.getrandbits(_TAIL))
 
 
 def run_id(event_id: str, function: str, partition: int) -> str:

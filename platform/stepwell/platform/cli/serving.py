@@ -17,6 +17,9 @@ from stepwell.platform.server import create_app, http_server
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.store import Store
 
+GC_THRESHOLD = (50_000, 20, 100)
+"""As in a worker: what a request makes dies by its reference counts."""
+
 
 def check_keys(settings: Settings, host: str, *, dev: bool) -> None:
     """Raises `UnsafeAddress` when others could reach a server on `host` without a key."""
@@ -49,6 +52,7 @@ async def serve(settings: Settings, host: str, listener: socket | None, *, dev: 
             structlog.get_logger("stepwell.server").info("server listens", where=where, redis=store.where)
         # What is there by now stays for good: the collector need not look at it again and again.
         gc.freeze()
+        gc.set_threshold(*GC_THRESHOLD)
         http = http_server(front, host=host, port=0)
         await http.serve(sockets=None if listener is None else [listener])
         # It says what went wrong in its log.

@@ -1,0 +1,65 @@
+"""Notices the ends of runs without asking the server: what is published with each end is read from Redis.
+
+A client that held a response open for each of 1,000 runs would be measured, and not the platform.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import asynccontextmanager, suppress
+
+from bench.figure import BenchFailed
+
+from stepwell.platform.store.keys import ENDED
+from stepwell.platform.store.store import Store
+
+PATIENCE = 120.0
+"""Seconds after which runs that have not ended are taken for lost."""
+
+
+class Endings:
+    """The runs that have ended since it began to listen; `status` by id."""
+
+    def __init__(self) -> None:
+        self.status: dict[str, str] = {}
+        self._more = asyncio.Event()
+
+    @classmethod
+    @asynccontextmanager
+    async def of(cls, store: Store) -> AsyncGenerator["Endings"]:
+        """Listens while the block runs."""
+        endings = cls()
+        listening = asyncio.create_task(endings._listen(store))
+        try:
+            await endings._more.wait()
+            yield endings
+        finally:
+            listening.cancel()
+            with suppress(asyncio.CancelledError):
+                await listening
+
+    async def _listen(self, store: Store) -> None:
+        async with store.subscribe(ENDED) as messages:
+            async for message in messages:
+                for line in message[1].decode().splitlines() if message else ():
+                    run, _event, status = line.split(" ")
+                    self.status[run] = status
+                self._more.set()
+
+    async def reach(self, count: int) -> None:
+        """Waits until so many runs have ended, for at most two minutes."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                while len(self.status) < count:
+                    self._more.clear()
+                    await self._more.wait()
+
+    async def complete(self, count: int) -> None:
+        """The same, for runs that all have to be completed. Raises `BenchFailed`."""
+        await self.reach(count)
+        if completed(self.status.values()) < count:
+            raise BenchFailed(f"only {completed(self.status.values())} of {count} runs were completed")
+
+
+def completed(statuses: Iterable[str]) -> int:
+    """How many are."""
+    return sum(status == "completed" for status in statuses)

@@ -1,0 +1,144 @@
+"""What `python bench` does: parses what is asked for, measures it section by section, and reports."""
+
+import argparse
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from bench import crash, fanout, ingest, latency, memory, sequence, sleeping, throughput, transitions
+from bench.figure import BenchFailed, Figure
+from bench.machine import Machine
+from bench.report import Report
+from bench.scale import FULL, QUICK, TINY, Fsync, Scale, Setting
+
+from stepwell.client import ClientError
+from stepwell.platform.errors import StepwellError
+from stepwell.platform.store.binary import bundled
+
+Section = Callable[[Setting], Awaitable[list[Figure]]]
+
+SECTIONS: MappingProxyType[str, Section] = MappingProxyType(
+    {
+        "W1": throughput.measure,
+        "W2": latency.measure,
+        "W3": sequence.measure,
+        "W4": fanout.measure,
+        "W5": sleeping.measure,
+        "W6": crash.measure,
+        "ingest": ingest.measure,
+        "memory": memory.measure,
+        "transitions": transitions.measure,
+        "A/A": throughput.measure_twice,
+    }
+)
+ONCE = frozenset({"memory"})
+"""Sections for which it does not matter how Redis writes."""
+SIZES = MappingProxyType({"full": FULL, "quick": QUICK, "tiny": TINY})
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What is to be measured. `program`: the server to embed, None for the one a user would have."""
+
+    scale: Scale
+    fsyncs: tuple[Fsync, ...]
+    sections: tuple[str, ...]
+    program: Path | None
+    json: Path | None
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Measures; answers 1 when a section could not be measured. A missed target may be the machine's."""
+    choice = chosen(words)
+    # Everything is measured with the settings a user starts with.
+    for name in [name for name in os.environ if name.startswith("STEPWELL_")]:
+        del os.environ[name]
+    factory, loop = event_loop()
+    with asyncio.Runner(loop_factory=factory) as runner:
+        report = runner.run(measure(choice, loop))
+    if choice.json:
+        report.write(choice.json)
+    return 1 if report.failures else 0
+
+
+async def measure(choice: Choice, loop: str) -> Report:
+    """Measures all that was chosen."""
+    setting = Setting(choice.scale, choice.fsyncs[0], choice.program)
+    report = Report(await Machine.here(setting, loop))
+    report.head()
+    for fsync in choice.fsyncs:
+        report.title(fsync)
+        for section in choice.sections:
+            if section not in ONCE or fsync == choice.fsyncs[0]:
+                await measure_section(report, replace(setting, fsync=fsync), section)
+    report.end()
+    return report
+
+
+async def measure_section(report: Report, setting: Setting, section: str) -> None:
+    """Measures one section; what cannot be measured does not keep the others from it."""
+    try:
+        figures = await SECTIONS[section](setting)
+    except (BenchFailed, ClientError, StepwellError, OSError) as error:
+        report.fail(setting.fsync, section, error)
+        return
+    for figure in figures:
+        report.add(setting.fsync, section, figure)
+
+
+def event_loop() -> tuple[Callable[[], asyncio.AbstractEventLoop] | None, str]:
+    """The loop a client has that runs under a usual application server."""
+    try:
+        import uvloop  # not everywhere
+    except ImportError:
+        return None, "asyncio"
+    return uvloop.new_event_loop, "uvloop"
+
+
+def chosen(words: Sequence[str] | None) -> Choice:
+    """What the words ask for; ends the process, with a line that says why, when they ask for what there is not."""
+    parser = argparse.ArgumentParser(
+        "python bench", description="Measures the hot path; one platform for each section."
+    )
+    parser.add_argument(
+        "--quick", dest="size", action="store_const", const="quick", default="full", help="fewer and smaller rounds"
+    )
+    parser.add_argument("--size", choices=SIZES, help="the same, and smaller still (default: full)")
+    parser.add_argument("--only", type=names, default=tuple(SECTIONS), help=f"some of {','.join(SECTIONS)}")
+    parser.add_argument("--fsync", choices=("everysec", "always", "both"), default="both", help="default: both")
+    parser.add_argument("--repeat", type=positive, help="rounds of each workload")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything to a file")
+    parser.add_argument("--bundled", action="store_true", help="embed the server that comes with us, not that of PATH")
+    return choice_of(parser.parse_args(words))
+
+
+def choice_of(given: Any) -> Choice:
+    """The parsed words."""
+    scale = SIZES[given.size]
+    return Choice(
+        scale if given.repeat is None else replace(scale, repeat=given.repeat),
+        ("everysec", "always") if given.fsync == "both" else (given.fsync,),
+        given.only,
+        bundled() if given.bundled else None,
+        given.json,
+    )
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Names of sections, in whatever case."""
+    known = {name.lower(): name for name in SECTIONS}
+    unknown = [word for word in text.split(",") if word.lower() not in known]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"there is no section {unknown[0]!r}; there are {', '.join(SECTIONS)}")
+    return tuple(known[word.lower()] for word in text.split(","))
+
+
+def positive(text: str) -> int:
+    """A whole number from 1 on."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
+    return int(text)

@@ -1,0 +1,55 @@
+"""How much of everything is measured."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+Fsync: TypeAlias = Literal["everysec", "always"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Sizes of the workloads.
+
+    Args:
+        repeat: rounds of each workload; those that take long have a bound of their own.
+        runs: of a round of W1.
+        singles: runs of W2, one at a time.
+        lengths: steps of the runs of W3, shortest first.
+        branches: parallel steps of W4.
+        sleepers: runs of W5.
+        nap: ms that they sleep.
+        crashed: runs of W6.
+        expiry: seconds of silence after which a worker is dead; 15 is what users have.
+        load: seconds of each ingest load.
+        residents: runs that sleep for a day while memory is looked at.
+        transitions: of each kind.
+    """
+
+    repeat: int
+    runs: int
+    singles: int
+    lengths: tuple[int, ...]
+    branches: int
+    sleepers: int
+    nap: int
+    crashed: int
+    expiry: float
+    load: int
+    residents: int
+    transitions: int
+
+
+FULL = Scale(5, 1_000, 200, (50, 200, 800), 200, 1_000, 5_000, 200, 15.0, 3, 20_000, 1_280)
+QUICK = Scale(2, 1_000, 100, (50, 200, 800), 200, 1_000, 5_000, 200, 15.0, 1, 5_000, 320)
+TINY = Scale(1, 20, 5, (2, 4, 8), 8, 10, 200, 5, 3.0, 1, 50, 64)
+"""Enough to see that everything is measured; the figures mean nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a section measures under. `program` is the server to embed, None for the one a user would have."""
+
+    scale: Scale
+    fsync: Fsync
+    program: Path | None = None
