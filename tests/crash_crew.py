@@ -2,14 +2,14 @@
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from examples.ledger import Execution, Ledger
-from tests.crash_stack import PATIENCE, Stack, stack
+from examples.ledger import Ledger
+from tests.crash_stack import PATIENCE, Stack, soon, stack
 
 from stepwell.client import Client, Event, Run
 from stepwell.platform.clock import SystemClock
@@ -53,25 +53,18 @@ class Crew:
         views, steps = [await history.run(run) for run in runs], [await history.steps(run) for run in runs]
         return [(view.run, rows) for view, rows in zip(views, steps, strict=True) if view and rows is not None]
 
-    async def executions(
-        self, body: str, enough: Callable[[list[Execution]], bool] = lambda _: True
-    ) -> list[Execution]:
-        """The executions of a body, once they are enough."""
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                found = [execution for execution in self.ledger.executions() if execution.step == body]
-                if enough(found):
-                    return found
-                await asyncio.sleep(0.02)
+    async def begun(self, body: str, times: int) -> None:
+        """Returns when a body has begun so many times."""
+        await soon(lambda: [one.step for one in self.ledger.executions()].count(body) == times)
 
 
 @asynccontextmanager
-async def crew(folder: Path, expiry: float) -> AsyncGenerator[Crew]:
-    """A crew with sessions of so many seconds, in a folder of its own."""
+async def crew(folder: Path, expiry: float, **settings: str) -> AsyncGenerator[Crew]:
+    """A crew with sessions of so many seconds, and other settings by their names in the environment."""
     ledger = Ledger(folder / "ledger.sqlite")
     paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    settings = {"STEPWELL_SESSION_EXPIRY": expiry, "CRASH_LEDGER": str(ledger.path), "PYTHONPATH": paths}
-    async with stack(folder, APP, **{name: str(value) for name, value in settings.items()}) as running:
+    environment = {"STEPWELL_SESSION_EXPIRY": str(expiry), "CRASH_LEDGER": str(ledger.path), "PYTHONPATH": paths}
+    async with stack(folder, APP, environment | settings) as running:
         opened = Settings(redis_url=running.redis.url, session_expiry=expiry)
         async with Store.open(opened) as store, running.client() as client:
             yield Crew(running, client, ledger, Installation.over(store, opened, SystemClock()))

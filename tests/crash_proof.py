@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import pairwise
 
 import orjson
 from examples.ledger import Execution
@@ -117,7 +118,7 @@ def _wrong_with_ending(recorded: Recorded, steps: set[str], failed: set[str]) ->
     run = recorded.run
     if not run.status.ended:
         yield f"run {run.id} has not ended, but is {run.status}"
-    if recorded.steps.keys() != steps:
+    if set(recorded.steps) != steps:
         yield f"run {run.id} has the steps {sorted(recorded.steps)}, not {sorted(steps)}"
     if run.steps != len(recorded.steps):
         yield f"run {run.id} counts {run.steps} steps and has {len(recorded.steps)}"
@@ -132,7 +133,9 @@ def _wrong_with_run(
     for key, row in recorded.steps.items():
         if key not in BODILESS:
             executions = bodies.get((recorded.run.id, BODIES.get(key, key)), ())
-            yield from (f"{key} of run {recorded.run.id} {wrong}" for wrong in _wrong_with_step(row, executions, killed))
+            yield from (
+                f"{key} of run {recorded.run.id} {wrong}" for wrong in _wrong_with_step(row, executions, killed)
+            )
 
 
 def _wrong_with_step(row: StepRow, executions: Sequence[Execution], killed: set[int]) -> Iterator[str]:
@@ -141,7 +144,7 @@ def _wrong_with_step(row: StepRow, executions: Sequence[Execution], killed: set[
         yield f"was recorded at {row.ended} and executed again at {late}"
     if not executions or executions[-1].ended is None:
         yield "is recorded although no execution of it came to an end"
-    for execution, following in zip(executions, executions[1:], strict=False):
+    for execution, following in pairwise(executions):
         if execution.outcome != RETRIED and execution.pid not in killed:
             yield f"was executed again although {execution} was not killed"
         if execution.ended is not None and following.began < execution.ended:

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, TypeVar, get_args
 
 import httpx2
 from tests.redis_servers import Server, free_port, launched, program
@@ -18,6 +18,7 @@ from tests.redis_servers import Server, free_port, launched, program
 from stepwell.client import Client, Retry
 from stepwell.platform.clock import SystemClock
 
+T = TypeVar("T")
 Victim: TypeAlias = Literal["child", "worker", "server", "redis"]
 VICTIMS: tuple[Victim, ...] = get_args(Victim)
 
@@ -111,6 +112,21 @@ class Part:
             )
 
 
+async def eventually(ask: Callable[[], Awaitable[bool]], patience: float = PATIENCE) -> None:
+    """Returns when the answer is yes. Raises `TimeoutError` when it is not within `patience` seconds."""
+    async with asyncio.timeout(patience):
+        while not await ask():  # noqa: ASYNC110 - what is waited for happens in other processes
+            await asyncio.sleep(GLANCE)
+
+
+async def soon(ask: Callable[[], T]) -> T:
+    """The first answer that is true, of a question that can be asked without waiting."""
+    async with asyncio.timeout(PATIENCE):
+        while not (answer := ask()):  # noqa: ASYNC110 - likewise
+            await asyncio.sleep(GLANCE)
+    return answer
+
+
 def children_of(parent: int) -> list[int]:
     """Living processes that a process has started (Linux, proc(5))."""
     found: list[int] = []
@@ -197,8 +213,9 @@ class Stack:
                 executors = self.worker.hit(signal.SIGKILL)
                 await self._reborn(self.worker)
             case "child":
-                executors = frozenset({await self._some_executor(random)})
-                os.kill(*executors, signal.SIGKILL)
+                executor = await self._some_executor(random)
+                os.kill(executor, signal.SIGKILL)
+                executors = frozenset({executor})
         self.kills.append(Kill(victim, at, executors))
 
     async def _is_ready(self, http: httpx2.AsyncClient) -> bool:
@@ -208,25 +225,23 @@ class Stack:
         return bool((await http.get(f"{self.url}/api/v1/functions")).json()["data"])
 
     async def _until(self, holds: Callable[[httpx2.AsyncClient], Awaitable[bool]]) -> None:
-        async with httpx2.AsyncClient() as http, asyncio.timeout(PATIENCE):
-            while True:
+        async with httpx2.AsyncClient() as http:
+
+            async def asked() -> bool:
                 with contextlib.suppress(httpx2.HTTPError):
-                    if await holds(http):
-                        return
-                await asyncio.sleep(GLANCE)
+                    return await holds(http)
+                return False
+
+            await eventually(asked)
 
     async def _some_executor(self, random: Random) -> int:
         dead = {pid for kill in self.kills for pid in kill.executors}
-        async with asyncio.timeout(PATIENCE):
-            while not (living := self.worker.executors() - dead):
-                await asyncio.sleep(GLANCE)
+        living = await soon(lambda: self.worker.executors() - dead)
         return random.choice(sorted(living))
 
     async def _reborn(self, part: Part) -> None:
         pid = part.pid
-        async with asyncio.timeout(PATIENCE):
-            while part.pid == pid:
-                await asyncio.sleep(GLANCE)
+        await soon(lambda: part.pid != pid)
 
     async def _add(self, *words: str) -> Part:
         part = await Part(words, self.environment, self.folder / f"{words[0]}.log").start()
@@ -235,25 +250,36 @@ class Stack:
 
     def said(self) -> str:
         """The last lines that its processes printed."""
-        logs = {path.name: path.read_text(errors="replace").splitlines() for path in self.folder.glob("*.log")}
-        return "\n".join(f"--- {name}\n" + "\n".join(lines[-60:]) for name, lines in logs.items())
+        return "\n".join(f"--- {name}\n" + "\n".join(text.splitlines()[-60:]) for name, text in self._logs().items())
+
+    def tracebacks(self) -> list[str]:
+        """Which of them met an error they did not expect."""
+        return [name for name, text in self._logs().items() if "Traceback (most recent call last)" in text]
+
+    def _logs(self) -> dict[str, str]:
+        return {path.name: path.read_text(errors="replace") for path in self.folder.glob("*.log")}
 
 
 @asynccontextmanager
 async def stack(
-    folder: Path, target: str | Path, options: Mapping[str, str | int] | None = None, **environment: str | int
+    folder: Path,
+    target: Path,
+    environment: Mapping[str, str],
+    options: Mapping[str, str | int] | None = None,
+    kind: Literal["redis", "valkey"] = "redis",
 ) -> AsyncGenerator[Stack]:
     """A stack in a folder with a short path, stopped at the end.
 
     Args:
         folder: empty, and its own.
         target: what its workers execute.
-        options: further lines of configuration of Redis.
         environment: of its processes, beside our own.
+        options: further lines of configuration of Redis.
+        kind: of the server program that is Redis here.
     """
-    redis = Server(program("redis"), folder / "redis", options={"appendonly": "yes", **(options or {})})
+    redis = Server(program(kind), folder / "redis", options={"appendonly": "yes", **(options or {})})
     await asyncio.to_thread(redis.start)
-    given = {"STEPWELL_REDIS_URL": redis.url, "NO_COLOR": "1", **{k: str(v) for k, v in environment.items()}}
+    given = {"STEPWELL_REDIS_URL": redis.url, "NO_COLOR": "1", **environment}
     made = Stack(redis, folder, {**os.environ, **given}, str(target))
     try:
         await made.start()

@@ -9,7 +9,7 @@ import orjson
 from examples.ledger import Ledger
 from tests.crash_orders import Acknowledged, Order, OrderBook
 from tests.crash_proof import Recorded, Story, extra, violations
-from tests.crash_stack import VICTIMS, Stack, Victim
+from tests.crash_stack import VICTIMS, Stack, Victim, eventually
 
 from stepwell.platform.clock import SystemClock
 from stepwell.platform.doctor.examination import examine
@@ -21,7 +21,6 @@ from stepwell.platform.store.store import Store
 
 SETTLED_WITHIN = 90.0
 """Seconds after the last kill within which every run has to have ended."""
-GLANCE = 0.1
 
 
 @dataclass
@@ -54,12 +53,11 @@ class Flow:
     async def settle(self) -> None:
         """Returns when nothing is left to do. Fails when that takes too long."""
         try:
-            async with asyncio.timeout(SETTLED_WITHIN):
-                await self.stack.ready()
-                while await self._unfinished():
-                    await asyncio.sleep(GLANCE)
+            await self.stack.ready()
+            await eventually(self._settled, SETTLED_WITHIN)
         except TimeoutError:
-            raise AssertionError(f"{await self._unfinished()} runs do not end\n{self.stack.said()}") from None
+            counts = await self.installation.history.counts()
+            raise AssertionError(f"there are runs that do not end: {counts}\n{self.stack.said()}") from None
 
     async def broken_promises(self) -> list[str]:
         """All that is wrong with what was acknowledged so far; empty when nothing is."""
@@ -73,7 +71,7 @@ class Flow:
         for finding in await examine(self.installation.store, settings, SystemClock(), deep=True):
             if finding.level == "wrong":
                 found.append(f"{finding.about}: {finding.text}")
-        return found
+        return found + [f"{name} printed a traceback" for name in self.stack.tracebacks()]
 
     def summary(self) -> str:
         """One line of figures."""
@@ -88,11 +86,11 @@ class Flow:
         ]
         return ", ".join(parts)
 
-    async def _unfinished(self) -> int:
+    async def _settled(self) -> bool:
         try:
-            return (await self.installation.history.counts()).unfinished
+            return (await self.installation.history.counts()).unfinished == 0
         except StoreUnavailable:
-            return -1
+            return False
 
     async def _story(self, order: Order) -> Story:
         ids = self.acknowledged.events[order.sender_id]

@@ -81,25 +81,24 @@ class Line:
 
 
 @pytest.fixture
-async def line(
-    proxy: FaultProxy, redis_server: Server, monkeypatch: pytest.MonkeyPatch
-) -> AsyncGenerator[Line]:
+async def line(proxy: FaultProxy, redis_server: Server, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Line]:
     shop = Shop()
-    async with Store.open(Settings(redis_url=redis_server.url)) as direct:
-        async with Store.open(Settings(redis_url=proxy.url)) as store:
-            # The proxy does not carry subscriptions; what comes on them are hints, which may be lost anyway.
-            monkeypatch.setattr(store, "subscribe", direct.subscribe)
-            async with harness(store, shop.app) as platform:
-                yield Line(proxy, platform, Harness(direct, [shop.app], platform.settings), shop)
+    around, through = Settings(redis_url=redis_server.url), Settings(redis_url=proxy.url)
+    async with Store.open(around) as direct, Store.open(through) as store:
+        # The proxy does not carry subscriptions; what comes on them are hints, which may be lost anyway.
+        monkeypatch.setattr(store, "subscribe", direct.subscribe)
+        async with harness(store, shop.app) as platform:
+            yield Line(proxy, platform, Harness(direct, [shop.app], platform.settings), shop)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("moment", ["before", "after"])
-async def test_a_connection_cut_at_any_call_of_a_run_changes_nothing(line: Line, moment: Moment) -> None:
+@pytest.mark.parametrize("moments", [("before",), ("after",), ("after", "after")], ids="-".join)
+async def test_a_connection_cut_at_any_call_of_a_run_changes_nothing(line: Line, moments: tuple[Moment, ...]) -> None:
     calls = await line.run_once()
     # Those that come only because of a cut, such as looking for the server again, are cut as well.
-    for nth in range(1, calls + 4):
-        line.proxy.cut(moment, nth)
+    tries = calls + 4
+    for nth in range(1, tries):
+        for further, moment in enumerate(moments):
+            line.proxy.cut(moment, nth + further)
         await line.run_once()
     assert line.proxy.connections > calls
-    assert await line.runs() == 2 * (calls + 4)
+    assert await line.runs() == 2 * tries

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 from tests.crash_crew import Crew, crew
-from tests.crash_stack import PATIENCE
+from tests.crash_stack import eventually
 
 from stepwell.client import Client, Event
 
@@ -28,7 +28,9 @@ async def test_events_sent_again_after_a_lost_answer_start_nothing_twice(short_p
             stop.set()
             ids = [id for sender in senders for id in await sender]
         assert len(ids) == len(set(ids)) > KILLS * SENDERS
-        await _count(platform, len(ids))
+        await eventually(lambda: _settled(platform))
+        counts = await platform.installation.history.counts()
+        assert (counts.completed, counts.failed) == (len(ids), 0)
         counted = [execution.subject for execution in platform.ledger.executions()]
         assert sorted(counted) == sorted(ids)
 
@@ -38,12 +40,9 @@ async def _send(client: Client, stop: asyncio.Event, number: int) -> list[str]:
     ids: list[str] = []
     while not stop.is_set():
         ids += await client.send([Event("count", {"from": number})] * (1 + number % 3))
+        await asyncio.sleep(0.05)
     return ids
 
 
-async def _count(platform: Crew, expected: int) -> None:
-    """Returns when so many runs have completed, and fails if there are others."""
-    async with asyncio.timeout(PATIENCE):
-        while (counts := await platform.installation.history.counts()).unfinished:
-            await asyncio.sleep(0.05)
-    assert (counts.completed, counts.failed) == (expected, 0)
+async def _settled(platform: Crew) -> bool:
+    return (await platform.installation.history.counts()).unfinished == 0

@@ -1,4 +1,4 @@
-"""Workers that stand still, stopped from outside or held up by their own code: no harm is done, and nobody is killed."""
+"""Workers that stand still, stopped from outside or held up by their own code, do no harm and are not killed."""
 
 import asyncio
 import signal
@@ -6,8 +6,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from tests.crash_crew import Crew, crew
-from tests.crash_stack import PATIENCE
+from tests.crash_crew import crew
+from tests.crash_stack import soon
 
 pytestmark = pytest.mark.slow
 
@@ -19,9 +19,12 @@ async def test_a_worker_that_stood_still_records_nothing_and_comes_back(
     short_path: Path, expiry: float, standstill: float
 ) -> None:
     async with crew(short_path, expiry) as platform:
+        executors = platform.stack.worker.executors
         runs = await platform.start("hold", 3, seconds=1)
-        await platform.executions("slow", lambda begun: len(begun) == 3)
-        await platform.executions("hold", lambda begun: len(begun) == 3)
+        # These the other worker has in hand when the first comes back, and wants to record what it did.
+        contested = await platform.start("hold", 2, seconds=6)
+        await platform.begun("slow", 5)
+        await platform.begun("hold", 5)
         stopped = platform.stack.worker.hit(signal.SIGSTOP, executors=True)
         until = asyncio.get_running_loop().time() + standstill
         other = await platform.stack.add_worker()
@@ -30,36 +33,34 @@ async def test_a_worker_that_stood_still_records_nothing_and_comes_back(
         others = other.executors()
         await asyncio.sleep(until - asyncio.get_running_loop().time())
         platform.stack.worker.hit(signal.SIGCONT, executors=True)
-        await _new_executors(platform, stopped)
+        await soon(lambda: bool(executors()) and not executors() & stopped)
 
+        assert {run.status for run in await platform.ended(contested)} == {"completed"}
         assert await platform.recorded(runs) == recorded
-        for _, rows in recorded:
+        for _, rows in await platform.recorded([*runs, *contested]):
             who = {row.key: int(row.payload) for row in rows}
             assert who.pop("before", *stopped) in stopped
             assert set(who.values()) <= others
         times = Counter((execution.run, execution.step) for execution in platform.ledger.executions())
-        bodies = {body: {times[run, body] for run in runs} for body in ("before", "slow", "after", "hold")}
-        assert bodies == {"before": {0, 1}, "slow": {0, 2}, "after": {0, 1}, "hold": {0, 2}}
+        assert {(step, count) for (_, step), count in times.items()} == {
+            ("before", 1),
+            ("slow", 2),
+            ("after", 1),
+            ("hold", 2),
+        }
 
         platform.stack.parts.remove(other)
         assert await other.stop() == 0
         [run] = await platform.ended(await platform.start("count"))
-        assert run.output in platform.stack.worker.executors()
-
-
-async def _new_executors(platform: Crew, old: frozenset[int]) -> None:
-    """Returns when the worker has replaced those it had."""
-    async with asyncio.timeout(PATIENCE):
-        while not platform.stack.worker.executors() or platform.stack.worker.executors() & old:
-            await asyncio.sleep(0.02)
+        assert run.output in executors()
 
 
 @pytest.mark.parametrize("seconds", [5.0, pytest.param(8.0, marks=pytest.mark.soak)])
 async def test_code_that_holds_the_interpreter_kills_nobody(short_path: Path, seconds: float) -> None:
     async with crew(short_path, expiry=3) as platform:
         beside = await platform.start("hold", 2, seconds=1)
-        await platform.executions("slow", lambda begun: len(begun) == 2)
-        executors = platform.stack.worker.executors()
+        await platform.begun("slow", 2)
+        executors = platform.stack.worker.executors()  # they are to stay
         gripping = await platform.start("grip", seconds=seconds)
         ended = await platform.ended([*beside, *gripping])
         assert {run.status for run in ended} == {"completed"}
@@ -67,3 +68,13 @@ async def test_code_that_holds_the_interpreter_kills_nobody(short_path: Path, se
         assert {run.crashes for run, _ in await platform.recorded([*beside, *gripping])} == {0}
         times = Counter((execution.run, execution.step) for execution in platform.ledger.executions())
         assert set(times.values()) == {1}
+
+
+async def test_code_that_holds_the_interpreter_beyond_the_limit_is_ended(short_path: Path) -> None:
+    async with crew(short_path, 3, STEPWELL_HANG_LIMIT="2", STEPWELL_CRASH_LIMIT="0") as platform:
+        executors = platform.stack.worker.executors()
+        [run] = await platform.ended(await platform.start("grip", seconds=60))
+        assert run.error is not None
+        assert (run.status, run.error.type) == ("failed", "Crashed")
+        [after] = await platform.ended(await platform.start("count"))
+        assert after.output not in executors

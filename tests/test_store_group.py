@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import pytest
 
 from stepwell.platform.errors import ScriptFault, StoreUnavailable
-from stepwell.platform.store.connection import Argument, Reply
-from stepwell.platform.store.group import Group
+from stepwell.platform.store.connection import Argument
+from stepwell.platform.store.group import Done, Group
 from stepwell.platform.store.scripts import Item
 from stepwell.platform.store.store import Store
 
@@ -17,16 +17,15 @@ class PlayedStore:
 
     def __init__(self) -> None:
         self.calls: list[list[Item]] = []
-        self.answers: list[asyncio.Future[Reply]] = []
+        self.done: list[Done] = []
 
-    async def script(self, partition: int, name: str, fixed: Sequence[Argument], items: Sequence[Item] = ()) -> Reply:
+    def begin(self, partition: int, name: str, fixed: Sequence[Argument], items: Sequence[Item], done: Done) -> None:
         assert (partition, name, list(fixed)) == (3, "echo", ["now"])
         self.calls.append(list(items))
-        self.answers.append(asyncio.get_running_loop().create_future())
-        return await self.answers[-1]
+        self.done.append(done)
 
     def answer(self, call: int) -> None:
-        self.answers[call].set_result([f"did {item[0]!s}" for item in self.calls[call]])
+        self.done[call]([f"did {item[0]!s}" for item in self.calls[call]], None)
 
 
 async def settle() -> None:
@@ -108,7 +107,7 @@ async def test_a_failed_call_fails_its_own_items_only() -> None:
     await settle()
     second = group.add(("b",))
     await settle()
-    store.answers[0].set_exception(StoreUnavailable("here", "cut"))
+    store.done[0](None, StoreUnavailable("here", "cut"))
     store.answer(1)
     with pytest.raises(StoreUnavailable):
         await first
@@ -119,7 +118,7 @@ async def test_a_script_that_answers_too_little_is_at_fault() -> None:
     store, group = grouped()
     asked = [group.add(("a",)), group.add(("b",))]
     await settle()
-    store.answers[0].set_result([b"one"])
+    store.done[0]([b"one"], None)
     for future in asked:
         with pytest.raises(ScriptFault, match=r"echo: answered \[b'one'\] to 2 items"):
             await future

@@ -4,13 +4,16 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import Context
+from functools import partial
 from typing import Protocol, TypeAlias, cast
 
-from stepwell.platform.errors import ScriptFault
+from stepwell.platform.errors import ScriptFault, StepwellError
 from stepwell.platform.store.connection import Argument, Reply, ReplyFuture
 from stepwell.platform.store.scripts import Item
 
 Waiting: TypeAlias = tuple[Item, ReplyFuture]
+Done: TypeAlias = Callable[[Reply, Exception | None], None]
+"""Told what a call gave, or what it raised."""
 
 MOST_ITEMS = 64
 MOST_BYTES = 1 << 20
@@ -20,8 +23,8 @@ IN_FLIGHT = 2
 class Partitions(Protocol):
     """What runs the scripts: a `Store`."""
 
-    async def script(self, partition: int, name: str, fixed: Sequence[Argument], items: Sequence[Item] = ()) -> Reply:
-        """See `Store.script`."""
+    def begin(self, partition: int, name: str, fixed: Sequence[Argument], items: Sequence[Item], done: Done) -> None:
+        """See `Store.begin`."""
         ...
 
 
@@ -50,7 +53,7 @@ class Group:
         self._context = Context()
         self._waiting: deque[Waiting] = deque()
         self._scheduled = False
-        self._calls: set[asyncio.Task[None]] = set()
+        self._in_flight = 0
 
     def add(self, item: Item) -> ReplyFuture:
         """The answer to one item: await it. Cancelling it gives up the answer, and an item that was not sent yet.
@@ -66,12 +69,18 @@ class Group:
 
     def _flush(self) -> None:
         self._scheduled = False
-        while self._waiting and len(self._calls) < IN_FLIGHT:
+        while self._waiting and self._in_flight < IN_FLIGHT:
             batch = list(self._take())
             if batch:
-                call = self._loop.create_task(self._send(batch))
-                self._calls.add(call)
-                call.add_done_callback(self._landed)
+                self._begin(batch)
+
+    def _begin(self, batch: list[Waiting]) -> None:
+        self._in_flight += 1
+        items = [item for item, _ in batch]
+        try:
+            self._store.begin(self._partition, self._verb, self._fixed_args(), items, partial(self._landed, batch))
+        except StepwellError as error:
+            self._landed(batch, None, error)
 
     def _take(self) -> Iterator[Waiting]:
         """The next items that fit into one call; the first always does."""
@@ -87,32 +96,18 @@ class Group:
                 count, room = count + 1, room + size
                 yield item, future
 
-    async def _send(self, batch: list[Waiting]) -> None:
-        try:
-            answers = await self._call([item for item, _ in batch])
-        except asyncio.CancelledError:
-            for _, future in batch:
-                future.cancel()
-            raise
-        except Exception as error:
+    def _landed(self, batch: list[Waiting], reply: Reply, error: Exception | None) -> None:
+        self._in_flight -= 1
+        answers = cast("Sequence[Reply]", reply) if isinstance(reply, list) else ()
+        if error is None and len(answers) != len(batch):
+            error = ScriptFault(self._verb, f"answered {reply!r:.80} to {len(batch)} items")
+        if error is None:
+            for (_, future), answer in zip(batch, answers, strict=True):
+                if not future.done():
+                    future.set_result(answer)
+        else:
             for _, future in batch:
                 if not future.done():
                     future.set_exception(error)
-            return
-        for (_, future), answer in zip(batch, answers, strict=True):
-            if not future.done():
-                future.set_result(answer)
-
-    async def _call(self, items: list[Item]) -> Sequence[Reply]:
-        reply: Reply = await self._store.script(self._partition, self._verb, self._fixed_args(), items)
-        answers = cast("Sequence[Reply]", reply) if isinstance(reply, list) else ()
-        if len(answers) != len(items):
-            raise ScriptFault(self._verb, f"answered {reply!r:.80} to {len(items)} items")
-        return answers
-
-    def _landed(self, call: asyncio.Task[None]) -> None:
-        self._calls.discard(call)
-        if call.cancelled():
-            return
         if self._waiting and not self._scheduled:
             self._flush()

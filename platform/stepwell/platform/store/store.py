@@ -1,14 +1,14 @@
 """The store: commands and scripts sent to the partition they belong to, whatever happens to servers meanwhile."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 
 from redis.exceptions import RedisError
 
 from stepwell.platform.settings import Settings
-from stepwell.platform.store.connection import Argument, Limits, Reply, Unanswered, pack
+from stepwell.platform.store.connection import Argument, Limits, Reply, ReplyFuture, Unanswered, pack
 from stepwell.platform.store.embedded import address_of
 from stepwell.platform.store.installation import agree_on_partitions, check_servers
 from stepwell.platform.store.keys import partition_tags
@@ -36,6 +36,7 @@ class Store:
         self._scripts = scripts
         self._keys = tuple(f"{{{tag}}}" for tag in self.tags)
         self._loop = asyncio.get_running_loop()
+        self._mending: set[asyncio.Task[None]] = set()
 
     @classmethod
     @asynccontextmanager
@@ -103,6 +104,39 @@ class Store:
         packed = pack(("EVALSHA", script.sha, 1, self._keys[partition], *values))
         return await self._answer(partition, packed, script, True)
 
+    def begin(
+        self,
+        partition: int,
+        name: str,
+        fixed: Sequence[Argument],
+        items: Sequence[Item],
+        done: Callable[[Reply, Exception | None], None],
+    ) -> None:
+        """Runs a script as `script` does, for a caller that is told instead of waiting: no task is made for the call.
+
+        Args:
+            done: called with the reply and `None`, or with `None` and what `script` would have raised.
+
+        Raises `ScriptFault` when the values are not as many as the script takes.
+        """
+        script = self._scripts[name]
+        values = script.arguments(fixed, items)
+        packed = pack(("EVALSHA", script.sha, 1, self._keys[partition], *values))
+        line, started = self._routes.lines[partition], self._loop.time()
+
+        def landed(reply: ReplyFuture) -> None:
+            error = reply.exception()
+            if error is None:
+                done(reply.result(), None)
+            else:
+                expires = started + self._routes.limits.patience
+                call = Call(self._routes, partition, packed, script, True, expires, line)
+                mending = self._loop.create_task(mend(call, error, done))
+                self._mending.add(mending)
+                mending.add_done_callback(self._mending.discard)
+
+        line.submit(packed).add_done_callback(landed)
+
     def subscribe(self, *channels: str) -> AbstractAsyncContextManager[AsyncIterator[Message | None]]:
         """Messages of the channels, as `(channel, bytes)`, on a connection of its own.
 
@@ -140,3 +174,15 @@ class Store:
         except (RedisError, Unanswered) as error:
             expires = started + self._routes.limits.patience
             return await Call(self._routes, partition, packed, what, repeatable, expires, line).after(error)
+
+
+async def mend(call: Call, error: BaseException, done: Callable[[Reply, Exception | None], None]) -> None:
+    """Sees a call through that has failed once, and tells what came of it."""
+    try:
+        if not isinstance(error, RedisError | Unanswered):
+            raise error
+        reply = await call.after(error)
+    except Exception as final:
+        done(None, final)
+    else:
+        done(reply, None)
