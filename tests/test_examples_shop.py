@@ -11,7 +11,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -192,13 +192,15 @@ def test_many_threads_and_processes_may_begin_a_ledger_at_once(ledger: Ledger) -
             with ledger.body("pack", "A-1", "run-1"):
                 pass
 
-    processes = [elsewhere(ledger, "for _ in range(20):\n with body(): pass") for _ in range(3)]
     threads = [threading.Thread(target=write) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert [process.wait(60) for process in processes] == [0, 0, 0]
+    with ExitStack() as pipes:  # leaving it closes them, and waits
+        script = "for _ in range(20):\n with body(): pass"
+        processes = [pipes.enter_context(elsewhere(ledger, script)) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert [process.returncode for process in processes] == [0, 0, 0]
     assert [execution.attempt for execution in ledger.executions()] == list(range(1, 81))
     with closing(sqlite3.connect(ledger.path)) as database:
         assert database.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
@@ -218,5 +220,5 @@ def elsewhere(ledger: Ledger, code: str) -> subprocess.Popen[bytes]:
     script = (
         f"from ledger import Ledger\ndef body(): return Ledger({str(ledger.path)!r}).body('pack', 'A-1', 'run-1')\n"
     )
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    return subprocess.Popen([sys.executable, "-c", script + code], cwd=EXAMPLES, **pipes)
+    words = [sys.executable, "-c", script + code]
+    return subprocess.Popen(words, cwd=EXAMPLES, stdin=subprocess.PIPE, stdout=subprocess.PIPE)

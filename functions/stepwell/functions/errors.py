@@ -9,11 +9,12 @@
     │   ├── InvalidDuration        not "300ms", "5m", "1h30m", a timedelta or a number of seconds
     │   └── DuplicateFunction      two functions of an app with one id
     ├── NonRetriable               raise it (or a child of it) and nothing is tried again
-    │   ├── InvalidValue           what a step or function took or gave back is not what its annotation says, or not
-    JSON │   ├── LimitExceeded          an output, the steps or the state of the run is over its limit │   └──
-    MisplacedStep          a step inside another step, or outside its own run ├── RetryAfter                 raise it
-    to say when the next attempt is due ├── StepFailed                 raised in the handler when a step has failed
-    for good; catch it to compensate ├── DuplicateStep              one step id in two branches that run side by side
+    │   ├── InvalidValue           a value is not what an annotation says, or nothing that JSON can carry
+    │   ├── LimitExceeded          an output, the steps or the state of the run is over its limit
+    │   └── MisplacedStep          a step inside another step, or outside its own run
+    ├── RetryAfter                 raise it to say when the next attempt is due
+    ├── StepFailed                 raised in the handler when a step has failed for good; catch it to compensate
+    ├── DuplicateStep              one step id in two branches that run side by side
     └── NonDeterministic           a step id met again as another kind of step
 
 Uncaught, all but RetryAfter fail the run at once; any other exception is retried. Every one survives pickling.
