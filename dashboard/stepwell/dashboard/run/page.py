@@ -1,0 +1,87 @@
+"""One run, what is recorded of it in full, and its cancelling."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import ConfigDict
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from stepwell.dashboard.rendering import HEADERS, Renderer
+from stepwell.dashboard.run.view import run_view
+from stepwell.platform.api.auth import check_origin
+from stepwell.platform.api.operations import Query, parameters
+from stepwell.platform.api.problems import not_found
+from stepwell.platform.codec import encode
+from stepwell.platform.installation import Installation
+
+
+class StepsQuery(Query):
+    """How many steps are shown."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    steps: Literal["all"] | None = None
+
+
+class PayloadQuery(Query):
+    """Which payload: the output of a step if `step` is given, else the input or output of the run."""
+
+    of: Literal["input", "output"] = "output"
+    step: str | None = None
+
+
+class RunPage:
+    """`/runs/{id}` and what is below it."""
+
+    def __init__(self, installation: Installation, renderer: Renderer) -> None:
+        self._installation = installation
+        self._history = installation.history
+        self._renderer = renderer
+
+    async def show(self, request: Request) -> Response:
+        """GET /runs/{id}."""
+        id = request.path_params["id"]
+        whole = parameters(request, StepsQuery).steps == "all"
+        view = await run_view(self._installation, id, whole=whole)
+        if view is None:
+            raise not_found("run", id)
+        return self._renderer.page(request, "run.html", view)
+
+    async def payload(self, request: Request) -> Response:
+        """GET /runs/{id}/payload: as it is recorded."""
+        query = parameters(request, PayloadQuery)
+        id = request.path_params["id"]
+        if query.step is not None:
+            found = await self._step(id, query.step)
+        else:
+            found = await (self._input(id) if query.of == "input" else self._output(id))
+        if not found:
+            raise not_found("payload", str(request.url.query))
+        return Response(found, media_type="application/json", headers=HEADERS)
+
+    async def _step(self, run: str, key: str) -> bytes | None:
+        rows = await self._history.steps(run) or ()
+        return next((row.payload for row in rows if row.key == key), None)
+
+    async def _output(self, run: str) -> bytes | None:
+        view = await self._history.run(run)
+        return view.run.output if view else None
+
+    async def _input(self, run: str) -> bytes | None:
+        view = await self._history.run(run)
+        event = await self._history.event(view.run.event) if view else None
+        return encode(event.data) if event else None
+
+    async def cancel(self, request: Request) -> Response:
+        """POST /runs/{id}/cancel: a form of our own pages, and of no other site's."""
+        check_origin(_headers(request))
+        id = request.path_params["id"]
+        if await self._history.run(id) is None:
+            raise not_found("run", id)
+        await self._installation.runs_at(id).cancel(id)
+        return RedirectResponse(f"/runs/{id}", 303)
+
+
+def _headers(request: Request) -> Mapping[bytes, bytes]:
+    return dict(request.headers.raw)

@@ -1,0 +1,92 @@
+"""The steps of a run, as rows of its page."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from stepwell.dashboard.run.timeline import Axis, Bar, step_bar
+from stepwell.dashboard.wording import tone
+from stepwell.dashboard.wording.durations import duration, elapsed
+from stepwell.dashboard.wording.moments import Moment, coming, past
+from stepwell.dashboard.wording.payloads import Payload, payload
+from stepwell.dashboard.wording.tone import Tone
+from stepwell.platform.api.models import Failure
+from stepwell.platform.api.views import failure
+from stepwell.platform.records import StepRow
+
+EDGE = 200
+"""Of many steps, as many are shown from the first and from the last."""
+INLINE = 256 << 10
+"""Bytes of payloads of all steps together that are on the page; the rest is behind links."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """A step. `since` is when it began, ms UTC, while it goes on; then `duration` grows."""
+
+    key: str
+    anchor: str
+    kind: str
+    tone: Tone
+    attempts: int
+    bar: Bar
+    duration: str
+    since: int | None
+    started: Moment | None
+    ended: Moment | None
+    wakes: Moment | None
+    output: Payload | None
+    error: Failure | None
+
+
+@dataclass(frozen=True, slots=True)
+class StepsView:
+    """The steps that are shown: the first ones, how many are left out, and the last ones."""
+
+    count: int
+    first: tuple[StepView, ...]
+    hidden: int
+    last: tuple[StepView, ...]
+
+
+def steps_view(run: str, rows: Sequence[StepRow], axis: Axis, now: int, *, whole: bool) -> StepsView:
+    """The steps of `run`, all of them if `whole` or if they are not very many."""
+    hidden = 0 if whole else max(0, len(rows) - 2 * EDGE)
+    cut = EDGE if hidden else len(rows)
+    numbered = list(enumerate(rows, start=1))
+    shown = list(_views(run, [*numbered[:cut], *numbered[cut + hidden :]], axis, now))
+    return StepsView(len(rows), tuple(shown[:cut]), hidden, tuple(shown[cut:]))
+
+
+def _views(run: str, numbered: Sequence[tuple[int, StepRow]], axis: Axis, now: int) -> Iterator[StepView]:
+    room = INLINE
+    for number, row in numbered:
+        yield _view(run, number, row, axis, now, room)
+        if len(row.payload) <= room:
+            room -= len(row.payload)
+
+
+def _view(run: str, number: int, row: StepRow, axis: Axis, now: int, room: int) -> StepView:
+    shown = tone.of_step(row)
+    going_on = row.state in ("pending", "retrying")
+    return StepView(
+        key=row.key,
+        anchor=f"step-{number}",
+        kind=row.kind,
+        tone=shown,
+        attempts=row.attempts,
+        bar=step_bar(axis, row, shown),
+        duration=elapsed(now - row.started) if going_on else duration(row.ended - row.started),
+        since=row.started if going_on else None,
+        started=past(row.started, now) if row.started else None,
+        ended=past(row.ended, now) if row.ended and not going_on else None,
+        wakes=coming(row.due, now) if row.due else None,
+        output=_output(run, row, room),
+        error=failure(row.payload) if row.state in ("failed", "retrying") else None,
+    )
+
+
+def _output(run: str, row: StepRow, room: int) -> Payload | None:
+    if row.state != "done" or not row.payload:
+        return None
+    return payload(row.payload, f"/runs/{run}/payload?{urlencode({'step': row.key})}", room)

@@ -1,0 +1,107 @@
+"""What the page of a run shows."""
+
+import asyncio
+from dataclasses import dataclass
+
+from stepwell.dashboard.run.steps import StepsView, steps_view
+from stepwell.dashboard.run.timeline import Axis, Bar, Mark, run_bars
+from stepwell.dashboard.run.waiting import Waiting, waiting
+from stepwell.dashboard.wording import tone
+from stepwell.dashboard.wording.durations import duration, elapsed
+from stepwell.dashboard.wording.moments import Moment, past
+from stepwell.dashboard.wording.payloads import Payload, payload
+from stepwell.dashboard.wording.tone import Tone
+from stepwell.platform.api.models import Failure
+from stepwell.platform.api.views import failure
+from stepwell.platform.codec import encode
+from stepwell.platform.history import RunView
+from stepwell.platform.installation import Installation
+from stepwell.platform.records import EventRecord, RunRecord, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """A time span. `since` is when it began, ms UTC, while it goes on; then `text` grows."""
+
+    text: str
+    since: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunPageView:
+    """The page. `queued` and `active` are `None` until it has come to that; `all_steps` is an address."""
+
+    id: str
+    function: str
+    version: str
+    tone: Tone
+    ended: bool
+    cancelling: bool
+    event_id: str
+    event_name: str | None
+    created: Moment
+    queued: Length
+    active: Length | None
+    finished: Moment | None
+    attempts: int | None
+    crashes: int
+    waiting: Waiting | None
+    error: Failure | None
+    input: Payload | None
+    output: Payload | None
+    marks: tuple[Mark, ...]
+    bars: tuple[Bar, ...]
+    steps: StepsView
+    all_steps: str
+
+
+async def run_view(installation: Installation, id: str, *, whole: bool) -> RunPageView | None:
+    """Reads a run, its steps and its event; of many steps only the ends, unless `whole`. `None` if there is no run."""
+    history, now = installation.history, installation.clock.now()
+    known, rows = await asyncio.gather(history.run(id), history.steps(id))
+    if known is None or rows is None:
+        return None
+    run = known.run
+    event = await history.event(run.event)
+    axis = Axis.of(run, known.created, rows, now)
+    return RunPageView(
+        id=run.id,
+        function=run.function,
+        version=run.version,
+        tone=tone.of_run(run.status, cancelling=run.cancel > 0),
+        ended=run.status.ended,
+        cancelling=run.cancel > 0 and not run.status.ended,
+        event_id=run.event,
+        event_name=known.event_name,
+        created=past(known.created, now),
+        queued=_queued(known, now),
+        active=_active(run, now),
+        finished=past(run.ended, now) if run.ended else None,
+        attempts=run.attempt + 1 if run.started else None,
+        crashes=run.crashes,
+        waiting=waiting(known.waiting_on, now),
+        error=failure(run.error) if run.status is Status.FAILED else None,
+        input=_input(run.id, event),
+        output=payload(run.output, f"/runs/{run.id}/payload") if run.output else None,
+        marks=axis.marks(),
+        bars=run_bars(axis, run),
+        steps=steps_view(run.id, rows, axis, now, whole=whole),
+        all_steps=f"/runs/{run.id}?steps=all",
+    )
+
+
+def _queued(known: RunView, now: int) -> Length:
+    end = known.run.started or known.run.ended
+    return Length(duration(end - known.created), None) if end else Length(elapsed(now - known.created), known.created)
+
+
+def _active(run: RunRecord, now: int) -> Length | None:
+    if not run.started:
+        return None
+    if run.ended:
+        return Length(duration(run.ended - run.started), None)
+    return Length(elapsed(now - run.started), run.started)
+
+
+def _input(run: str, event: EventRecord | None) -> Payload | None:
+    return payload(encode(event.data), f"/runs/{run}/payload?of=input") if event else None

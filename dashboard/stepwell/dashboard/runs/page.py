@@ -1,0 +1,43 @@
+"""The list of runs."""
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from stepwell.dashboard.rendering import Renderer
+from stepwell.dashboard.runs.query import RunsQuery
+from stepwell.dashboard.runs.view import runs_view
+from stepwell.platform.api.operations import parameters
+from stepwell.platform.api.problems import Problem
+from stepwell.platform.installation import Installation
+from stepwell.platform.reading.pages import BadCursor
+
+
+class RunsPage:
+    """`/runs`. `dev` is for what is taught where there are no runs."""
+
+    def __init__(self, installation: Installation, renderer: Renderer, *, dev: bool) -> None:
+        self._installation = installation
+        self._renderer = renderer
+        self._dev = dev
+
+    async def show(self, request: Request) -> Response:
+        """GET /runs."""
+        if "" in request.query_params.values():
+            return RedirectResponse(_without_blanks(request), 307)
+        query = parameters(request, RunsQuery)
+        try:
+            view = await runs_view(self._installation, query, _origin(request), dev=self._dev)
+        except BadCursor as error:
+            raise Problem(400, "bad_cursor", str(error), "Open the list from its beginning") from None
+        return self._renderer.page(request, "runs.html", view)
+
+
+def _origin(request: Request) -> str:
+    return str(request.base_url).rstrip("/")
+
+
+def _without_blanks(request: Request) -> str:
+    """A form sends the fields that were left empty, too: they only lengthen the address."""
+    empty = [name for name, value in request.query_params.items() if value == ""]
+    url = request.url.remove_query_params(empty)
+    return f"{url.path}?{url.query}" if url.query else url.path

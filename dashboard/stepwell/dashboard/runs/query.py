@@ -1,0 +1,65 @@
+"""What is asked of the list of runs: everything is in the address."""
+
+from enum import StrEnum
+from typing import Any
+from urllib.parse import urlencode
+
+from pydantic import ConfigDict, Field
+
+from stepwell.platform.api.operations import Query
+from stepwell.platform.reading.runs import RunFilter
+from stepwell.platform.records import Status
+
+
+class Span(StrEnum):
+    """How far back."""
+
+    QUARTER = "15m"
+    HOUR = "1h"
+    DAY = "24h"
+    WEEK = "7d"
+
+
+SPANS = {Span.QUARTER: 900_000, Span.HOUR: 3_600_000, Span.DAY: 86_400_000, Span.WEEK: 604_800_000}
+"""In ms."""
+SPAN_LABELS = {
+    Span.QUARTER: "Last 15 minutes",
+    Span.HOUR: "Last hour",
+    Span.DAY: "Last 24 hours",
+    Span.WEEK: "Last 7 days",
+}
+
+
+class RunsQuery(Query):
+    """Filters of the list, and where its page begins."""
+
+    # Links from elsewhere may carry parameters of their own.
+    model_config = ConfigDict(extra="ignore")
+
+    status: Status | None = None
+    function: str | None = Field(None, max_length=129)
+    app: str | None = Field(None, max_length=64)
+    event: str | None = Field(None, max_length=512)
+    within: Span | None = None
+    cursor: str | None = None
+
+    @property
+    def filtered(self) -> bool:
+        """Whether it asks for less than all runs."""
+        return self.narrowed or self.status is not None
+
+    @property
+    def narrowed(self) -> bool:
+        """The same, leaving out the status."""
+        return any((self.function, self.app, self.event, self.within))
+
+    def filter(self, now: int) -> RunFilter:
+        """For a reader, at `now` ms UTC."""
+        after = now - SPANS[self.within] if self.within else None
+        return RunFilter(self.status, self.function, self.app, self.event, after)
+
+    def url(self, **changes: Any) -> str:
+        """The address of the list with other filters. It begins at the newest run unless `cursor` is among them."""
+        wanted = {**self.model_dump(mode="json"), "cursor": None, **changes}
+        given = {name: value for name, value in wanted.items() if value is not None}
+        return f"/runs?{urlencode(given)}" if given else "/runs"

@@ -1,0 +1,154 @@
+"""What the list of runs shows."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from stepwell.dashboard.runs.query import SPAN_LABELS, RunsQuery
+from stepwell.dashboard.runs.teaching import Lesson, lesson
+from stepwell.dashboard.wording import tone
+from stepwell.dashboard.wording.durations import duration, elapsed
+from stepwell.dashboard.wording.moments import Moment, past
+from stepwell.dashboard.wording.tone import Tone
+from stepwell.platform.api.views import failure
+from stepwell.platform.installation import Installation
+from stepwell.platform.reading.counts import Counts
+from stepwell.platform.reading.runs import RunSummary
+from stepwell.platform.records import RunRecord, Status
+
+ERROR_CHARACTERS = 200
+MOST_SUGGESTIONS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A run in the list. `since` is when it began, ms UTC, while it goes on; then `duration` grows."""
+
+    id: str
+    short_id: str
+    tone: Tone
+    function: str
+    event: str | None
+    created: Moment
+    duration: str
+    since: int | None
+    attempts: int | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """One status to pick. `count` is empty when it is not known for the chosen filters."""
+
+    label: str
+    url: str
+    chosen: bool
+    count: str
+    tone: Tone | None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One entry of a menu."""
+
+    value: str
+    label: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunsView:
+    """The page. `older` and `newest` are addresses, where there is anything; `lesson` is there when no run is."""
+
+    query: RunsQuery
+    tabs: tuple[Tab, ...]
+    functions: tuple[str, ...]
+    apps: tuple[str, ...]
+    spans: tuple[Choice, ...]
+    rows: tuple[Row, ...]
+    older: str | None
+    newest: str | None
+    clear: str
+    lesson: Lesson | None
+
+
+async def runs_view(installation: Installation, query: RunsQuery, origin: str, *, dev: bool) -> RunsView:
+    """Reads one page of runs for who asked for it at `origin`. Raises `BadCursor`."""
+    now = installation.clock.now()
+    page, counts, registry = await asyncio.gather(
+        installation.history.runs(query.filter(now), cursor=query.cursor),
+        installation.history.counts(),
+        installation.registry.load(),
+    )
+    bare = not (page.items or page.next or query.filtered or query.cursor)
+    return RunsView(
+        query=query,
+        tabs=_tabs(query, counts),
+        functions=_suggestions(registry.functions),
+        apps=_suggestions(registry.apps),
+        spans=tuple(Choice(span, label, span is query.within) for span, label in SPAN_LABELS.items()),
+        rows=tuple(_row(summary, now) for summary in page.items),
+        older=query.url(cursor=page.next) if page.next else None,
+        newest=query.url() if query.cursor else None,
+        clear=query.url(function=None, app=None, event=None, within=None),
+        lesson=lesson(registry.functions, origin, dev=dev) if bare else None,
+    )
+
+
+def _suggestions(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(names)[:MOST_SUGGESTIONS])
+
+
+def _tabs(query: RunsQuery, counts: Counts) -> tuple[Tab, ...]:
+    known = {} if query.narrowed else _known(counts)
+    everything = Tab("All", query.url(status=None), query.status is None, known.get(None, ""), None)
+    return everything, *[_tab(query, status, known.get(status, "")) for status in Status]
+
+
+def _tab(query: RunsQuery, status: Status, count: str) -> Tab:
+    shown = tone.of_run(status)
+    return Tab(shown.label, query.url(status=status.value), query.status is status, count, shown)
+
+
+def _known(counts: Counts) -> dict[Status | None, str]:
+    every = counts.unfinished + counts.completed + counts.failed + counts.cancelled
+    figures: dict[Status | None, int | None] = {
+        None: every,
+        Status.QUEUED: counts.queued,
+        Status.RUNNING: counts.running,
+        Status.WAITING: counts.waiting,
+        Status.COMPLETED: counts.completed,
+        Status.FAILED: counts.failed,
+        Status.CANCELLED: counts.cancelled,
+    }
+    return {status: f"{figure:,}" for status, figure in figures.items() if figure is not None}
+
+
+def _row(summary: RunSummary, now: int) -> Row:
+    run = summary.run
+    return Row(
+        id=run.id,
+        short_id=run.id[-8:],
+        tone=tone.of_run(run.status, cancelling=run.cancel > 0),
+        function=run.function,
+        event=summary.event_name,
+        created=past(summary.created, now),
+        duration=_duration(run, now),
+        since=run.started if run.started and not run.status.ended else None,
+        attempts=run.attempt + 1 if run.started else None,
+        error=_error(run),
+    )
+
+
+def _duration(run: RunRecord, now: int) -> str:
+    if not run.started:
+        return ""
+    return duration(run.ended - run.started) if run.ended else elapsed(now - run.started)
+
+
+def _error(run: RunRecord) -> str | None:
+    found = failure(run.error) if run.status is Status.FAILED else None
+    if found is None:
+        return None
+    line = " ".join(f"{found.type}: {found.message}".split())
+    return line if len(line) <= ERROR_CHARACTERS else f"{line[:ERROR_CHARACTERS]}…"

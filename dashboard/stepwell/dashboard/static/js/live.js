@@ -1,0 +1,99 @@
+/** Keeps the page up to date: when the server says that runs have changed, the page is read anew and changed in place. */
+
+import { morph } from "./morph.js";
+
+/** At least so many ms are between two readings, however much changes. */
+const PACE = 250;
+/** After so many ms a broken stream is opened again; until it is there, the page is read at that pace. */
+const RETRY = 2_000;
+
+const page = /** @type {HTMLElement} */ (document.getElementById("page"));
+const sign = /** @type {HTMLElement} */ (document.getElementById("live"));
+
+/** @type {EventSource | null} */
+let stream = null;
+let retry = 0;
+let reading = false;
+let stale = false;
+
+/**
+ * Tells the reader how fresh the page is.
+ * @param {"live" | "reconnecting" | ""} state
+ */
+function show(state) {
+  const text = { live: "Live", reconnecting: "Reconnecting…", "": "" }[state];
+  if (sign.textContent === text) return;
+  sign.textContent = text;
+  if (state) sign.dataset.state = state;
+  else delete sign.dataset.state;
+}
+
+/** Opens the stream that the page asks for. A page that is not seen needs none: browsers allow few connections. */
+function follow() {
+  const wanted = document.hidden ? "" : (page.dataset.stream ?? "");
+  if (stream && new URL(stream.url).href === new URL(wanted, location.href).href) return;
+  leave();
+  if (!wanted) return;
+  stream = new EventSource(wanted);
+  stream.addEventListener("open", () => show("live"));
+  stream.addEventListener("refetch", () => refetch());
+  stream.addEventListener("runs", () => refetch());
+  stream.addEventListener("error", broken);
+}
+
+function leave() {
+  clearTimeout(retry);
+  stream?.close();
+  stream = null;
+}
+
+function broken() {
+  leave();
+  show("reconnecting");
+  retry = setTimeout(() => {
+    refetch();
+    follow();
+  }, RETRY);
+}
+
+/** Reads the page anew; what changes meanwhile is read after it. */
+async function refetch() {
+  stale = true;
+  if (reading) return;
+  reading = true;
+  while (stale) {
+    stale = false;
+    await read();
+    await new Promise((resolve) => setTimeout(resolve, PACE));
+  }
+  reading = false;
+}
+
+async function read() {
+  try {
+    const response = await fetch(location.href, { headers: { "Stepwell-Fragment": "1" } });
+    const html = response.headers.get("content-type")?.startsWith("text/html");
+    // What is shown is worth more than a page that says that it cannot be read just now.
+    if (!html || response.status >= 500) return broken();
+    replace(new DOMParser().parseFromString(await response.text(), "text/html"));
+  } catch {
+    broken();
+  }
+}
+
+/** @param {Document} fresh */
+function replace(fresh) {
+  const main = fresh.getElementById("page");
+  if (!main) return;
+  document.documentElement.dataset.now = fresh.documentElement.dataset.now;
+  document.title = fresh.title;
+  morph(page, main);
+  document.dispatchEvent(new Event("stepwell:fresh"));
+  if (!page.dataset.stream) show("");
+  follow();
+}
+
+document.addEventListener("visibilitychange", follow);
+addEventListener("pagehide", leave);
+addEventListener("pageshow", follow);
+follow();

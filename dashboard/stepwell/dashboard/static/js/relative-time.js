@@ -1,0 +1,39 @@
+/** Times that go on: once a second they are said anew. Hovering one shows it in the zone of the reader, and in UTC. */
+
+import { ago, elapsed, until } from "./durations.js";
+
+const said = /** @type {const} */ ([
+  ["data-past", /** @param {number} at @param {number} now */ (at, now) => ago(now - at)],
+  ["data-coming", /** @param {number} at @param {number} now */ (at, now) => until(at - now)],
+  ["data-since", /** @param {number} at @param {number} now */ (at, now) => elapsed(now - at)],
+]);
+
+/** What the clock of the server is ahead of that of the browser, ms. */
+let ahead = 0;
+
+function compare() {
+  ahead = Number(document.documentElement.dataset.now) - Date.now();
+}
+
+function tick() {
+  const now = Date.now() + ahead;
+  for (const [name, say] of said) {
+    for (const element of document.querySelectorAll(`[${name}]`)) {
+      const text = say(Number(element.getAttribute(name)), now);
+      if (element.textContent !== text) element.textContent = text;
+    }
+  }
+}
+
+/** @param {PointerEvent} event */
+function explain(event) {
+  const time = event.target instanceof Element ? event.target.closest("time") : null;
+  if (!time) return;
+  const at = new Date(time.dateTime);
+  time.title = `${at.toLocaleString()}\n${at.toISOString().replace("T", " ").slice(0, 19)} UTC`;
+}
+
+compare();
+setInterval(tick, 1_000);
+document.addEventListener("stepwell:fresh", compare);
+document.addEventListener("pointerover", explain);

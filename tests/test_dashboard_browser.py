@@ -1,0 +1,203 @@
+"""The pages in a browser: they follow what happens, and leave alone what their reader does."""
+
+import os
+import shutil
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+import pytest
+from playwright.async_api import Browser, Page, async_playwright, expect
+from tests.test_dashboard_pages import HOSTILE, Pages
+
+pytestmark = pytest.mark.slow
+
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+WIDTHS = (390, 1440)
+LEAST_CONTRAST = 4.5
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+
+# Of every text that is seen: its contrast to what is behind it, as WCAG 2.2 defines it.
+CONTRASTS = """
+() => {
+  const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+  const parts = (colour) => {
+    canvas.clearRect(0, 0, 1, 1);
+    canvas.fillStyle = colour;
+    canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data];
+  };
+  const over = (top, below) => top.slice(0, 3).map((part, i) => (part * top[3] + below[i] * (255 - top[3])) / 255);
+  const ground = (element) => {
+    if (!element) return [255, 255, 255];
+    const own = parts(getComputedStyle(element).backgroundColor);
+    return own[3] === 255 ? own : over(own, ground(element.parentElement));
+  };
+  const light = (colour) => {
+    const linear = (c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+    const [r, g, b] = colour.map((part) => linear(part / 255));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const found = {};
+  for (const element of document.body.querySelectorAll("*")) {
+    const text = [...element.childNodes].filter((node) => node.nodeType === 3).map((node) => node.data.trim()).join("");
+    if (!text || !element.checkVisibility({ visibilityProperty: true })) continue;
+    const style = getComputedStyle(element), below = ground(element);
+    const colour = over(parts(element instanceof SVGElement ? style.fill : style.color), below);
+    const [dark, bright] = [light(colour), light(below)].sort((a, b) => a - b);
+    const name = `${element.tagName}.${element.getAttribute("class") ?? ""} ${text.slice(0, 30)}`;
+    found[name] = (bright + 0.05) / (dark + 0.05);
+  }
+  return found;
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def chromium() -> str:
+    """The browser of the machine. Without one the test is skipped, or fails where programs are required."""
+    found = next(filter(None, map(shutil.which, PROGRAMS)), None)
+    if found is None and os.environ.get("STEPWELL_REQUIRE_SERVERS") == "1":
+        pytest.fail("there is no Chromium here, and STEPWELL_REQUIRE_SERVERS=1 requires one")
+    return found or pytest.skip("there is no Chromium here")
+
+
+@dataclass
+class Desktop:
+    """A server with pages, and a browser to look at them. `complaints`: what the console of the browser said."""
+
+    pages: Pages
+    browser: Browser
+    url: str
+    complaints: list[str]
+
+    @asynccontextmanager
+    async def window(self, path: str) -> AsyncGenerator[Page]:
+        """A window on a page."""
+        page = await self.browser.new_page()
+        page.on("console", lambda message: self.complaints.append(message.text))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        await page.goto(self.url + path)
+        yield page
+        await page.close()
+
+
+@pytest.fixture(scope="module")
+async def browser(chromium: str) -> AsyncGenerator[Browser]:
+    # Chromium's sandbox does not work for root.
+    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=arguments)
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def desktop(browser: Browser) -> AsyncGenerator[Desktop]:
+    async with Pages.open() as pages, pages.serving() as server:
+        yield Desktop(pages, browser, server.url, [])
+
+
+async def live(page: Page) -> None:
+    """Returns when the page follows what happens, and has been read anew once."""
+    await expect(page.locator("#live")).to_have_text("Live")
+    await page.evaluate("window.before = document.getElementById('page')")
+
+
+async def same(page: Page) -> bool:
+    """Whether the page was not loaded again since it is live."""
+    kept: bool = await page.evaluate("window.before === document.getElementById('page')")
+    return kept
+
+
+async def test_no_page_complains_or_is_too_wide_and_all_text_has_contrast(desktop: Desktop) -> None:
+    pages = desktop.pages
+    paths = ["/runs"]
+    async with desktop.window("/runs") as page:
+        await expect(page.get_by_text("No run yet")).to_be_visible()
+    paths += [f"/runs/{run}" for run in (await pages.failed(), await pages.sleeping())]
+    await pages.completed(HOSTILE)
+    for path in [*paths, "/runs?function=none"]:
+        async with desktop.window(path) as page:
+            for width in WIDTHS:
+                await page.set_viewport_size({"width": width, "height": 800})
+                wider = await page.evaluate("document.documentElement.scrollWidth - document.body.clientWidth")
+                assert wider <= 0, f"{path} at {width} px"
+            for scheme in SCHEMES:
+                await page.emulate_media(color_scheme=scheme)
+                contrasts: dict[str, float] = await page.evaluate(CONTRASTS)
+                assert len(contrasts) > 5
+                low = {text: ratio for text, ratio in contrasts.items() if ratio < LEAST_CONTRAST}
+                assert not low, f"{path} in {scheme}"
+    assert desktop.complaints == []
+
+
+async def test_a_new_run_shows_up_in_the_list_by_itself(desktop: Desktop) -> None:
+    await desktop.pages.failed()
+    async with desktop.window("/runs") as page:
+        await live(page)
+        field = page.get_by_label("Function")
+        await field.fill("shop/unfini")
+        run = await desktop.pages.completed(HOSTILE)
+        row = page.locator(f"#run-{run}")
+        await expect(row).to_contain_text("Completed")
+        await expect(row).to_contain_text(HOSTILE)
+        await expect(field).to_have_value("shop/unfini")
+        await expect(field).to_be_focused()
+        assert await same(page)
+    assert desktop.complaints == []
+
+
+async def test_a_run_is_followed_to_its_end_while_its_reader_reads(desktop: Desktop) -> None:
+    pages = desktop.pages
+    run = await pages.sleeping()
+    async with desktop.window(f"/runs/{run}") as page:
+        await live(page)
+        await page.locator("summary", has_text="greet").click()
+        output = page.locator("#step-1 pre")
+        await expect(output).to_have_text('"hello"')
+        pages.desk.clock.advance(3_600_000)
+        await pages.desk.tick()
+        await expect(page.get_by_text("No worker serves this function")).to_be_visible()
+        [lease] = await pages.desk.lease("shop/nap")
+        await pages.desk.owner().checkpoint(
+            run, lease.token, 1, "wake", "run", ok=True, attempts=1, took=2, payload=b"1"
+        )
+        await expect(page.locator("summary", has_text="wake")).to_be_visible()
+        await pages.desk.owner().finish(run, lease.token, 2, "completed", b'{"rested":true}')
+        await expect(page.locator(".run-title")).to_contain_text("Completed")
+        await expect(page.get_by_text('"rested"')).to_be_visible()
+        await expect(output).to_be_visible()
+        await expect(page.locator("#live")).to_have_text("")
+        assert await same(page)
+    assert desktop.complaints == []
+
+
+async def test_cancelling_asks_nothing_of_javascript(desktop: Desktop) -> None:
+    run = await desktop.pages.sleeping()
+    context = await desktop.browser.new_context(java_script_enabled=False)
+    page = await context.new_page()
+    await page.goto(f"{desktop.url}/runs/{run}")
+    await page.get_by_role("button", name="Cancel run").click()
+    await expect(page.locator(".run-title")).to_contain_text("Cancelled")
+    assert page.url == f"{desktop.url}/runs/{run}"
+    await page.goto(f"{desktop.url}/runs")
+    await page.get_by_label("Created").select_option("1h")
+    await page.get_by_role("button", name="Filter").click()
+    assert page.url == f"{desktop.url}/runs?within=1h"
+    await context.close()
+
+
+async def test_a_page_says_that_it_lost_the_server_and_finds_it_again(desktop: Desktop) -> None:
+    async with desktop.window("/runs") as page:
+        await live(page)
+        await page.route("**/runs", lambda route: route.abort())
+        await desktop.pages.desk.start("nap")
+        sign = page.locator("#live")
+        await expect(sign).to_have_text("Reconnecting…")
+        await expect(page.get_by_text("No run yet")).to_be_visible()
+        await page.unroute("**/runs")
+        await expect(sign).to_have_text("Live")
+        await expect(page.locator("tr[id]")).to_have_count(1)
+        assert await same(page)
