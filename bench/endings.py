@@ -8,7 +8,6 @@ from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager, suppress
 
 from bench.figure import BenchFailed
-
 from stepwell.platform.store.keys import ENDED
 from stepwell.platform.store.store import Store
 

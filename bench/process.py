@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.figure import BenchFailed
-
 from stepwell.platform.store import launch
 
 PATIENCE = 30.0

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import orjson
+
 from bench.cpu import Cpu
 from bench.figure import Figure, number
 from bench.machine import Machine

@@ -14,7 +14,6 @@ from bench.figure import BenchFailed, Figure
 from bench.machine import Machine
 from bench.report import Report
 from bench.scale import FULL, QUICK, TINY, Fsync, Scale, Setting
-
 from stepwell.client import ClientError
 from stepwell.platform.errors import StepwellError
 from stepwell.platform.store.binary import bundled

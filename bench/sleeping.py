@@ -10,7 +10,6 @@ from bench.events import events
 from bench.figure import BenchFailed, Figure, Target, percentile
 from bench.scale import Setting
 from bench.stack import Stack, running
-
 from stepwell.platform.records import StepRow
 
 ROUNDS = 2

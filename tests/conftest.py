@@ -5,12 +5,12 @@ from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
 import pytest
-from tests.fault_proxy import FaultProxy
-from tests.redis_servers import Cluster, Server, free_port, program
 
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.memory import memory_store
 from stepwell.platform.store.store import Store
+from tests.fault_proxy import FaultProxy
+from tests.redis_servers import Cluster, Server, free_port, program
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -6,7 +6,6 @@ import os
 from typing import Any
 
 from examples.ledger import Ledger
-
 from stepwell.functions import App, Context, SyncContext
 
 app = App("crash")

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from examples.ledger import Ledger
-from tests.crash_stack import PATIENCE, Stack, soon, stack
-
 from stepwell.client import Client, Event, Run
 from stepwell.platform.clock import SystemClock
 from stepwell.platform.installation import Installation
 from stepwell.platform.records import RunRecord, StepRow
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.store import Store
+from tests.crash_stack import PATIENCE, Stack, soon, stack
 
 APP = Path(__file__).with_name("crash_app.py")
 ROOT = APP.parents[1]

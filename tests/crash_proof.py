@@ -8,11 +8,11 @@ from decimal import Decimal
 from itertools import pairwise
 
 import orjson
+
 from examples.ledger import Execution
+from stepwell.platform.records import RunRecord, Status, StepRow
 from tests.crash_orders import Fate, Order
 from tests.crash_stack import Kill
-
-from stepwell.platform.records import RunRecord, Status, StepRow
 
 BODIES: Mapping[str, str] = {"confirm": "mail", "apologise": "mail"}
 """The body of a step, where that has another name."""

@@ -13,10 +13,10 @@ from random import Random
 from typing import Literal, TypeAlias, TypeVar, get_args
 
 import httpx2
-from tests.redis_servers import Server, free_port, launched, program
 
 from stepwell.client import Client, Retry
 from stepwell.platform.clock import SystemClock
+from tests.redis_servers import Server, free_port, launched, program
 
 T = TypeVar("T")
 Victim: TypeAlias = Literal["child", "worker", "server", "redis"]

@@ -6,11 +6,8 @@ from dataclasses import dataclass, field
 from random import Random
 
 import orjson
-from examples.ledger import Ledger
-from tests.crash_orders import Acknowledged, Order, OrderBook
-from tests.crash_proof import Recorded, Story, extra, violations
-from tests.crash_stack import VICTIMS, Stack, Victim, eventually
 
+from examples.ledger import Ledger
 from stepwell.platform.clock import SystemClock
 from stepwell.platform.doctor.examination import examine
 from stepwell.platform.errors import StoreUnavailable
@@ -18,6 +15,9 @@ from stepwell.platform.installation import Installation
 from stepwell.platform.records import StepRow
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.store import Store
+from tests.crash_orders import Acknowledged, Order, OrderBook
+from tests.crash_proof import Recorded, Story, extra, violations
+from tests.crash_stack import VICTIMS, Stack, Victim, eventually
 
 SETTLED_WITHIN = 90.0
 """Seconds after the last kill within which every run has to have ended."""

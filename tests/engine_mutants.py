@@ -1,4 +1,4 @@
-"""Faults to seed into the Lua scripts, one at a time; the stateful test has to find each."""
+"""Faults to seed into the Lua scripts, one at a time; the scenarios, or else the stateful test, have to find each."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +37,7 @@ MUTANTS = [
     ),
     Mutant("repeat-not-known", "include/owner.lua", "if run.seq == seq and run.answer ~= '-' then", "if false then"),
     Mutant("repeat-of-any-seq", "include/owner.lua", "run.seq == seq and ", ""),
+    Mutant("dedupe-not-ahead", "ingest.lua", "for back = -1, buckets do", "for back = 0, buckets do"),
     Mutant("repeated-lease-gets-others", "lease.lua", "if repeated() then return answer end", ""),
     Mutant("dead-session-leases", "lease.lua", "if redis.call('ZSCORE', k_dead, session) then return {'DEAD'} end", ""),
     Mutant("dead-session-beats", "beat.lua", "if redis.call('ZSCORE', k_dead, session) then return {'DEAD'} end", ""),
@@ -56,9 +57,8 @@ MUTANTS = [
     Mutant(
         "baton-dropped-by-empty-lane",
         "include/lanes.lua",
-        "    if redis.call('EXISTS', k_queue .. parked[1]) == 1 then\n"
-        "      activate(parked[1])\n      free = free - 1\n    end\n",
-        "    activate(parked[1])\n    free = free - 1\n",
+        "    if redis.call('EXISTS', k_queue .. lane) == 1 then\n",
+        "    if true then\n",
     ),
     Mutant(
         "baton-dropped-when-leaving",
@@ -72,7 +72,7 @@ MUTANTS = [
     Mutant("wait-armed-again", "arm.lua", "  if row then return row.text end\n", ""),
     Mutant("timer-early", "tick.lua", "'-inf', now, 'LIMIT'", "'-inf', now + 1000, 'LIMIT'"),
     Mutant("dedupe-forgets", "ingest.lua", "if digest ~= '' then remember(digest, event) end", ""),
-    Mutant("dedupe-of-this-bucket-only", "ingest.lua", "for back = 0, buckets do", "for back = 1, buckets do"),
+    Mutant("dedupe-of-this-bucket-only", "ingest.lua", "for back = -1, buckets do", "for back = -1, 0 do"),
     Mutant("crash-not-counted", "include/reaping.lua", "set(run, 'crashes', run.crashes + 1)", ""),
     Mutant(
         "crash-limit-plus-one", "include/reaping.lua", "run.crashes <= crash_limit", "run.crashes <= crash_limit + 1"
@@ -127,4 +127,60 @@ MUTANTS = [
         "if redis.call('EXISTS', k_run .. rid) == 1 then return false end",
         "",
     ),
+    Mutant("lease-remembers-one-call", "lease.lua", "session, functions[1], table.concat", "session, '', table.concat"),
+    Mutant("raised-limit-unnoticed", "tick.lua", "for _, scope in ipairs(blocked) do review(scope) end\n", ""),
+    Mutant(
+        "removed-limit-reviewed-once",
+        "include/lanes.lua",
+        "  elseif limit_of(scope) then\n    redis",
+        "  else\n    redis",
+    ),
+    Mutant(
+        "blocked-not-remembered", "lease.lua", "  redis.call('ZADD', k_blocked, 'NX', fact('registry'), full)\n", ""
+    ),
+    Mutant("blocked-never-forgotten", "include/lanes.lua", "      redis.call('ZREM', k_blocked, scope)\n", ""),
+    Mutant(
+        "suspect-uses-up-the-baton",
+        "include/lanes.lua",
+        "if base_of(function_of(lane)) == function_of(lane) then free = free - 1 end",
+        "free = free - 1",
+    ),
+    Mutant("looked-at-again-twice", "tick.lua", "  if run.notbefore == 0 then return end\n", ""),
+    Mutant("news-for-the-dead", "tick.lua", "write_batches()\n", ""),
+    Mutant("time-back-keeps-the-dead", "tick.lua", "    redis.call('ZADD', k_sessions, facts.grace, session)\n", ""),
+    Mutant("small-steps-weigh-nothing", "lease.lua", "ROW * run.steps", "0"),
+    Mutant("answer-of-any-size", "lease.lua", "room = room - #record - size - 512", "room = room - 1"),
+    Mutant("more-never-said", "lease.lua", "if seek() then answer[2] = 1 end\n", ""),
+    Mutant(
+        "event-trimmed-undelivered",
+        "trim_events.lua",
+        "  if time_of(position) >= undelivered then return false end\n",
+        "",
+    ),
+    Mutant("event-trimmed-with-its-runs", "trim_events.lua", "if record and wanted(ids or '') then", "if false then"),
+    Mutant("event-stays-behind", "trim_runs.lua", "    drop_event(run.event, rid)\n", ""),
+    Mutant("event-goes-with-the-first", "trim_runs.lua", "if other ~= rid and redis", "if false and redis"),
+    Mutant("run-trimmed-early", "trim_runs.lua", "now - age, 'LIMIT'", "now - age + 1, 'LIMIT'"),
+    Mutant(
+        "event-trimmed-early", "trim_events.lua", "tonumber(received) > now - age", "tonumber(received) > now - age + 1"
+    ),
+    Mutant("tombstone-ignored", "include/creation.lua", "if tombstones and redis.call", "if false and redis.call"),
+    Mutant("tombstone-stays", "include/creation.lua", "    later('ZREM', k_tombstones, rid)\n", ""),
+    Mutant("no-tombstone", "cancel.lua", "if early == 1 then", "if false then"),
+    Mutant("outbox-stays", "delivered.lua", "  redis.call('SREM', k_outboxes, target)\n", ""),
+    Mutant("event-not-sent-along", "create.lua", "if created then redis.call('SET'", "if false then redis.call('SET'"),
+    Mutant("old-registry-adopted", "adopt.lua", "if version < fact('registry') then return fact('registry') end\n", ""),
+    Mutant("stale-registry-accepted", "ingest.lua", "if version ~= fact('registry') then", "if false then"),
+    Mutant("event-taken-twice", "ingest.lua", "record, 'NX') then return end", "record) then return end"),
+    Mutant("crashes-outlive-a-wait", "arm.lua", "  set(run, 'crashes', 0)\n", ""),
+    Mutant("conflict-unseen", "checkpoint.lua", "  if row.state == 'pending' then return 'CONFLICT' end\n", ""),
+    Mutant("timers-outlive-the-run", "include/ending.lua", "  disarm_all(run)\n", ""),
+    Mutant("second-to-resolve-wins", "resolve.lua", "if row.due == 0 or not", "if not"),
+    Mutant(
+        "steps-over-limit",
+        "include/steps.lua",
+        "not row and run.steps >= max_steps",
+        "not row and run.steps > max_steps",
+    ),
+    Mutant("bytes-over-limit", "include/steps.lua", "run.bytes + size > max_bytes", "run.bytes > max_bytes"),
 ]

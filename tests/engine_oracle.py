@@ -3,20 +3,20 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-LIMITS: dict[str, list[tuple[str, int]]] = {
-    "app/free": [],
-    "app/single": [("app/single#0", 1)],
-    "app/keyed": [("app/keyed#0", 2), ("app/keyed#1", 1)],
-}
-"""Function -> its constraints as (name, limit); the first of app/keyed counts all alike, its second is by key.
+from tests.engine_bench import CRASH_LIMIT, EXPIRY, PATIENCE
+
+DEPLOYS: list[dict[str, list[int]]] = [
+    {"app/free": [], "app/single": [1], "app/keyed": [2, 1]},
+    {"app/free": [], "app/single": [2], "app/keyed": [3, 1]},
+    {"app/free": [1], "app/single": [], "app/keyed": [1]},
+]
+"""Function -> its limits, before and after deploys; the first of app/keyed counts all alike, its second is by key.
 
 So a lane may be called up for a slot of the first and then find the second full: the slot has to go to another lane.
 """
+FUNCTIONS = tuple(DEPLOYS[0])
 
-EXPIRY = 15_000
-CRASH_LIMIT = 2
 SUSPECT = 2
-PATIENCE = 30_000
 GAP = 2_000
 
 
@@ -42,6 +42,7 @@ class Run:
     cancel: int = 0
     body: bytes = b""
     steps: dict[str, Step] = field(default_factory=dict[str, Step])
+    slots: list[str] = field(default_factory=list[str])
 
     @property
     def function(self) -> str:
@@ -54,11 +55,6 @@ class Run:
     @property
     def ended(self) -> bool:
         return self.status in {"completed", "failed", "cancelled"}
-
-    @property
-    def scopes(self) -> list[tuple[str, int]]:
-        values = self.lane.split("|")[1:]
-        return [(f"{name}|{values[i]}", limit) for i, (name, limit) in enumerate(LIMITS[self.function])]
 
     @property
     def pending(self) -> int:
@@ -87,13 +83,24 @@ class Oracle:
         self.news: dict[str, set[str]] = {}
         self.ticked = 0
         self.grace = 0
+        self.limits = DEPLOYS[0]
 
     def create(self, now: int, run: str, lane: str, due: int) -> None:
         if run not in self.runs:
             self.runs[run] = Run(run, lane, notbefore=due if due > now else 0)
 
+    def lane(self, function: str, key: str) -> str:
+        """The lane of a new run."""
+        return "|".join([function, *["", key][: len(self.limits[function])]])
+
+    def scopes(self, run: Run) -> list[tuple[str, int]]:
+        """What a run needs slots of, and how many there are."""
+        values = [*run.lane.split("|")[1:], "", ""]
+        limits = enumerate(self.limits[run.function])
+        return [(f"{run.function}#{index}|{values[index]}", limit) for index, limit in limits]
+
     def holders(self, scope: str) -> set[str]:
-        return {run.id for run in self.runs.values() if run.status == "running" and scope in dict(run.scopes)}
+        return {run.id for run in self.runs.values() if run.status == "running" and scope in run.slots}
 
     def ready(self, functions: set[str]) -> list[Run]:
         """Runs that a session serving `functions` ("!" for suspects) may be given, slots aside."""
@@ -108,12 +115,15 @@ class Oracle:
     def startable(self, functions: set[str]) -> list[Run]:
         """Ready runs with a free slot in each of their scopes."""
         return [
-            run for run in self.ready(functions) if all(len(self.holders(scope)) < limit for scope, limit in run.scopes)
+            run
+            for run in self.ready(functions)
+            if all(len(self.holders(scope)) < limit for scope, limit in self.scopes(run))
         ]
 
     def leased(self, run: str, call: str) -> None:
         self.runs[run].status = "running"
         self.runs[run].token = call
+        self.runs[run].slots = [scope for scope, _ in self.scopes(self.runs[run])]
 
     def owns(self, run: str, token: str) -> bool:
         found = self.runs.get(run)

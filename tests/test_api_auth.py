@@ -8,11 +8,11 @@ from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
-from tests.api_desk import Desk
 
 from stepwell.platform.api.auth import Access, UnsafeAddress
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.memory import memory_store
+from tests.api_desk import Desk
 
 KEYS = Settings(event_keys=(SecretStr("event-key"),), api_keys=(SecretStr("api-key"), SecretStr("second")))
 NONE = Settings()

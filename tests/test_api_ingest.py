@@ -8,7 +8,6 @@ import httpx2
 import orjson
 import pytest
 from pydantic import SecretStr
-from tests.api_desk import Desk, function, raw
 
 from stepwell.platform.api import ingest as endpoint
 from stepwell.platform.errors import StoreFull, StoreUnavailable
@@ -16,6 +15,7 @@ from stepwell.platform.ingest import Ingest
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.memory import memory_store
 from stepwell.platform.store.store import Store
+from tests.api_desk import Desk, function, raw
 
 
 @pytest.fixture

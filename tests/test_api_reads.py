@@ -6,7 +6,6 @@ from typing import Any
 
 import httpx2
 import pytest
-from tests.api_desk import Desk, function, raw
 
 from stepwell.client import Client
 from stepwell.client.errors import NotFound
@@ -14,6 +13,7 @@ from stepwell.platform.errors import StoreFull, StoreUnavailable
 from stepwell.platform.history import History
 from stepwell.platform.store.memory import memory_store
 from stepwell.platform.store.store import Store
+from tests.api_desk import Desk, function, raw
 
 ERROR = {
     "type": "CardDeclined",

@@ -8,7 +8,6 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
-from tests.api_desk import Desk, eventually, function, lifespan
 
 from stepwell.platform import server as assembling
 from stepwell.platform.api.auth import UnsafeAddress
@@ -16,6 +15,7 @@ from stepwell.platform.errors import StoreUnavailable
 from stepwell.platform.server import http_server, working
 from stepwell.platform.store.memory import Remembered, memory_store
 from stepwell.platform.store.store import Store
+from tests.api_desk import Desk, eventually, function, lifespan
 
 
 async def test_work_runs_while_the_server_does(store: Store) -> None:

@@ -8,14 +8,14 @@ from typing import Any
 import httpx2
 import orjson
 import pytest
-from tests.api_desk import Desk, eventually, function
-from tests.redis_servers import Server
 
 from stepwell.platform.api.feed import BACKLOG, Feed, Watcher
 from stepwell.platform.api.stream import Functions, Stream, StreamQuery
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.keys import FEED
 from stepwell.platform.store.store import Store
+from tests.api_desk import Desk, eventually, function
+from tests.redis_servers import Server
 
 
 @pytest.fixture

@@ -5,8 +5,6 @@ from typing import Any
 
 import httpx2
 import pytest
-from tests.api_desk import Address, Desk, eventually, function
-from tests.redis_servers import Server
 
 from stepwell.client import Client, Event
 from stepwell.platform.api.endings import Endings
@@ -17,6 +15,8 @@ from stepwell.platform.history import History, RunView
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.memory import memory_store
 from stepwell.platform.store.store import Store
+from tests.api_desk import Address, Desk, eventually, function
+from tests.redis_servers import Server
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 import pytest
+
 from bench import load
 from bench.cpu import Cpu, children, resident, seconds_of
 from bench.figure import Figure, Target, percentile

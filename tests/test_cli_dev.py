@@ -13,9 +13,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from tests.redis_servers import free_port
 
 from stepwell.client import Client, Event, Retry, Run
+from tests.redis_servers import free_port
 
 pytestmark = pytest.mark.slow
 

@@ -4,11 +4,11 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
-from tests.cli_logs import logs_restored
-from tests.redis_servers import Server
 
 from stepwell.platform.cli import main
 from stepwell.platform.codec import decode
+from tests.cli_logs import logs_restored
+from tests.redis_servers import Server
 
 
 @pytest.fixture(autouse=True)

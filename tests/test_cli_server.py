@@ -11,11 +11,11 @@ from typing import Any
 
 import httpx2
 import pytest
-from tests.cli_logs import logs_restored
-from tests.redis_servers import Server, free_port
 
 from stepwell.platform.cli import main
 from stepwell.platform.codec import decode
+from tests.cli_logs import logs_restored
+from tests.redis_servers import Server, free_port
 
 pytestmark = pytest.mark.slow
 

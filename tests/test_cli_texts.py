@@ -5,11 +5,11 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from tests.cli_logs import logs_restored
-from tests.redis_servers import free_port
 
 from stepwell.platform.cli import main
 from stepwell.platform.cli.port import holder
+from tests.cli_logs import logs_restored
+from tests.redis_servers import free_port
 
 NOWHERE = "http://127.0.0.1:1"
 

@@ -7,11 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.platform_harness import harness
-from tests.redis_servers import Cluster, Server, free_port, program
-
-# Every story is collected here as well; where it asks for a store, it gets the one below.
-from tests.test_stories import *  # noqa: F403
 
 from stepwell.functions import App, Concurrency, Context
 from stepwell.platform.ids import partition_of
@@ -19,6 +14,11 @@ from stepwell.platform.outbox import Outboxes
 from stepwell.platform.records import Status
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.store import Store
+from tests.platform_harness import harness
+from tests.redis_servers import Cluster, Server, free_port, program
+
+# Every story is collected here as well; where it asks for a store, it gets the one below.
+from tests.test_stories import *  # noqa: F403
 
 EVENTS = 24
 

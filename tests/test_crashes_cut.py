@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from tests.fault_proxy import FaultProxy, Moment
-from tests.platform_harness import Harness, harness
-from tests.redis_servers import Server
 
 from stepwell.functions import App, Concurrency, Context, Event, SyncContext
 from stepwell.platform.records import Status
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.store import Store
+from tests.fault_proxy import FaultProxy, Moment
+from tests.platform_harness import Harness, harness
+from tests.redis_servers import Server
 
 ONCE = {"first": 1, "left": 1, "right": 1, "last": 1, "heard": 1}
 STEPS = {"first", "rest", "left", "right", "tell", "last"}

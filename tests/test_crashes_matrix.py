@@ -12,13 +12,13 @@ from random import Random
 from typing import Literal, TypeAlias, cast
 
 import pytest
+
 from examples.ledger import Ledger
+from stepwell.platform.settings import Settings
+from stepwell.platform.store.store import Store
 from tests.crash_orders import SHOP
 from tests.crash_stack import VICTIMS, Victim, stack
 from tests.crash_story import Flow, flow
-
-from stepwell.platform.settings import Settings
-from stepwell.platform.store.store import Store
 
 pytestmark = pytest.mark.slow
 

@@ -6,12 +6,12 @@ from decimal import Decimal
 from random import Random
 
 import pytest
+
 from examples.ledger import Execution
+from stepwell.platform.records import RunRecord, Status, StepRow
 from tests.crash_orders import OrderBook
 from tests.crash_proof import STEPS, THANKS, Recorded, Story, extra, violations
 from tests.crash_stack import Kill
-
-from stepwell.platform.records import RunRecord, Status, StepRow
 
 RECORDED_AT = 1_767_225_600_500
 BEGAN, ENDED, LATER = "2026-01-01T00:00:00.100Z", "2026-01-01T00:00:00.400Z", "2026-01-01T00:00:00.600Z"

@@ -5,10 +5,10 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from tests.crash_crew import Crew, crew
-from tests.crash_stack import eventually
 
 from stepwell.client import Client, Event
+from tests.crash_crew import Crew, crew
+from tests.crash_stack import eventually
 
 KILLS = 4
 SENDERS = 6

@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+
 from tests.crash_crew import crew
 from tests.crash_stack import soon
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
+
 from tests.test_dashboard_pages import HOSTILE, Pages
 
 pytestmark = pytest.mark.slow

@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 import httpx2
 import orjson
 import pytest
-from tests.api_desk import Address, Desk, function
 
 from stepwell.dashboard import routes
 from stepwell.platform.store.memory import memory_store
+from tests.api_desk import Address, Desk, function
 
 NOBODY = "01KDVDNA0000SS5Q8MFXV5EQ69"
 ESCAPED = "&lt;script&gt;alert(1)&lt;/script&gt;"

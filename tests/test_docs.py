@@ -13,13 +13,13 @@ from typing import Any
 import orjson
 import pytest
 import typer
-from tests.platform_harness import Harness, harness
 
 from stepwell.functions import App
 from stepwell.platform.cli.commands import command_line
 from stepwell.platform.records import RunRecord, Status
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.memory import memory_store
+from tests.platform_harness import Harness, harness
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]

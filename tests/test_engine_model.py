@@ -1,45 +1,69 @@
-"""The engine against its oracle, and the oracle's test against seeded faults."""
+"""The engine against its oracle; and scenarios and oracle against seeded faults, each of which has to be found."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
-from tests.engine_machine import EngineMachine
-from tests.engine_mutants import MUTANTS, Mutant
 
 from stepwell.platform.store.memory import Remembered
 from stepwell.platform.store.scripts import LUA
 from stepwell.platform.store.topology import Topology, topology_of
+from tests.engine_bench import Bench, store_over
+from tests.engine_machine import EngineMachine, Workbench
+from tests.engine_mutants import MUTANTS, Mutant
+from tests.engine_scenarios import SCENARIOS
+from tests.redis_servers import Server
 
 STEPS = 40
 UNHURRIED = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
 HURRIED = settings(deadline=None, stateful_step_count=STEPS, suppress_health_check=UNHURRIED, database=None)
 
 
-def machine(where: Callable[[], Topology], scripts: Path = LUA) -> type[EngineMachine]:
-    class Machine(EngineMachine):
-        folder = scripts
-        topology = staticmethod(where)
+@contextmanager
+def machine_over(topology: Topology, folder: Path = LUA) -> Generator[type[EngineMachine]]:
+    workbench = Workbench(topology, folder)
 
-    return Machine
+    class Machine(EngineMachine):
+        bench = workbench
+
+    try:
+        yield Machine
+    finally:
+        workbench.close()
 
 
 def test_the_engine_does_what_its_oracle_says_in_memory() -> None:
-    run_state_machine_as_test(machine(Remembered), settings=settings(HURRIED, max_examples=5))
+    with machine_over(Remembered()) as machine:
+        run_state_machine_as_test(machine, settings=settings(HURRIED, max_examples=5))
 
 
 @pytest.mark.slow
-def test_the_engine_does_what_its_oracle_says(redis_url: str) -> None:
-    run_state_machine_as_test(machine(lambda: topology_of(redis_url)), settings=settings(HURRIED, max_examples=100))
+def test_the_engine_does_what_its_oracle_says(redis_server: Server) -> None:
+    with machine_over(topology_of(redis_server.url)) as machine:
+        run_state_machine_as_test(machine, settings=settings(HURRIED, max_examples=100))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
-def test_a_seeded_fault_is_found(mutant: Mutant, redis_url: str, tmp_path: Path) -> None:
-    broken = machine(lambda: topology_of(redis_url), mutant.plant(tmp_path))
-    # Many short tries with fixed seeds: what is looked for is one contradiction, not its smallest form.
-    search = settings(HURRIED, max_examples=400, phases=[Phase.generate], derandomize=True)
-    with pytest.raises(BaseException):  # noqa: B017, PT011 - any contradiction will do: an assertion, or a fault of a script
-        run_state_machine_as_test(broken, settings=search)
+def test_a_seeded_fault_is_found(mutant: Mutant, redis_server: Server, tmp_path: Path) -> None:
+    folder, topology = mutant.plant(tmp_path), topology_of(redis_server.url)
+    # Any contradiction will do: an assertion, a refusal, or a fault of a script.
+    with pytest.raises(BaseException):  # noqa: B017, PT011, PT012
+        asyncio.run(scenarios(topology, folder))
+        # Many short tries with fixed seeds: what is looked for is one contradiction, not its smallest form.
+        search = settings(HURRIED, max_examples=100, phases=[Phase.generate], derandomize=True)
+        with machine_over(topology, folder) as machine:
+            run_state_machine_as_test(machine, settings=search)
+
+
+async def scenarios(topology: Topology, folder: Path) -> None:
+    """Every scenario in turn; the first that fails ends it."""
+    async with store_over(topology, folder) as store:
+        for scenario in SCENARIOS:
+            bench = Bench(store)
+            await bench.clear()
+            await scenario(bench)

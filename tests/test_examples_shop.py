@@ -18,14 +18,14 @@ from typing import Any
 
 import orjson
 import pytest
+
 from examples.feed import ending, feed, read
 from examples.ledger import Ledger
-from tests.examples_platform import ExamplePlatform, example_platform
-
 from stepwell.client import Client, Event, Run
 from stepwell.functions import App
 from stepwell.platform.history import RunView
 from stepwell.platform.target import load_apps
+from tests.examples_platform import ExamplePlatform, example_platform
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 DECLINED, REFUNDED, SHIPPED = 18, 12, 270
@@ -158,8 +158,8 @@ def test_the_feeder_reads_every_order_of_the_file() -> None:
 
 def test_without_a_server_the_feeder_says_what_to_start() -> None:
     nowhere = os.environ | {"STEPWELL_URL": "http://127.0.0.1:1"}
-    patient = "from stepwell.client import Retry; Retry.__init__.__defaults__ = (1, 0.1, 5.0, 60.0); "
-    script = f"import runpy; {patient} runpy.run_path({str(EXAMPLES / 'feed.py')!r}, run_name='__main__')"
+    hasty = "from stepwell.client import Client, Retry; Client.__init__.__kwdefaults__['retry'] = Retry(tries=1)"
+    script = f"import runpy; {hasty}; runpy.run_path({str(EXAMPLES / 'feed.py')!r}, run_name='__main__')"
     ran = subprocess.run([sys.executable, "-c", script], env=nowhere, capture_output=True, text=True, check=False)
     assert ran.returncode == 1
     assert "Start a server with `stepwell dev`" in ran.stderr

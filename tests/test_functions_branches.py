@@ -6,11 +6,11 @@ from typing import Any
 
 import orjson
 import pytest
-from tests.functions_journal import Driver, ticks, until
 
 from stepwell.functions import App, Context
 from stepwell.functions.journal import Outcome
 from stepwell.functions.replay import Completed, Failed, Suspended
+from tests.functions_journal import Driver, ticks, until
 
 Body = Callable[[], Any]
 

@@ -14,12 +14,12 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.functions_journal import Driver, MemoryJournal, Run
 
 from stepwell.functions import App, Context, NonRetriable, Retries, StepFailed, SyncContext
 from stepwell.functions.journal import Outcome
 from stepwell.functions.replay import Completed, Execution, Released, Start, Suspended, Threads
 from stepwell.functions.replay.ending import Ending, Retry
+from tests.functions_journal import Driver, MemoryJournal, Run
 
 
 @dataclass

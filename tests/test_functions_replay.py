@@ -5,7 +5,6 @@ from typing import Any
 
 import orjson
 import pytest
-from tests.functions_journal import Driver, until
 
 from stepwell.functions import (
     App,
@@ -25,6 +24,7 @@ from stepwell.functions.replay import (
     Retry,
     Suspended,
 )
+from tests.functions_journal import Driver, until
 
 app = App("shop")
 counted: list[str] = []

@@ -8,7 +8,6 @@ from typing import Any
 import anyio
 import orjson
 import pytest
-from tests.functions_journal import Driver, MemoryJournal, ticks, until
 
 from stepwell.functions import App, Context, StepFailed
 from stepwell.functions.replay import (
@@ -18,6 +17,7 @@ from stepwell.functions.replay import (
     Failed,
     Suspended,
 )
+from tests.functions_journal import Driver, MemoryJournal, ticks, until
 
 Handler = Callable[[Context], Awaitable[Any]]
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import orjson
-from tests.functions_journal import Driver, ticks, until
 
 from stepwell.functions import App, Context, MisplacedStep, NonRetriable, Retries, StepFailed, SyncContext
 from stepwell.functions.replay import Cancelled, Completed, Failed, Released, Retry, Suspended, Threads
+from tests.functions_journal import Driver, ticks, until
 
 
 def driver(handler: Any, retries: int | Retries | None = None) -> Driver:

@@ -13,11 +13,11 @@ from typing import Any
 import orjson
 import pytest
 from pydantic import BaseModel, Field, computed_field
-from tests.functions_journal import Driver
 from typing_extensions import TypedDict
 
 from stepwell.functions import App, Context, StepFailed
 from stepwell.functions.replay import Completed, Failed
+from tests.functions_journal import Driver
 
 
 class Order(BaseModel):

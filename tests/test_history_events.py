@@ -5,13 +5,13 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from tests.api_desk import Desk, function
 
 from stepwell.platform.reading import events as listing
 from stepwell.platform.reading.pages import BadCursor
 from stepwell.platform.records import EventRecord
 from stepwell.platform.store.memory import memory_store
 from stepwell.platform.store.store import Store
+from tests.api_desk import Desk, function
 
 
 @pytest.fixture

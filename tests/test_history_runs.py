@@ -6,8 +6,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.api_desk import Desk, function
-from tests.redis_servers import Cluster
 
 from stepwell.platform.ids import new_id
 from stepwell.platform.reading import newest as merging
@@ -19,6 +17,8 @@ from stepwell.platform.records import Status
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.memory import memory_store
 from stepwell.platform.store.store import Store
+from tests.api_desk import Desk, function
+from tests.redis_servers import Cluster
 
 
 @pytest.fixture

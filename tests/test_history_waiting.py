@@ -3,7 +3,6 @@
 import asyncio
 
 import pytest
-from tests.api_desk import Desk, function
 
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.history import RunView
@@ -12,6 +11,7 @@ from stepwell.platform.records import Lease, Status
 from stepwell.platform.store.keys import wake_channel
 from stepwell.platform.store.memory import memory_store
 from stepwell.platform.store.store import Store
+from tests.api_desk import Desk, function
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 from redis.crc import key_slot
-from tests.redis_servers import Cluster, Server, free_port, program
 
 from stepwell.platform.errors import StoreMisconfigured
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.keys import Keys
 from stepwell.platform.store.store import Store
+from tests.redis_servers import Cluster, Server, free_port, program
 
 
 def owner(cluster: Cluster, slot: int) -> Server:

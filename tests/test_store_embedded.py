@@ -13,7 +13,6 @@ import pytest
 from redis import AuthenticationError, Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from tests.redis_servers import Server, free_port, program, wait_until
 
 from stepwell.platform.errors import StoreMisconfigured
 from stepwell.platform.settings import Settings
@@ -29,6 +28,7 @@ from stepwell.platform.store.household import (
     url_in,
 )
 from stepwell.platform.store.store import Store
+from tests.redis_servers import Server, free_port, program, wait_until
 
 OWNER = """
 import asyncio, sys

@@ -6,8 +6,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from tests.fault_proxy import FaultProxy, Moment
-from tests.redis_servers import Server, until
 
 from stepwell.platform.errors import ScriptFault, StoreFull, StoreMisconfigured, StoreUnavailable
 from stepwell.platform.settings import Settings
@@ -16,6 +14,8 @@ from stepwell.platform.store.routes import Routes
 from stepwell.platform.store.scripts import Scripts
 from stepwell.platform.store.store import Store
 from stepwell.platform.store.topology import topology_of
+from tests.fault_proxy import FaultProxy, Moment
+from tests.redis_servers import Server, until
 
 QUICK = Limits(deadline=0.2, patience=5.0)
 IMPATIENT = Limits(deadline=0.1, patience=0.3)

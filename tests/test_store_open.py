@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 from redis.crc import key_slot
-from tests.redis_servers import Server
 
 from stepwell.platform.errors import StoreMisconfigured, StoreUnavailable
 from stepwell.platform.settings import Settings
@@ -12,6 +11,7 @@ from stepwell.platform.store.address import Address
 from stepwell.platform.store.installation import check_version, facts_of
 from stepwell.platform.store.memory import Remembered, memory_store
 from stepwell.platform.store.store import Store
+from tests.redis_servers import Server
 
 
 @pytest.mark.parametrize(

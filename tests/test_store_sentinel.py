@@ -4,10 +4,10 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from tests.redis_servers import Server, free_port, program, until, wait_until
 
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.store import Store
+from tests.redis_servers import Server, free_port, program, until, wait_until
 
 
 @pytest.fixture

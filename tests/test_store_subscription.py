@@ -2,10 +2,9 @@
 
 import asyncio
 
-from tests.redis_servers import Server, until
-
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.store import Store
+from tests.redis_servers import Server, until
 
 
 async def test_messages_follow_a_first_hint_to_look(store: Store) -> None:

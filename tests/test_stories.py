@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 from pydantic import BaseModel
-from tests.platform_harness import harness
 
 from stepwell.functions import (
     App,
@@ -22,6 +21,7 @@ from stepwell.functions import (
 from stepwell.platform.records import Status
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.store import Store
+from tests.platform_harness import harness
 
 DAY = 86_400_000
 

@@ -27,7 +27,7 @@ class Matcher(Generic[T]):
                 self._exact[pattern].append(target)
 
     def match(self, name: str) -> tuple[T, ...]:
-        """Every target whose trigger matches `name`, once each: by the whole name first, then by the shortest wildcard."""
+        """Every target whose trigger matches `name`, once each: the whole name first, then the shortest wildcard."""
         known = self._remembered.get(name)
         if known is not None:
             return known

@@ -68,7 +68,7 @@ class Outbox:
         record = await self._source.read("GET", self._source.keys.name("k_event", row[b"event"]))
         if record is None:
             # Nothing of ours removes it, and behind a row that can never be delivered no other would be.
-            structlog.get_logger().error("event_gone_before_its_run", event=row[b"event"], run=row[b"run"])
+            structlog.get_logger().error("event_gone_before_its_run", event_id=row[b"event"], run=row[b"run"])
             return None
         return Creation(row[b"run"], row[b"lane"], row[b"version"], row[b"event"], int(row[b"due"]), record)
 

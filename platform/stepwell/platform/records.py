@@ -31,6 +31,10 @@ class Status(StrEnum):
 ENDED = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
 
 
+SUSPECT = 2
+"""Deaths of its worker in a row after which a run waits in its function's lane of suspects; see lua/include/lanes.lua."""
+
+
 @dataclass(frozen=True, slots=True)
 class EventRecord:
     """An accepted event. `ts` and `received` in ms UTC; `runs`: ids of all it started, wherever they live.

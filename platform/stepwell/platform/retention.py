@@ -14,7 +14,7 @@ PERIOD = 5.0
 """Seconds between two looks."""
 DAY = 86_400_000
 RECENT = 60_000
-"""Ms for which even short memory keeps what has ended: a call that is repeated has to find what it did the first time."""
+"""Ms for which even short memory keeps what has ended: a repeated call has to find what it did the first time."""
 
 
 class Retention:

@@ -86,8 +86,10 @@ class Scheduler:
     async def run(self) -> None:
         """Ticks and trims until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for keeper in (*self._tickers, *self._outboxes):
-                group.create_task(keeper.run())
+            for ticker in self._tickers:
+                group.create_task(ticker.run())
+            for outbox in self._outboxes:
+                group.create_task(outbox.run())
             group.create_task(self._listen())
             group.create_task(self._retention.run())
 

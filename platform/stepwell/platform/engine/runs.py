@@ -48,6 +48,6 @@ class Runs:
         return answer[0].decode()  # type: ignore[no-any-return]
 
     async def create(self, creations: Sequence[Creation]) -> None:
-        """Creates runs whose events live elsewhere, in calls of up to 64 and 1 MiB; those that exist stay as they are."""
+        """Creates runs whose events live elsewhere, 64 and 1 MiB a call; those that exist stay as they are."""
         items = [(made.run, made.lane, made.version, made.event, made.due, made.record) for made in creations]
         await asyncio.gather(*[self._create.add(item) for item in items])

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.reading.steps import steps_of
-from stepwell.platform.records import RunRecord, Status, StepRow
+from stepwell.platform.records import SUSPECT, RunRecord, Status, StepRow
 from stepwell.platform.store.keys import wake_channel
 
 
@@ -54,7 +54,7 @@ async def waits_of(partition: Partition, first: Partition, run: RunRecord) -> li
 
 async def _pending(partition: Partition, run: RunRecord) -> list[Wait]:
     waits = [_wait(row) for row in await steps_of(partition, run) if row.due] if run.pending else []
-    if run.notbefore:
+    if run.notbefore > 0:
         waits.append(Wait("retry", until=run.notbefore, attempts=run.attempt, error=run.error or None))
     return sorted(waits, key=lambda wait: wait.until or 0)
 
@@ -66,7 +66,7 @@ def _wait(row: StepRow) -> Wait:
 
 
 async def _unleased(partition: Partition, first: Partition, run: RunRecord) -> list[Wait]:
-    lane = run.lane if run.crashes == 0 else run.lane.replace(run.function, f"{run.function}!", 1)
+    lane = run.lane if run.crashes < SUSPECT else run.lane.replace(run.function, f"{run.function}!", 1)
     full = [wait async for wait in _full_scopes(partition, run, lane)]
     if full:
         return full
