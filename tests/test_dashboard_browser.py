@@ -10,6 +10,7 @@ from typing import Literal
 import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
+from stepwell.dashboard.wording import durations
 from tests.test_dashboard_pages import HOSTILE, Pages
 
 pytestmark = pytest.mark.slow
@@ -51,6 +52,18 @@ CONTRASTS = """
     found[name] = (bright + 0.05) / (dark + 0.05);
   }
   return found;
+}
+"""
+
+# What has the focus, and how wide the line around it is: its own, or that of the box it spreads over its row.
+FOCUSED = """
+() => {
+  const element = document.activeElement;
+  const width = Math.max(...["", "::after"].map((part) => {
+    const style = getComputedStyle(element, part || null);
+    return style.outlineStyle === "none" ? 0 : parseFloat(style.outlineWidth);
+  }));
+  return [element.getAttribute("aria-label") ?? element.textContent.trim(), width];
 }
 """
 
@@ -173,6 +186,31 @@ async def test_a_run_is_followed_to_its_end_while_its_reader_reads(desktop: Desk
         await expect(page.locator("#live")).to_have_text("")
         assert await same(page)
     assert desktop.complaints == []
+
+
+async def test_the_keyboard_reaches_everything_and_shows_where_it_is(desktop: Desktop) -> None:
+    run = await desktop.pages.sleeping()
+    for path, last in (("/runs", "Copy"), (f"/runs/{run}", "Input")):
+        async with desktop.window(path) as page:
+            reached: list[str] = []
+            while last not in reached and len(reached) < 60:
+                await page.keyboard.press("Tab")
+                name, width = await page.evaluate(FOCUSED)
+                assert width >= 2, f"{name or 'nothing'} on {path}"
+                reached.append(name)
+            assert reached[0] == "Skip to content"
+            assert last in reached, path
+
+
+async def test_browser_and_server_say_times_alike(desktop: Desktop) -> None:
+    times = [0, 1, 999, 1_000, 59_999, 60_000, 3_599_999, 3_600_000, 86_399_999, 86_400_000, 10**10]
+    said = """async (times) => {
+      const { ago, elapsed, until } = await import("/static/js/durations.js");
+      return times.map((ms) => [ago(ms), elapsed(ms), until(ms)]);
+    }"""
+    async with desktop.window("/runs") as page:
+        found: list[list[str]] = await page.evaluate(said, times)
+    assert found == [[durations.ago(ms), durations.elapsed(ms), durations.until(ms)] for ms in times]
 
 
 async def test_cancelling_asks_nothing_of_javascript(desktop: Desktop) -> None:

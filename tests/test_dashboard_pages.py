@@ -9,6 +9,8 @@ import orjson
 import pytest
 
 from stepwell.dashboard import routes
+from stepwell.platform.errors import StoreUnavailable
+from stepwell.platform.history import History
 from stepwell.platform.store.memory import memory_store
 from tests.api_desk import Address, Desk, function
 
@@ -179,6 +181,23 @@ async def test_a_filter_that_nothing_matches_says_so_and_can_be_cleared(
     assert 'href="/runs">All runs' in html
 
 
+async def test_the_whole_id_of_a_run_can_be_copied_from_the_list(pages: Pages, client: httpx2.AsyncClient) -> None:
+    run = await pages.failed()
+    assert f'data-copy="{run}"' in await read(client, "/runs")
+
+
+async def test_an_outage_is_told_and_is_no_empty_list(
+    client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object, **__: object) -> None:
+        raise StoreUnavailable("redis://shop", "connection refused")
+
+    monkeypatch.setattr(History, "runs", away)
+    text = words(await read(client, "/runs", 503))
+    assert "Redis cannot be reached" in text
+    assert "No run" not in text
+
+
 async def test_a_filter_that_makes_no_sense_is_told(client: httpx2.AsyncClient) -> None:
     assert "400" in words(await read(client, "/runs?status=sleepy", 400))
     assert "Open the list from its beginning" in words(await read(client, "/runs?cursor=x", 400))
@@ -212,7 +231,7 @@ async def test_a_sleeping_run_says_what_it_waits_for(pages: Pages, client: httpx
     run = await pages.sleeping()
     html = await read(client, f"/runs/{run}")
     text = words(html)
-    assert "Waiting because Sleeping in rest in 1 h 0 m" in text
+    assert "Waiting because Sleeping in rest , wakes in 1 h 0 m" in text
     assert "&#34;hello&#34;" in text
     assert f'data-stream="/api/v1/stream?run={run}"' in html
 

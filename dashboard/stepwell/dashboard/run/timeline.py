@@ -10,13 +10,15 @@ from stepwell.platform.records import RunRecord, StepRow
 LEAST = 0.5
 """Width of a bar that is too short to be seen otherwise."""
 MOST_MARKS = 5
+LAST_MARK = 0.88
+"""Where on the axis the last mark may be: one further right would be cut off."""
 _UNITS = (1, 10, 100, SECOND, 10 * SECOND, MINUTE, 10 * MINUTE, HOUR, 6 * HOUR, DAY, 10 * DAY, 100 * DAY, 1000 * DAY)
 STEPS = tuple(unit * factor for unit in _UNITS for factor in (1, 2, 5))
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A stretch of time. `look`: queued, active, waiting, or the name of a tone."""
+    """A stretch of time. `look` is the name of a tone."""
 
     x: float
     width: float
@@ -53,8 +55,7 @@ class Axis:
         """A few marks at round times."""
         length = self.end - self.start
         step = next((step for step in sorted(STEPS) if length / step <= MOST_MARKS), max(STEPS))
-        # One at the very end would be cut off.
-        times = range(0, int(length * 0.94) + 1, step)
+        times = range(0, int(length * LAST_MARK) + 1, step)
         return tuple(Mark(self._percent(self.start + at), mark(at) if at else "0") for at in times)
 
     def _percent(self, at: int) -> float:
@@ -63,11 +64,12 @@ class Axis:
 
 def run_bars(axis: Axis, run: RunRecord) -> tuple[Bar, ...]:
     """The time in the queue, and the time since."""
-    queued = axis.bar(axis.start, run.started or axis.end, "queued")
     if not run.started:
-        return (queued,)
-    active = axis.bar(run.started, axis.end, run.status.value if run.status.ended else "active")
-    return (queued, active) if run.started - axis.start > 1 else (active,)
+        return (axis.bar(axis.start, axis.end, "queued"),)
+    since = axis.bar(run.started, axis.end, run.status.value)
+    if since.x < LEAST:
+        return (axis.bar(axis.start, axis.end, run.status.value),)
+    return axis.bar(axis.start, run.started, "queued"), since
 
 
 def step_bar(axis: Axis, row: StepRow, tone: Tone) -> Bar:

@@ -12,10 +12,14 @@ MOST_LINES = 5
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One thing that is waited for: `text`, then the `step` it concerns, `when` it goes on, what failed, what helps."""
+    """One thing that is waited for, as a line of parts: `text`, `step`, what comes `then`, and `when` that is.
+
+    `error` is of the last attempt, `command` what helps.
+    """
 
     text: str
     step: str | None = None
+    then: str = ""
     when: Moment | None = None
     error: str | None = None
     command: str | None = None
@@ -42,12 +46,14 @@ def reason(wait: Wait, now: int) -> Reason:
     when = coming(wait.until, now) if wait.until else None
     match wait.kind:
         case "sleep":
-            return Reason("Sleeping", wait.step, when)
+            return Reason("Sleeping in", wait.step, ", wakes", when)
+        case "retry" if wait.step:
+            return Reason(f"{_failed(wait.attempts)} of", wait.step, ", tries again", when, _error(wait.error))
         case "retry":
-            what = "Trying again" if wait.step else "Running the function again"
-            return Reason(f"{what}{_after(wait.attempts)}", wait.step, when, _error(wait.error))
+            text = f"{_failed(wait.attempts)} of the function, runs again"
+            return Reason(text, when=when, error=_error(wait.error))
         case "start":
-            return Reason("Its event asks for a later start", when=when)
+            return Reason("Its event asks for a later start, begins", when=when)
         case "worker":
             text = "No worker serves this function. Start one for the file that holds its app:"
             return Reason(text, command="stepwell worker path/to/app.py")
@@ -56,16 +62,16 @@ def reason(wait: Wait, now: int) -> Reason:
         case "queue":
             return Reason(_ahead(wait.ahead))
         case kind:
-            return Reason(f"Waiting ({kind})", wait.step, when)
+            return Reason(f"Waiting ({kind}) in", wait.step, ", at the longest" if when else "", when)
 
 
-def _after(attempts: int | None) -> str:
-    return f" after {_counted(attempts, 'failed attempt')}" if attempts else ""
+def _failed(attempts: int | None) -> str:
+    return _counted(attempts or 1, "failed attempt")
 
 
 def _slots(wait: Wait) -> str:
     key = f" of the key “{wait.key}”" if wait.key else ""
-    return f"Every slot{key} is taken: {wait.held} of {wait.limit} run"
+    return f"Every slot{key} is taken, {wait.held} of {wait.limit}"
 
 
 def _ahead(ahead: int | None) -> str:

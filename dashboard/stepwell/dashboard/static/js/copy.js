@@ -1,4 +1,4 @@
-/** Buttons that copy what they stand beside. */
+/** Buttons that copy what they say, or else what they stand beside. */
 
 document.documentElement.classList.add("scripted");
 
@@ -7,7 +7,7 @@ document.addEventListener("click", async (event) => {
   const source = button?.previousElementSibling;
   if (!button || !source) return;
   try {
-    await navigator.clipboard.writeText(source.textContent ?? "");
+    await navigator.clipboard.writeText(button.getAttribute("data-copy") || (source.textContent ?? ""));
     button.textContent = "Copied";
   } catch {
     // Browsers offer no clipboard to pages that came over plain HTTP from another machine.

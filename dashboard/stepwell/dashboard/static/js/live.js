@@ -2,7 +2,7 @@
 
 import { morph } from "./morph.js";
 
-/** At least so many ms are between two readings, however much changes. */
+/** At least so many ms are between two readings, however much changes; and as long as the reading itself took. */
 const PACE = 250;
 /** After so many ms a broken stream is opened again; until it is there, the page is read at that pace. */
 const RETRY = 2_000;
@@ -63,8 +63,10 @@ async function refetch() {
   reading = true;
   while (stale) {
     stale = false;
+    const begun = performance.now();
     await read();
-    await new Promise((resolve) => setTimeout(resolve, PACE));
+    const pause = Math.max(PACE, performance.now() - begun);
+    await new Promise((resolve) => setTimeout(resolve, pause));
   }
   reading = false;
 }
