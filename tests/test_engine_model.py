@@ -55,6 +55,11 @@ def test_a_seeded_fault_is_found(mutant: Mutant, redis_server: Server, tmp_path:
         look_for_faults(topology_of(redis_server.url), mutant.plant(tmp_path))
 
 
+@pytest.mark.slow
+def test_no_fault_is_found_where_none_was_seeded(redis_server: Server) -> None:
+    look_for_faults(topology_of(redis_server.url), LUA)
+
+
 def look_for_faults(topology: Topology, folder: Path) -> None:
     asyncio.run(scenarios(topology, folder))
     # Short tries with fixed seeds: what is looked for is one contradiction, not its smallest form.
