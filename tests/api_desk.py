@@ -37,7 +37,7 @@ def function(name: str, event: str = "order.placed", **more: Any) -> dict[str, A
 
 def incoming(name: str, data: dict[str, Any] | None = None, *, id: str = "", ts: int = 0) -> IncomingEvent:
     """An event as a sender sends it."""
-    return IncomingEvent(name, data or {}, id, ts, 0)
+    return IncomingEvent(name, data or {}, id, ts)
 
 
 @dataclass

@@ -61,7 +61,7 @@ class ExamplePlatform:
     async def _unfinished(self, id: str) -> bool:
         event = await self.history.event(id)
         assert event is not None
-        return await self.history.ended_runs(event) is None
+        return await self.history.ended_runs(event.id, event.name, event.runs) is None
 
 
 @asynccontextmanager

@@ -43,11 +43,17 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
-async def test_one_request_sends_an_event_and_waits_for_its_runs(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = watched(monkeypatch)
+async def queued(desk: Desk, count: int) -> None:
+    """Returns when so many runs wait for a worker."""
+    async with asyncio.timeout(10):
+        while (await desk.installation.history.counts()).unfinished < count:  # noqa: ASYNC110  # what is waited for happens in Redis
+            await asyncio.sleep(0.001)
+
+
+async def test_one_request_sends_an_event_and_waits_for_its_runs(desk: Desk) -> None:
     async with desk.serving() as server, Client(server.url) as client:
         waiting = asyncio.create_task(client.send_and_wait(Event("order.placed", {"n": 1}, id="mine")))
-        await eventually(lambda: seen)
+        await queued(desk, 2)
         await desk.finish_all("shop/fulfil", body={"ok": True})
         await desk.finish_all("shop/mail", body=None)
         runs = await waiting
@@ -275,6 +281,18 @@ async def test_a_problem_found_before_anything_is_sent_has_its_status() -> None:
     with pytest.raises(Problem):
         await Held(answer, asyncio.Event())(SCOPE, talk.receive, talk.send)
     assert talk.sent == []
+
+
+async def test_an_end_that_is_heard_before_anybody_asks_for_it_is_not_missed() -> None:
+    endings = Endings()
+
+    async def look() -> str | None:
+        return "ended"
+
+    with endings.listening("E") as news:
+        endings.heard(b"R E completed")
+        assert await news.until(look) == "ended"
+    assert len(endings) == 0
 
 
 async def test_a_look_that_fails_midway_is_taken_again() -> None:

@@ -24,7 +24,7 @@ async def partitions() -> AsyncGenerator[Partitions]:
 
 
 def event(sender: str = "", ts: int = 0) -> IncomingEvent:
-    return IncomingEvent("go", {}, sender, ts, 0)
+    return IncomingEvent("go", {}, sender, ts)
 
 
 async def ready(partitions: Partitions, limits: tuple[int, ...] = ()) -> Registry:

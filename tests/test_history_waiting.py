@@ -153,7 +153,7 @@ async def test_a_run_on_its_way_to_another_partition_is_queued() -> None:
             if not await created(desk.installation.partitions, found.run.id):
                 break
         assert (found.run.id, found.run.status, found.event_name) == (event.runs[0], Status.QUEUED, "order.placed")
-        assert await desk.installation.history.ended_runs(event) is None
+        assert await desk.installation.history.ended_runs(event.id, event.name, event.runs) is None
 
 
 async def created(partitions: tuple[Partition, ...], run: str) -> bool:

@@ -51,7 +51,7 @@ def manifest(*names: str, app: str = "shop", event: str = "go", limits: tuple[in
 async def start(partitions: Partitions, registry: Registry, name: str = "go", sender: str = "") -> int:
     """How many runs an event starts."""
     ingest = Ingest(partitions, registry, partitions[0].clock)
-    [event] = await ingest.accept([IncomingEvent(name, {}, sender, 0, 0)])
+    [event] = await ingest.accept([IncomingEvent(name, {}, sender, 0)])
     partition = partitions[partition_of(event)]
     return len(EventRecord.parse(event, await partition.read("GET", partition.keys.name("k_event", event))).runs)
 

@@ -130,3 +130,40 @@ async def test_a_group_runs_scripts_of_a_store(store: Store) -> None:
         await asyncio.gather(*(group.add((f"R{number}", "step", "done", "")) for number in range(100)))
         == [b"GONE"] * 100
     )
+
+
+async def test_items_added_together_are_answered_together_in_their_order() -> None:
+    store, group = grouped()
+    together, alone = group.add_all([(number,) for number in range(100)]), group.add(("alone",))
+    await settle()
+    assert [len(call) for call in store.calls] == [64, 37]
+    store.answer(1)
+    await settle()
+    assert not together.done()
+    assert await alone == "did alone"
+    store.answer(0)
+    assert await together == [f"did {number}" for number in range(100)]
+
+
+async def test_items_added_together_fail_with_the_first_call_that_fails() -> None:
+    store, group = grouped()
+    together = group.add_all([(number,) for number in range(200)])
+    await settle()
+    store.done[0](None, StoreUnavailable("here", "gone"))
+    store.answer(1)
+    with pytest.raises(StoreUnavailable):
+        await together
+    await settle()
+    assert len(store.calls) == 2, "what nobody waits for is not sent"
+
+
+async def test_no_items_have_no_answers() -> None:
+    _, group = grouped()
+    assert await group.add_all([]) == []
+
+
+async def test_one_who_leaves_takes_what_was_not_sent_along() -> None:
+    store, group = grouped()
+    group.add_all([(number,) for number in range(200)]).cancel()
+    await settle()
+    assert store.calls == []

@@ -86,26 +86,25 @@ class History:
     async def event_runs(self, event: EventRecord) -> list[RunView]:
         """The runs that an event started and that are kept, also those on their way to another partition."""
         # In this order: what is delivered between the two is then found as a run.
-        travelling = await self._travelling(event)
+        travelling = await self._travelling(event.id, event.runs)
         known = await asyncio.gather(*[self.run(id) for id in event.runs])
         names = zip(event.runs, known, strict=True)
         views = [view or _on_its_way(travelling.get(id), event) for id, view in names]
         return [view for view in views if view]
 
-    async def ended_runs(self, event: EventRecord) -> list[RunView] | None:
-        """The runs that an event started and that are kept; `None` as long as one of them has not ended."""
-        travelling = await self._travelling(event)
-        homes = [self._partitions[partition_of(id)] for id in event.runs]
-        records = await asyncio.gather(*map(whole_of, homes, event.runs))
-        found = [record or travelling.get(id) for id, record in zip(event.runs, records, strict=True)]
+    async def ended_runs(self, event: str, name: str, runs: Sequence[str]) -> list[RunView] | None:
+        """Those of the `runs` of an event that are kept; `None` as long as one of them has not ended."""
+        travelling = await self._travelling(event, runs)
+        records = await asyncio.gather(*[whole_of(self._partitions[partition_of(id)], id) for id in runs])
+        found = [record or travelling.get(id) for id, record in zip(runs, records, strict=True)]
         if any(run and not run.status.ended for run in found):
             return None
-        return [RunView(run, event.name, ()) for run in found if run]
+        return [RunView(run, name, ()) for run in found if run]
 
-    async def _travelling(self, event: EventRecord) -> dict[str, RunRecord]:
-        here = partition_of(event.id)
-        away = sorted({partition_of(run) for run in event.runs} - {here})
-        found = await asyncio.gather(*[undelivered(self._partitions[here], event.id, target) for target in away])
+    async def _travelling(self, event: str, runs: Iterable[str]) -> dict[str, RunRecord]:
+        here = partition_of(event)
+        away = sorted({partition_of(run) for run in runs} - {here})
+        found = await asyncio.gather(*[undelivered(self._partitions[here], event, target) for target in away])
         return {id: run for runs in found for id, run in runs.items()}
 
     async def events(self, name: str | None = None, *, cursor: str | None = None, limit: int = 50) -> Page[EventRecord]:

@@ -1,7 +1,6 @@
 """Events as they come in over HTTP: parsed and checked, whole or not at all."""
 
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from stepwell.platform.codec import MalformedJSON, UnencodableJSON, decode, encode
 
@@ -27,15 +26,16 @@ class EventTooLarge(BadEvent):
     status = 413
 
 
-@dataclass(frozen=True, slots=True)
-class IncomingEvent:
-    """A checked event. `sender_id` is the id its sender gave it, or empty; `ts` in ms UTC, 0 when not given."""
+class IncomingEvent(NamedTuple):
+    """A checked event. `sender_id` is the id its sender gave it, or empty; `ts` in ms UTC, 0 when not given.
+
+    A named tuple because it is made for every event, at a third of the price of a frozen dataclass.
+    """
 
     name: str
     data: dict[str, Any]
     sender_id: str
     ts: int
-    size: int
 
 
 def parse_events(body: bytes, max_event: int) -> list[IncomingEvent]:
@@ -63,12 +63,11 @@ def _parse_event(number: int, item: Any, max_event: int) -> IncomingEvent:
     if not isinstance(item, dict):
         raise BadEvent(f"event {number}: is {_kind(item)}; it must be an object with a name and data")
     event = cast(dict[str, Any], item)
-    size = _size(number, event) if max_event else 0
-    if size > max_event:
+    if max_event and (size := _size(number, event)) > max_event:
         raise EventTooLarge(
             f"event {number}: has {size:,} bytes; the limit is {max_event:,} (setting STEPWELL_MAX_EVENT_BYTES)"
         )
-    return IncomingEvent(_name(number, event), _data(number, event), _id(number, event), _ts(number, event), size)
+    return IncomingEvent(_name(number, event), _data(number, event), _id(number, event), _ts(number, event))
 
 
 def _size(number: int, event: dict[str, Any]) -> int:

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
+from typing import NamedTuple, TypeAlias
 
 from stepwell.platform.clock import Clock
 from stepwell.platform.codec import encode
@@ -13,7 +15,7 @@ from stepwell.platform.incoming import IncomingEvent
 from stepwell.platform.lanes import lane_of
 from stepwell.platform.outbox import Outboxes
 from stepwell.platform.registry import RegisteredFunction, Registry
-from stepwell.platform.store.connection import ReplyFuture
+from stepwell.platform.store.connection import Reply, ReplyFuture
 
 WINDOW = 24 * 3_600_000
 """For how long an event's own id is remembered, in ms."""
@@ -21,19 +23,32 @@ BUCKET = WINDOW // 2
 """Width of a bucket of remembered ids: a look-up reads three; ids are forgotten a bucket at a time, 24 to 36 h old."""
 RELOADS = 5
 
+Offer: TypeAlias = tuple[int, str, str, int, str, bytes]
+"""An item for the script: registry version, id, digest of the sender's id, ts, runs as lines, body."""
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """An event with the id it gets unless it is known already, and its home. `now` in ms UTC."""
+
+class Entry(NamedTuple):
+    """An event with the id it gets unless it is known already, and its home. A named tuple is cheap to make."""
 
     event: IncomingEvent
     id: str
     partition: int
-    now: int
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """An event that was accepted, and the runs it started; `None` when it was known before."""
+
+    id: str
+    runs: tuple[str, ...] | None
 
 
 class Ingest:
-    """Accepts events. What `accept` returned for is durable, and its runs exist or are on their way."""
+    """Accepts events. What it returned for is durable, and its runs exist or are on their way.
+
+    Its methods raise `StoreUnavailable` or `StoreFull`: then some of the events may have been accepted, and sending
+    them again with the same ids is safe.
+    """
 
     __slots__ = ("_clock", "_groups", "_outboxes", "_partitions", "_registry")
 
@@ -45,47 +60,68 @@ class Ingest:
         self._outboxes = Outboxes(partitions) if len(partitions) > 1 else None
 
     async def accept(self, events: Sequence[IncomingEvent]) -> list[str]:
-        """Ids of the events, in order; for one whose own id is known, that of the first.
-
-        Raises `StoreUnavailable` or `StoreFull`: then some of the events may have been accepted, and sending them again
-        with the same ids is safe.
-        """
+        """Ids of the events, in order; for one whose own id is known, that of the first."""
         now = self._clock.now()
-        entries = [self._entry(event, now) for event in events]
-        ids = [entry.id for entry in entries]
-        waiting = list(range(len(entries)))
+        settled = await self._settle([self._entry(event, now) for event in events], now)
+        return [offer[1] if answer == b"OK" else answer[1].decode() for offer, answer in settled]
+
+    def prepare(self, event: IncomingEvent) -> Entry:
+        """Gives an event the id it will have, for `accept_one`: so one can listen for its runs before they exist."""
+        return self._entry(event, self._clock.now())
+
+    async def accept_one(self, entry: Entry) -> Accepted:
+        """Accepts a prepared event."""
+        [((*_, runs, _), answer)] = await self._settle([entry], self._clock.now())
+        if answer != b"OK":
+            return Accepted(answer[1].decode(), None)
+        return Accepted(entry.id, tuple(line.partition(" ")[0] for line in runs.splitlines()))
+
+    async def _settle(self, entries: Sequence[Entry], now: int) -> list[tuple[Offer, Reply]]:
+        """What was offered for each entry, and the answer to it."""
+        settled = await self._offer(entries, now)
         for _ in range(RELOADS):
-            answers = await asyncio.gather(*[self._offer(entries[index]) for index in waiting])
-            stale: list[int] = []
-            for index, answer in zip(waiting, answers, strict=True):
-                if answer == b"RELOAD":
-                    stale.append(index)
-                elif answer != b"OK":
-                    ids[index] = answer[1].decode()
+            stale = [index for index, (_, answer) in enumerate(settled) if answer == b"RELOAD"]
             if not stale:
-                return ids
+                return settled
             await self._registry.refresh()
-            waiting = stale
+            again = await self._offer([entries[index] for index in stale], now)
+            for index, offered in zip(stale, again, strict=True):
+                settled[index] = offered
         raise StoreUnavailable(self._partitions[0].store.where, "the registry of functions keeps changing")
 
     def _entry(self, event: IncomingEvent, now: int) -> Entry:
         count = len(self._partitions)
         partition = home_of(event.sender_id or new_id(now), count) if count > 1 else 0
-        return Entry(event, new_id(now, partition), partition, now)
+        return Entry(event, new_id(now, partition), partition)
 
-    def _offer(self, entry: Entry) -> ReplyFuture:
+    async def _offer(self, entries: Sequence[Entry], now: int) -> list[tuple[Offer, Reply]]:
+        offers = [self._item(entry, now) for entry in entries]
+        if len(self._partitions) == 1:
+            return list(zip(offers, await self._groups[0].add_all(offers), strict=True))
+        homes: dict[int, list[int]] = {}
+        for index, entry in enumerate(entries):
+            homes.setdefault(entry.partition, []).append(index)
+        replies = await asyncio.gather(
+            *[self._offer_to(home, [offers[index] for index in chosen]) for home, chosen in homes.items()]
+        )
+        answers = dict(zip(chain.from_iterable(homes.values()), chain.from_iterable(replies), strict=True))
+        return [(offer, answers[index]) for index, offer in enumerate(offers)]
+
+    def _offer_to(self, partition: int, offers: Sequence[Offer]) -> ReplyFuture:
+        answers = self._groups[partition].add_all(offers)
+        if self._outboxes is not None and any(runs for *_, runs, _ in offers):
+            answers.add_done_callback(self._outboxes.hurry(partition))
+        return answers
+
+    def _item(self, entry: Entry, now: int) -> Offer:
         event, snapshot = entry.event, self._registry.snapshot
-        body = {"name": event.name, "data": event.data, "ts": event.ts or entry.now}
+        body = {"name": event.name, "data": event.data, "ts": event.ts or now}
         if event.sender_id:
             body["id"] = event.sender_id
-        runs = [self._run(function, entry) for function in snapshot.matcher.match(event.name)]
+        runs = "\n".join([self._run(function, entry) for function in snapshot.matcher.match(event.name)])
         digest = digest_of(event.sender_id) if event.sender_id else ""
         # Whether `ts` lies in the future is for Redis to say: its time decides when a run starts.
-        item = (snapshot.version, entry.id, digest, event.ts, "\n".join(runs), encode(body))
-        answer = self._groups[entry.partition].add(item)
-        if self._outboxes is not None and runs:
-            answer.add_done_callback(self._outboxes.hurry(entry.partition))
-        return answer
+        return (snapshot.version, entry.id, digest, event.ts, runs, encode(body))
 
     def _run(self, function: RegisteredFunction, entry: Entry) -> str:
         """The run as a line for the script; a function with a constraint has a home of its own."""

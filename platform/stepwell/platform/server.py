@@ -26,6 +26,7 @@ from stepwell.platform.api.problems import Problem, answer_problem
 from stepwell.platform.api.runs import RunsApi
 from stepwell.platform.api.stream import StreamApi
 from stepwell.platform.api.system import SystemApi
+from stepwell.platform.api.transport import HttpProtocol
 from stepwell.platform.codec import encode
 from stepwell.platform.errors import StoreFull, StoreUnavailable
 from stepwell.platform.installation import Installation
@@ -83,7 +84,8 @@ def create_app(
     )
     rest.router.redirect_slashes = False
     events = IngestEndpoint(installation.ingest, access, max_event)
-    return Front(events, rest, access, closing)
+    fixed = {(operation.method, operation.path): operation.endpoint for operation in operations}
+    return Front(events, fixed, rest, access, closing)
 
 
 def describe(operations: Sequence[Operation], *, dev: bool) -> Route:
@@ -159,7 +161,9 @@ def http_server(front: Front, *, host: str, port: int) -> HttpServer:
     config = uvicorn.Config(
         front,
         port=port,
-        http="httptools",
+        http=HttpProtocol,
+        # Nothing here depends on what a proxy says about its client, so nothing is believed.
+        proxy_headers=False,
         ws="none",
         log_config=None,
         access_log=False,

@@ -13,11 +13,40 @@ PAUSE = 1.0
 """Seconds until a look that failed is tried again, if nothing is heard before."""
 
 
+class News:
+    """What one who waits hears of a run, or of the runs of an event: only that there is something to look at."""
+
+    def __init__(self) -> None:
+        self._heard = asyncio.Event()
+
+    def tell(self) -> None:
+        """There is something."""
+        self._heard.set()
+
+    async def until(self, look: Callable[[], Awaitable[T | None]]) -> T:
+        """What `look` gives once it is not `None`; it is called whenever something was heard, and may fail."""
+        while True:
+            await self._heard.wait()
+            self._heard.clear()
+            found = await self._look(look)
+            if found is not None:
+                return found
+
+    async def _look(self, look: Callable[[], Awaitable[T | None]]) -> T | None:
+        try:
+            return await look()
+        except StoreUnavailable:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._heard.wait(), PAUSE)
+            self._heard.set()
+            return None
+
+
 class Endings:
     """Those who wait in this process, by the id of a run or of an event."""
 
     def __init__(self) -> None:
-        self._waiting: dict[str, set[asyncio.Event]] = {}
+        self._waiting: dict[str, set[News]] = {}
 
     def __len__(self) -> int:
         return sum(map(len, self._waiting.values()))
@@ -38,33 +67,21 @@ class Endings:
 
     def _wake(self, id: str) -> None:
         for news in self._waiting.get(id, ()):
-            news.set()
+            news.tell()
 
     async def await_end(self, id: str, look: Callable[[], Awaitable[T | None]]) -> T:
         """What `look` gives once it is not `None`.
 
         It is called at once, and whenever something is heard of the run or event `id`. Only its first call may fail.
         """
-        with self._news_of(id) as news:
+        with self.listening(id) as news:
             found = await look()
-            while found is None:
-                await news.wait()
-                news.clear()
-                found = await self._look_again(look, news)
-            return found
-
-    async def _look_again(self, look: Callable[[], Awaitable[T | None]], news: asyncio.Event) -> T | None:
-        try:
-            return await look()
-        except StoreUnavailable:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(news.wait(), PAUSE)
-            news.set()
-            return None
+            return await news.until(look) if found is None else found
 
     @contextlib.contextmanager
-    def _news_of(self, id: str) -> Generator[asyncio.Event]:
-        news = asyncio.Event()
+    def listening(self, id: str) -> Generator[News]:
+        """News of the run or event `id`, from now on."""
+        news = News()
         self._waiting.setdefault(id, set()).add(news)
         try:
             yield news

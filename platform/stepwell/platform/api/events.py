@@ -1,14 +1,14 @@
 """Events: reading them, and what became of them."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pydantic import Field
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
 from stepwell.platform.api import views
-from stepwell.platform.api.endings import Endings
+from stepwell.platform.api.endings import Endings, News
 from stepwell.platform.api.held import Held
 from stepwell.platform.api.ingest import read_body
 from stepwell.platform.api.models import Event, Item, Page, Run, Sent
@@ -17,7 +17,7 @@ from stepwell.platform.api.problems import Problem, not_found
 from stepwell.platform.api.runs import WaitQuery
 from stepwell.platform.history import History
 from stepwell.platform.incoming import BadEvent, IncomingEvent, parse_events
-from stepwell.platform.ingest import Ingest
+from stepwell.platform.ingest import Entry, Ingest
 from stepwell.platform.reading.pages import MOST_ITEMS, BadCursor
 from stepwell.platform.records import EventRecord
 
@@ -95,15 +95,31 @@ class EventsApi:
         if wait and len(events) != 1:
             message = f"the body has {len(events)} events, and only one can be waited for"
             raise Problem(400, "invalid_event", message, "Send them one by one, or without wait")
-        ids = await self._ingest.accept(events)
         if not wait:
-            return answer(Item[Sent](data=Sent(ids=ids, runs=None)))
+            return answer(Item[Sent](data=Sent(ids=await self._ingest.accept(events), runs=None)))
 
         async def body() -> bytes:
-            runs = await self._ended(await self._event(ids[0]))
-            return Item[Sent](data=Sent(ids=ids, runs=runs)).model_dump_json().encode()
+            return Item[Sent](data=await self._send_and_wait(events[0])).model_dump_json().encode()
 
         return Held(body, self._closing)
+
+    async def _send_and_wait(self, event: IncomingEvent) -> Sent:
+        entry = self._ingest.prepare(event)
+        # Heard from before it is sent, no end can be missed, and nobody has to look whether there was one.
+        with self._endings.listening(entry.id) as news:
+            accepted = await self._ingest.accept_one(entry)
+            if accepted.runs is None:
+                runs = await self._ended(await self._event(accepted.id))
+            elif accepted.runs:
+                runs = await self._started(entry, accepted.runs, news)
+            else:
+                runs = []
+        return Sent(ids=[accepted.id], runs=runs)
+
+    async def _started(self, entry: Entry, runs: Sequence[str], news: News) -> list[Run]:
+        """The runs that an event has just started, once all of them have ended."""
+        found = await news.until(lambda: self._history.ended_runs(entry.id, entry.event.name, runs))
+        return [views.run(view) for view in found]
 
     async def _incoming(self, request: Request) -> list[IncomingEvent]:
         try:
@@ -113,8 +129,10 @@ class EventsApi:
 
     async def _ended(self, event: EventRecord) -> list[Run]:
         """The runs of an event, once all of them have ended."""
-        views_of = await self._endings.await_end(event.id, lambda: self._history.ended_runs(event))
-        return [views.run(view) for view in views_of]
+        found = await self._endings.await_end(
+            event.id, lambda: self._history.ended_runs(event.id, event.name, event.runs)
+        )
+        return [views.run(view) for view in found]
 
     async def _runs(self, event: EventRecord) -> Item[list[Run]]:
         return Item[list[Run]](data=[views.run(view) for view in await self._history.event_runs(event)])

@@ -1,13 +1,16 @@
 """The outermost layer of the server: what every request meets first, and every response passes last."""
 
 import asyncio
+from collections.abc import Mapping
 
 import structlog
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stepwell.platform.api.auth import Access
 from stepwell.platform.api.ingest import PREFIX, IngestEndpoint
-from stepwell.platform.api.problems import Problem, problem_of
+from stepwell.platform.api.operations import Endpoint
+from stepwell.platform.api.problems import problem_of
 
 OPEN_PREFIX = "/health/"
 PROTECTION = {
@@ -27,13 +30,22 @@ class Front:
 
     Args:
         events: takes `/e/…`.
+        fixed: endpoints by method and path, for paths in which nothing varies: these need no router.
         rest: takes everything else.
         access: who may do what.
         closing: set it when the server is about to stop, so that responses held open end.
     """
 
-    def __init__(self, events: IngestEndpoint, rest: ASGIApp, access: Access, closing: asyncio.Event) -> None:
+    def __init__(
+        self,
+        events: IngestEndpoint,
+        fixed: Mapping[tuple[str, str], Endpoint],
+        rest: ASGIApp,
+        access: Access,
+        closing: asyncio.Event,
+    ) -> None:
         self._events = events
+        self._fixed = fixed
         self._rest = rest
         self._access = access
         self.closing = closing
@@ -55,13 +67,16 @@ class Front:
         protected = Protected(send)
         try:
             self._check(scope)
-            await self._rest(scope, receive, protected)
+            endpoint = self._fixed.get((scope["method"], scope["path"]))
+            application = await endpoint(Request(scope, receive)) if endpoint else self._rest
+            await application(scope, receive, protected)
         except Exception as error:
-            if not isinstance(error, Problem):
+            problem = problem_of(error)
+            if problem.status == 500 or protected.begun:
                 path = scope["path"]
                 structlog.get_logger("stepwell.api").exception("a request failed", path=path, exc_info=error)
             if not protected.begun:
-                await problem_of(error).response()(scope, receive, protected)
+                await problem.response()(scope, receive, protected)
 
     def _check(self, scope: Scope) -> None:
         headers = dict(scope["headers"])

@@ -11,13 +11,78 @@ from stepwell.platform.errors import ScriptFault, StepwellError
 from stepwell.platform.store.connection import Argument, Reply, ReplyFuture
 from stepwell.platform.store.scripts import Item
 
-Waiting: TypeAlias = tuple[Item, ReplyFuture]
 Done: TypeAlias = Callable[[Reply, Exception | None], None]
 """Told what a call gave, or what it raised."""
 
 MOST_ITEMS = 64
 MOST_BYTES = 1 << 20
 IN_FLIGHT = 2
+
+
+class Caller(Protocol):
+    """Who waits for the answer to an item: a future, or a `Share` of one."""
+
+    def done(self) -> bool:
+        """Whether the answer is of no interest any more."""
+        ...
+
+    def set_result(self, result: Reply, /) -> None:
+        """Takes the answer."""
+        ...
+
+    def set_exception(self, exception: Exception, /) -> None:
+        """Takes what the call has raised."""
+        ...
+
+
+Waiting: TypeAlias = tuple[Item, Caller]
+
+
+class Answers:
+    """The answers to items that one caller has added together: one future for all, not one for each.
+
+    Args:
+        future: gets the list of answers when it is complete, or what the first call that failed has raised.
+        count: how many items.
+    """
+
+    __slots__ = ("_answers", "_missing", "future")
+
+    def __init__(self, future: ReplyFuture, count: int) -> None:
+        self.future = future
+        self._answers: list[Reply] = [None] * count
+        self._missing = count
+        if not count:
+            future.set_result([])
+
+    def put(self, index: int, answer: Reply) -> None:
+        """Takes the answer to one item."""
+        self._answers[index] = answer
+        self._missing -= 1
+        if not self._missing:
+            self.future.set_result(self._answers)
+
+
+class Share:
+    """One item of several."""
+
+    __slots__ = ("_answers", "_index")
+
+    def __init__(self, answers: Answers, index: int) -> None:
+        self._answers = answers
+        self._index = index
+
+    def done(self) -> bool:
+        """Whether the caller has left, or another call has failed."""
+        return self._answers.future.done()
+
+    def set_result(self, result: Reply, /) -> None:
+        """See `Caller`."""
+        self._answers.put(self._index, result)
+
+    def set_exception(self, exception: Exception, /) -> None:
+        """See `Caller`."""
+        self._answers.future.set_exception(exception)
 
 
 class Partitions(Protocol):
@@ -62,10 +127,20 @@ class Group:
         """
         future: ReplyFuture = self._loop.create_future()
         self._waiting.append((item, future))
+        self._schedule()
+        return future
+
+    def add_all(self, items: Sequence[Item]) -> ReplyFuture:
+        """The answers to several items, as a list in their order; as `add` in all else. They may travel apart."""
+        answers = Answers(self._loop.create_future(), len(items))
+        self._waiting.extend([(item, Share(answers, index)) for index, item in enumerate(items)])
+        self._schedule()
+        return answers.future
+
+    def _schedule(self) -> None:
         if not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self._flush, context=self._context)
-        return future
 
     def _flush(self) -> None:
         self._scheduled = False
@@ -86,15 +161,15 @@ class Group:
         """The next items that fit into one call; the first always does."""
         count = room = 0
         while self._waiting and count < MOST_ITEMS:
-            item, future = self._waiting[0]
+            item, caller = self._waiting[0]
             # What can be large, a payload, comes last in every item.
             size = len(item[-1]) if isinstance(item[-1], bytes) else 0
             if count and room + size > MOST_BYTES:
                 return
             self._waiting.popleft()
-            if not future.done():
+            if not caller.done():
                 count, room = count + 1, room + size
-                yield item, future
+                yield item, caller
 
     def _landed(self, batch: list[Waiting], reply: Reply, error: Exception | None) -> None:
         self._in_flight -= 1
@@ -102,12 +177,12 @@ class Group:
         if error is None and len(answers) != len(batch):
             error = ScriptFault(self._verb, f"answered {reply!r:.80} to {len(batch)} items")
         if error is None:
-            for (_, future), answer in zip(batch, answers, strict=True):
-                if not future.done():
-                    future.set_result(answer)
+            for (_, caller), answer in zip(batch, answers, strict=True):
+                if not caller.done():
+                    caller.set_result(answer)
         else:
-            for _, future in batch:
-                if not future.done():
-                    future.set_exception(error)
+            for _, caller in batch:
+                if not caller.done():
+                    caller.set_exception(error)
         if self._waiting and not self._scheduled:
             self._flush()
