@@ -40,7 +40,7 @@ class Endings:
         async with store.subscribe(ENDED) as messages:
             async for message in messages:
                 for line in message[1].decode().splitlines() if message else ():
-                    run, _event, status = line.split(" ")
+                    run, _event, status, *_ = line.split(" ", 3)
                     self.status[run] = status
                 self._more.set()
 

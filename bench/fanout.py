@@ -24,7 +24,7 @@ async def took(stack: Stack, branches: int) -> float:
 async def measure(setting: Setting) -> list[Figure]:
     """How long it takes."""
     branches = setting.scale.branches
-    async with running(setting) as stack:
+    async with running(setting, deaf=True) as stack:
         done = await rounds(stack, setting.scale.repeat, lambda: took(stack, branches))
     target = Target("≤", 12) if setting.fsync == "everysec" else None
     cpu = done.cpu.per(RUNS * branches)

@@ -17,7 +17,7 @@ ROUNDS = 3
 async def measure(setting: Setting) -> list[Figure]:
     """Single events and batches, with and without ids of the sender, matching and not."""
     single, batched = (Target("≥", least) if setting.fsync == "everysec" else None for least in (8_000, 50_000))
-    async with running(setting) as stack:
+    async with running(setting, deaf=True) as stack:
         # What is registered stays so, and runs wait in their lane.
         await stack.stop_worker()
         return [

@@ -23,7 +23,7 @@ async def latency(stack: Stack) -> float:
 async def measure(setting: Setting) -> list[Figure]:
     """Percentiles of each round."""
     scale = setting.scale
-    async with running(setting) as stack:
+    async with running(setting, deaf=True) as stack:
         for _ in range(WARM):
             await latency(stack)
         before = stack.cpu

@@ -177,8 +177,13 @@ class Stack:
 
 
 @asynccontextmanager
-async def running(setting: Setting) -> AsyncGenerator[Stack]:
-    """Everything, ready; stopped at the end, the worker first."""
+async def running(setting: Setting, *, deaf: bool = False) -> AsyncGenerator[Stack]:
+    """Everything, ready; stopped at the end, the worker first.
+
+    Args:
+        setting: what is measured, and how.
+        deaf: whether the ends of runs are not listened for, which would cost this process time with each.
+    """
     async with serving(setting) as redis, AsyncExitStack() as parts:
         port = free_port()
         environment = surroundings(redis.settings)
@@ -188,7 +193,7 @@ async def running(setting: Setting) -> AsyncGenerator[Stack]:
         await listening(port, server)
         url = f"http://127.0.0.1:{port}"
         client = await parts.enter_async_context(Client(url, key="bench"))
-        endings = await parts.enter_async_context(Endings.of(redis.store))
+        endings = await parts.enter_async_context(Endings.of(redis.store)) if not deaf else Endings()
         stack = Stack(redis, url, client, endings, server, environment)
         parts.push_async_callback(stack.stop_worker)
         await stack.start_worker()

@@ -63,6 +63,21 @@ async def test_one_request_sends_an_event_and_waits_for_its_runs(desk: Desk) -> 
         assert await client.send_and_wait(Event("nobody.listens")) == ()
 
 
+@pytest.mark.parametrize("size", [1, 1_500], ids=["told", "read"])
+async def test_what_is_told_of_an_end_and_what_is_read_of_it_are_the_same(desk: Desk, size: int) -> None:
+    async with desk.serving() as server, Client(server.url) as client:
+        waiting = asyncio.create_task(client.send_and_wait(Event("order.placed", {"n": 1}, id="mine")))
+        await queued(desk, 2)
+        await desk.finish_all("shop/fulfil", body={"ok": "é\n" * size})
+        await desk.finish_all("shop/mail", status="failed", body={"type": "Full", "message": "no " * size})
+        runs = {run.function: run for run in await waiting}
+        assert (runs["shop/fulfil"].output, runs["shop/fulfil"].status) == ({"ok": "é\n" * size}, "completed")
+        error = runs["shop/mail"].error
+        assert error
+        assert (error.type, error.message, runs["shop/mail"].status) == ("Full", "no " * size, "failed")
+        assert list(runs.values()) == list(await client.events.runs(runs["shop/mail"].event_id or ""))
+
+
 @pytest.mark.parametrize("body", [b"[]", b'[{"name":"a"},{"name":"b"}]', b'{"name":1}', b"no"])
 async def test_only_one_sound_event_can_be_waited_for(desk: Desk, body: bytes) -> None:
     async with desk.serving() as server, httpx2.AsyncClient(base_url=server.url) as http:

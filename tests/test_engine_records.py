@@ -59,6 +59,20 @@ def test_a_header_with_an_error_is_read() -> None:
     assert (run.started, run.ended, run.error) == (2, 9, b"{}")
 
 
+def test_what_is_told_of_an_end_is_read() -> None:
+    run = RunRecord.told(b'r event failed - 0 - 0 0 0 0 3 1 -7 5 2 9 1 v2 app/f {"message": "a b"}')
+    assert run
+    assert (run.id, run.event, run.status, run.function) == ("r", "event", Status.FAILED, "app/f")
+    assert (run.ended, run.output, run.error) == (9, b"", b'{"message": "a b"}')
+    done = RunRecord.told(b"r event completed - 0 - 0 0 0 0 3 1 -7 5 2 9 1 v2 app/f 12")
+    assert done
+    assert (done.output, done.error) == (b"12", b"")
+    cancelled = RunRecord.told(b"r event cancelled - 0 - 0 0 0 0 3 1 -7 5 2 9 1 v2 app/f ")
+    assert cancelled
+    assert (cancelled.output, cancelled.error) == (b"", b"")
+    assert RunRecord.told(b"r event completed") is None
+
+
 def test_answers_that_refuse_are_raised() -> None:
     assert accepted(7) == 7
     assert accepted(b"OK") == b"OK"

@@ -1,8 +1,9 @@
 """Reads for API, dashboard and command line: runs, steps, events, functions, counts. Nothing here writes."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.ids import partition_of, time_of
@@ -17,6 +18,8 @@ from stepwell.platform.reading.waiting import Wait, waits_of
 from stepwell.platform.records import EventRecord, RunRecord, StepRow
 from stepwell.platform.registry import RegisteredFunction, Registry
 from stepwell.platform.store.keys import wake_channel
+
+NOTHING: Mapping[str, RunRecord] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +95,27 @@ class History:
         views = [view or _on_its_way(travelling.get(id), event) for id, view in names]
         return [view for view in views if view]
 
-    async def ended_runs(self, event: str, name: str, runs: Sequence[str]) -> list[RunView] | None:
-        """Those of the `runs` of an event that are kept; `None` as long as one of them has not ended."""
-        travelling = await self._travelling(event, runs)
-        records = await asyncio.gather(*[whole_of(self._partitions[partition_of(id)], id) for id in runs])
-        found = [record or travelling.get(id) for id, record in zip(runs, records, strict=True)]
+    async def ended_runs(
+        self, event: str, name: str, runs: Sequence[str], known: Mapping[str, RunRecord] = NOTHING
+    ) -> list[RunView] | None:
+        """Those of the `runs` of an event that are kept; `None` as long as one of them has not ended.
+
+        Args:
+            event: id of the event.
+            name: of the event.
+            runs: ids of all that it has started.
+            known: runs that have ended, which need not be read.
+        """
+        travelling = await self._travelling(event, [id for id in runs if id not in known])
+        read = await self._whole([id for id in runs if id not in known])
+        found = [known.get(id) or read.get(id) or travelling.get(id) for id in runs]
         if any(run and not run.status.ended for run in found):
             return None
         return [RunView(run, name, ()) for run in found if run]
+
+    async def _whole(self, runs: Sequence[str]) -> dict[str, RunRecord]:
+        records = await asyncio.gather(*[whole_of(self._partitions[partition_of(id)], id) for id in runs])
+        return {record.id: record for record in records if record}
 
     async def _travelling(self, event: str, runs: Iterable[str]) -> dict[str, RunRecord]:
         here = partition_of(event)

@@ -1,6 +1,6 @@
 """What Redis holds, as frozen dataclasses, and how each is read from its bytes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal, Self, TypeAlias, cast
@@ -122,10 +122,25 @@ class RunRecord:
     @classmethod
     def parse(cls, run: str, header: Mapping[Raw, Raw]) -> Self:
         """Reads the header hash, whose packed fields lua/include/run.lua explains."""
+        head, info = header[b"h"].decode().split(" "), header[b"i"].decode().split(" ")
+        return cls._of(run, head, info, header.get(b"o", b""), header.get(b"err", b""))
 
-        status, token, _seq, _answer, *numbers = header[b"h"].decode().split(" ")
+    @classmethod
+    def told(cls, line: Raw) -> Self | None:
+        """Reads what lua/include/ending.lua tells of a run that has ended; `None` when that is only how."""
+        run, event, *fields = line.split(b" ", 19)
+        if len(fields) == 1:
+            return None
+        *head, created, version, lane = [field.decode() for field in fields[:17]]
+        failed = head[0] == Status.FAILED
+        output, error = (b"", fields[17]) if failed else (fields[17], b"")
+        return cls._of(run.decode(), head, (created, version, event.decode(), lane), output, error)
+
+    @classmethod
+    def _of(cls, run: str, head: Sequence[str], info: Sequence[str], output: Raw, error: Raw) -> Self:
+        status, token, _seq, _answer, *numbers = head
         turn, steps, size, pending, crashes, attempt, notbefore, cancel, started, ended = map(int, numbers)
-        created, version, event, lane = header[b"i"].decode().split(" ")
+        created, version, event, lane = info
         return cls(
             id=run,
             status=Status(status),
@@ -144,8 +159,8 @@ class RunRecord:
             created=int(created),
             started=started,
             ended=ended,
-            output=header.get(b"o", b""),
-            error=header.get(b"err", b""),
+            output=output,
+            error=error,
         )
 
 

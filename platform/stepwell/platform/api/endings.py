@@ -2,25 +2,30 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Set
 from typing import TypeVar
 
 from stepwell.platform.errors import StoreUnavailable
+from stepwell.platform.records import RunRecord
 
 T = TypeVar("T")
 
+NOBODY = frozenset["News"]()
 PAUSE = 1.0
 """Seconds until a look that failed is tried again, if nothing is heard before."""
 
 
 class News:
-    """What one who waits hears of a run, or of the runs of an event: only that there is something to look at."""
+    """What one who waits hears of a run, or of the runs of an event. `told`: those that have ended, as far as told."""
 
     def __init__(self) -> None:
+        self.told: dict[str, RunRecord] = {}
         self._heard = asyncio.Event()
 
-    def tell(self) -> None:
-        """There is something."""
+    def tell(self, run: RunRecord | None) -> None:
+        """There is something to look at; and the run that has ended, unless it has to be read."""
+        if run is not None:
+            self.told[run.id] = run
         self._heard.set()
 
     async def until(self, look: Callable[[], Awaitable[T | None]]) -> T:
@@ -52,22 +57,25 @@ class Endings:
         return sum(map(len, self._waiting.values()))
 
     def heard(self, lines: bytes) -> None:
-        """Runs have ended: lines `run event status`."""
+        """Runs have ended: lines that begin with `run event`."""
         if not self._waiting:
             return
-        for line in lines.decode().splitlines():
-            run, event, _ = line.split(" ")
-            self._wake(run)
-            self._wake(event)
+        for line in lines.split(b"\n"):
+            run, event, _ = line.split(b" ", 2)
+            waiting = self._of(run.decode()) | self._of(event.decode())
+            if waiting:
+                told = RunRecord.told(line)
+                for news in waiting:
+                    news.tell(told)
 
     def missed(self) -> None:
         """Something may have been missed: everybody looks anew."""
         for id in list(self._waiting):
-            self._wake(id)
+            for news in self._of(id):
+                news.tell(None)
 
-    def _wake(self, id: str) -> None:
-        for news in self._waiting.get(id, ()):
-            news.tell()
+    def _of(self, id: str) -> Set[News]:
+        return self._waiting.get(id, NOBODY)
 
     async def await_end(self, id: str, look: Callable[[], Awaitable[T | None]]) -> T:
         """What `look` gives once it is not `None`.

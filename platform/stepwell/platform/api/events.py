@@ -118,7 +118,7 @@ class EventsApi:
 
     async def _started(self, entry: Entry, runs: Sequence[str], news: News) -> list[Run]:
         """The runs that an event has just started, once all of them have ended."""
-        found = await news.until(lambda: self._history.ended_runs(entry.id, entry.event.name, runs))
+        found = await news.until(lambda: self._history.ended_runs(entry.id, entry.event.name, runs, news.told))
         return [views.run(view) for view in found]
 
     async def _incoming(self, request: Request) -> list[IncomingEvent]:

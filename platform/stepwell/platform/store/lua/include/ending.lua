@@ -6,6 +6,14 @@ local function disarm_all(run)
   for _, key in ipairs(redis.call('HKEYS', k_steps .. run.id)) do disarm_timer(run.id .. '|' .. key) end
 end
 
+--- What is told of an end: "run event status", and unless it is large the whole run, so that few have to read it: an end
+-- is final, so this stays true.
+local function ending_of(run)
+  local line = run.id .. ' ' .. run.event .. ' '
+  if #run.body > 1024 or string.find(run.body, '\n', 1, true) then return line .. run.status end
+  return line .. head_of(run) .. ' ' .. run.created .. ' ' .. run.version .. ' ' .. run.lane .. ' ' .. run.body
+end
+
 local function end_run(run, status, body)
   if run.status == 'queued' and run.notbefore == 0 then leave_queue(run) end
   disarm_all(run)
@@ -16,6 +24,6 @@ local function end_run(run, status, body)
   later('ZREM', k_live, run.id)
   later('ZADD', k_ended, now, run.id)
   if status ~= 'completed' then later('ZADD', k_outcome .. status, 0, run.id) end
-  ended(run.id, run.event, status)
+  ended(ending_of(run))
   changed(run.id, status)
 end

@@ -2,7 +2,7 @@
 local changes, endings, wakes, letters = {}, {}, {}, {}
 local tick_due = nil
 local function changed(rid, status) changes[#changes + 1] = rid .. ' ' .. status end
-local function ended(rid, event, status) endings[#endings + 1] = rid .. ' ' .. event .. ' ' .. status end
+local function ended(line) endings[#endings + 1] = line end
 local function wake(fn) wakes[fn] = true end
 local function wake_ticker(due) if not tick_due or due < tick_due then tick_due = due end end
 local function tell(session) letters[session] = true end
