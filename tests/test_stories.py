@@ -75,6 +75,34 @@ async def test_a_recorded_step_never_runs_again(store: Store) -> None:
         assert list(await platform.steps(run)) == ["one", "rest", "two", "rest:1"]
 
 
+async def test_a_run_with_much_state_is_resumed_by_the_same_worker_and_by_another(store: Store) -> None:
+    app, calls = App("shop"), list[str]()
+
+    @app.function(on="go")
+    async def work(ctx: Context[Any]) -> list[int]:
+        async def body(name: str) -> str:
+            calls.append(name)
+            return name * 40_000
+
+        sizes = list[int]()
+        for name in ("a", "b", "c", "d"):
+            sizes.append(len(await ctx.step.run(name, body, name)))
+            await ctx.step.sleep(f"after {name}", "1h")
+        return sizes
+
+    async with harness(store, app) as platform:
+        run = await platform.start("go")
+        for name in "abcd":
+            await platform.eventually(lambda step=f"after {name}": _has(platform, run, step))
+            await platform.until(run, Status.WAITING)
+            if name == "c":
+                await platform.stop_worker()
+                await platform.start_worker()
+            await platform.advance(3_600_000)
+        assert await platform.output(run) == [40_000] * 4
+        assert calls == ["a", "b", "c", "d"]
+
+
 async def _has(platform: Any, run: str, step: str) -> bool:
     return step in await platform.steps(run)
 

@@ -71,6 +71,11 @@ class Settings(BaseSettings):
     threads: int = Field(
         default=32, ge=1, description="step bodies, and runs of plain `def` handlers, in threads of a worker at once"
     )
+    recorded_bytes: int = Field(
+        default=32 << 20,
+        ge=0,
+        description="bytes of outcomes a worker keeps of suspended runs with much state, so as not to read them again",
+    )
     drain_patience: float = Field(
         default=20.0, ge=0, description="seconds a worker that is told to stop has to finish the steps it is in"
     )

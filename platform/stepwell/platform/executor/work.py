@@ -73,15 +73,16 @@ class Work:
         )
         self.execution = Execution(function, start, journal, threads)
 
-    async def run(self) -> None:
-        """Runs the handler, and records how that ended; while Redis is out of reach, tries again until it is back."""
+    async def run(self) -> Ending:
+        """Runs the handler, records how that ended, and gives it; while Redis is out of reach, tries again."""
         ending = await self.execution.run()
         pause = FIRST_PAUSE
         while True:
             try:
-                return await self._apply(ending)
+                await self._apply(ending)
+                return ending
             except Refusal:
-                return None  # somebody else has the run now, and goes on from what is recorded
+                return Released()  # somebody else has the run now, and goes on from what is recorded
             except StepwellError as error:
                 structlog.get_logger().warning("ending_not_recorded", run=self.lease.run, error=str(error))
             await asyncio.sleep(pause)

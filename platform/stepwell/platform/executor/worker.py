@@ -10,7 +10,7 @@ import structlog
 
 from stepwell.functions import App
 from stepwell.functions.function import Function
-from stepwell.functions.replay import Threads
+from stepwell.functions.replay import Suspended, Threads
 from stepwell.platform.clock import Clock
 from stepwell.platform.engine.leases import Leases, SessionDead
 from stepwell.platform.engine.owner import Owner
@@ -19,6 +19,7 @@ from stepwell.platform.errors import StepwellError
 from stepwell.platform.executor.board import Board
 from stepwell.platform.executor.journal import RunJournal
 from stepwell.platform.executor.leasing import Leasing, Room
+from stepwell.platform.executor.recorded import Recorded
 from stepwell.platform.executor.session import Session
 from stepwell.platform.executor.strays import Strays
 from stepwell.platform.executor.work import Work
@@ -85,6 +86,7 @@ class Worker:
         self._clock = clock
         self._settings = settings
         self._board = board
+        self._recorded = Recorded(settings.recorded_bytes)
         self._threads = Threads(max(1, min(concurrency, settings.threads)))
         self._places = [Place.of(partition, settings) for partition in partitions]
         self._room = Room(concurrency)
@@ -157,7 +159,8 @@ class Worker:
                 self._board.put(lease.run)
             if self._draining:
                 work.execution.drain()
-            await work.run()
+            if not isinstance(await work.run(), Suspended):
+                self._recorded.forget(lease.run)
         except Exception:
             # The run stays ours, and executes nothing: the next look at what is held releases it.
             structlog.get_logger().exception("run_not_executed", run=lease.run, function=lease.function)
@@ -170,7 +173,7 @@ class Worker:
         place = self._places[partition_of(lease.run)]
         rows = lease.rows
         if rows is None:
-            rows = await self._read_rows(place.partition, lease.run)
+            rows = await self._recorded.read(place.partition, lease.run)
         journal = RunJournal(lease, place.owner, self._ingest, self._settings.max_event_bytes)
         return Work(
             lease,
@@ -182,15 +185,6 @@ class Worker:
             rows,
             self._settings.max_output_bytes,
         )
-
-    async def _read_rows(self, partition: Partition, run: str) -> tuple[StepRow, ...]:
-        """State too large to come with the lease, in chunks; nobody but timers writes to it meanwhile."""
-        key, cursor, rows = partition.keys.name("k_steps", run), b"0", dict[bytes, bytes]()
-        while True:
-            cursor, flat = await partition.read("HSCAN", key, cursor, "COUNT", 64)
-            rows.update(zip(flat[::2], flat[1::2], strict=True))
-            if cursor == b"0":
-                return tuple(StepRow.parse(name, row) for name, row in rows.items())
 
     # Hints and news.
 
