@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
-import httpx2
 import orjson
 
 from stepwell.client.errors import ClientError, Unexpected, answered
@@ -12,27 +13,37 @@ from stepwell.client.errors import ClientError, Unexpected, answered
 QUOTED = 200
 
 
-def content(response: httpx2.Response, url: str) -> Any:
-    """The parsed JSON of a successful answer whose body has been read.
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer whose body has been read; `headers` finds a name in any case."""
+
+    status: int
+    reason: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def content(answer: Answer, url: str) -> Any:
+    """The parsed JSON of a successful answer.
 
     Args:
-        response: the answer.
+        answer: the answer.
         url: what was asked, for the message; without keys.
 
     Raises:
         Answered: the status is 400 or more.
         Unexpected: a redirect, a body that is not JSON, or a 404 of something else than Stepwell.
     """
-    if response.is_error:
-        raise _refusal(response, url)
-    if not response.is_success:
-        location = response.headers.get("location", "nowhere")
-        raise Unexpected(url, f"answered {response.status_code} and points to {location}")
+    if answer.status >= 400:
+        raise _refusal(answer, url)
+    if not 200 <= answer.status < 300:
+        location = answer.headers.get("location", "nowhere")
+        raise Unexpected(url, f"answered {answer.status} and points to {location}")
     try:
-        return orjson.loads(response.content)
+        return orjson.loads(answer.body)
     except orjson.JSONDecodeError:
-        kind = response.headers.get("content-type", "no content type")
-        raise Unexpected(url, f"answered {response.status_code} with {kind} that is not JSON") from None
+        kind = answer.headers.get("content-type", "no content type")
+        raise Unexpected(url, f"answered {answer.status} with {kind} that is not JSON") from None
 
 
 def field(body: Any, name: str, url: str) -> Any:
@@ -42,15 +53,15 @@ def field(body: Any, name: str, url: str) -> Any:
     raise Unexpected(url, f"answered with JSON that has no {name!r}")
 
 
-def _refusal(response: httpx2.Response, url: str) -> ClientError:
+def _refusal(answer: Answer, url: str) -> ClientError:
     try:
-        error = orjson.loads(response.content)["error"]
+        error = orjson.loads(answer.body)["error"]
     except (orjson.JSONDecodeError, KeyError, TypeError):
-        if response.status_code == 404:
+        if answer.status == 404:
             return Unexpected(url, "answered 404 in words that are not Stepwell's")
-        error = response.text[:QUOTED].strip() or response.reason_phrase
+        error = answer.body.decode(errors="replace")[:QUOTED].strip() or answer.reason
     code, message, hint = _parts(error)
-    return answered(response.status_code, code, message, hint, _retry_after(response))
+    return answered(answer.status, code, message, hint, _retry_after(answer))
 
 
 def _parts(error: Any) -> tuple[str, str, str]:
@@ -60,7 +71,7 @@ def _parts(error: Any) -> tuple[str, str, str]:
     return str(parts.get("code", "")), str(parts.get("message", "")), str(parts.get("hint") or "")
 
 
-def _retry_after(response: httpx2.Response) -> float | None:
+def _retry_after(answer: Answer) -> float | None:
     # The form with a date is left to our own pauses: it would need this machine's clock to be right.
-    seconds = response.headers.get("retry-after", "")
+    seconds = answer.headers.get("retry-after", "")
     return float(seconds) if seconds.isascii() and seconds.isdigit() else None

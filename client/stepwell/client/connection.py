@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import replace
-from importlib.metadata import version
-from typing import Any
-
-import httpx2
+from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 from stepwell.client.address import Address
 from stepwell.client.answers import content, field
 from stepwell.client.errors import Unexpected, Unreachable
+from stepwell.client.failures import BrokeOff
+from stepwell.client.pool import Pool
 from stepwell.client.retry import Retry
+
+T = TypeVar("T")
 
 # A held response carries a byte every 15 s; three in a row may be lost before it counts as broken.
 HELD_SILENCE = 45.0
-# Below the 5 s after which servers usually close an idle connection, so that none is reused while it is being closed.
-KEEP_ALIVE = 4.0
 CONNECTIONS = 32
-WAIT = "%s?wait=true"
+ANY_NUMBER = 0
+JSON = {"Content-Type": "application/json"}
 
 
 class Connection:
@@ -36,24 +37,10 @@ class Connection:
     def __init__(self, address: Address, retry: Retry, timeout: float) -> None:
         self._address = address
         self._retry = retry
-        self._timeout = timeout
-        self._ingest_url = httpx2.URL(address.url + address.ingest)  # parsed once: it is on the path of every send
-        # A TLS context takes tens of ms to build; plain http never asks for one.
-        verify = httpx2.create_ssl_context() if address.secure else False
-        self._calls = self._pool(verify, CONNECTIONS, httpx2.Timeout(timeout, pool=None))
+        self._keys = address.headers()
+        self._calls = Pool(address.url, CONNECTIONS, connect=timeout, silence=timeout)
         # Held responses have a pool of their own: a thousand of them must not starve or slow the calls.
-        self._waits = self._pool(verify, None, httpx2.Timeout(timeout, read=HELD_SILENCE, pool=None))
-
-    def _pool(self, verify: Any, most: int | None, timeout: httpx2.Timeout) -> httpx2.AsyncClient:
-        return httpx2.AsyncClient(
-            base_url=self.url,
-            headers={"User-Agent": f"stepwell-client/{version('stepwell')}"},
-            verify=verify,
-            timeout=timeout,
-            limits=httpx2.Limits(
-                max_connections=most, max_keepalive_connections=CONNECTIONS, keepalive_expiry=KEEP_ALIVE
-            ),
-        )
+        self._waits = Pool(address.url, ANY_NUMBER, connect=timeout, silence=HELD_SILENCE)
 
     @property
     def url(self) -> str:
@@ -68,82 +55,63 @@ class Connection:
         return ids
 
     async def _ingest(self, body: bytes) -> list[str]:
-        headers = {"Content-Type": "application/json"}
-        answer = await self._call("POST", self._ingest_url, headers=headers, content=body)
+        answer = content(await self._calls.ask("POST", self._address.ingest, JSON, body), self.url)
         ids: list[str] = field(answer, "ids", self.url)
         return ids
 
     async def get(self, path: str, params: Mapping[str, str | int] | None = None) -> Any:
         """Read a path of the API; returns the parsed JSON."""
-        return await self._retry.persist(lambda: self._ask("GET", path, params))
+        return await self._retry.persist(lambda: self._ask("GET", path, params or {}))
 
     async def post(self, path: str) -> Any:
         """Act on a path of the API, which has to bear being asked twice; returns the parsed JSON."""
-        return await self._retry.persist(lambda: self._ask("POST", path))
+        return await self._retry.persist(lambda: self._ask("POST", path, {}))
 
-    async def held(self, path: str, ended: Callable[[Any], bool], *, post: bytes | None = None) -> Any:
+    async def _ask(self, method: str, path: str, params: Mapping[str, str | int]) -> Any:
+        query = f"?{urlencode(params)}" if params else ""
+        return content(await self._calls.ask(method, path + query, self._keys), self.url + path)
+
+    async def held(self, path: str, last: Callable[[Any], T | None], *, post: bytes | None = None) -> T:
         """Ask a path whose response the server holds open until there is something to say.
 
         A response that breaks is asked for again, for at most `patience` seconds once it had been held.
 
         Args:
             path: path of the API.
-            ended: whether a parsed answer is the last word.
+            last: makes the result of a parsed answer, None if it is not the last word.
             post: JSON to post, which has to bear being posted twice; None to read.
         """
         retry = self._retry
         while True:
-            answer = await retry.persist(lambda: self._hold(path, ended, post))
-            if answer is not None:
-                return answer
+            result = await retry.persist(lambda: self._hold(path, last, post))
+            if result is not None:
+                return result
             retry = replace(self._retry, tries=sys.maxsize)
 
-    async def _hold(self, path: str, ended: Callable[[Any], bool], post: bytes | None) -> Any:
+    async def _hold(self, path: str, last: Callable[[Any], T | None], post: bytes | None) -> T | None:
         """The last word, or None if the response broke off after it was held for a while."""
         loop = asyncio.get_running_loop()
         begun = loop.time()
         answer = await self._listen(path, post)
-        if answer is not None and ended(answer):
-            return answer
-        if loop.time() - begun < self._retry.most:
+        result = None if answer is None else last(answer)
+        if result is None and loop.time() - begun < self._retry.most:
             raise Unreachable(self.url, "it let go of the response before there was an answer")
-        return None
+        return result
 
     async def _listen(self, path: str, post: bytes | None) -> Any:
         """What a held response ends with, None if it breaks off without an answer."""
-        opened = False
-        method = "GET" if post is None else "POST"
-        headers = {**self._address.headers(), "Content-Type": "application/json"}
+        method, headers = ("GET", self._keys) if post is None else ("POST", self._keys | JSON)
         try:
-            async with self._waits.stream(method, WAIT % path, headers=headers, content=post) as response:
-                opened = True
-                body = await response.aread()
-        except httpx2.HTTPError as error:
-            if opened:
-                return None
-            raise self._failure(error) from error
-        return content(response, self.url + path) if response.is_error or body.strip() else None
+            answer = await self._waits.ask(method, f"{path}?wait=true", headers, post)
+        except BrokeOff:
+            return None
+        return content(answer, self.url + path) if answer.status >= 400 or answer.body.strip() else None
 
-    async def _ask(self, method: str, path: str, params: Mapping[str, str | int] | None = None) -> Any:
-        return await self._call(method, path, shown=path, headers=self._address.headers(), params=params)
-
-    async def _call(self, method: str, path: str | httpx2.URL, *, shown: str = "", **options: Any) -> Any:
-        try:
-            response = await self._calls.request(method, path, **options)
-        except httpx2.HTTPError as error:
-            raise self._failure(error) from error
-        return content(response, self.url + shown)
-
-    def _failure(self, error: httpx2.HTTPError) -> Unreachable | Unexpected:
-        match error:
-            case httpx2.TimeoutException():
-                return Unreachable(self.url, f"nothing came within the time limit ({type(error).__name__})")
-            case httpx2.TransportError():
-                return Unreachable(self.url, str(error) or type(error).__name__)
-            case _:
-                return Unexpected(self.url, f"answered with what cannot be read ({error})")
+    def lines(self, path: str, params: Mapping[str, str]) -> AsyncGenerator[str]:
+        """The lines of a response without an end; raises what other calls do when it breaks, and never tries again."""
+        return self._waits.lines(f"{path}?{urlencode(params)}", self._keys)
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._calls.aclose()
-        await self._waits.aclose()
+        await self._calls.close()
+        await self._waits.close()

@@ -45,25 +45,18 @@ class Events:
         """
         http = self._connection()
 
-        def ended(answer: Any) -> bool:
-            return all(run.ended for run in read(RUNS, answer, http.url))
-
-        async with within(timeout, f"the runs of event {id} have not ended"):
-            answer = await http.held(f"{_path(id)}/runs", ended)
-        return read(RUNS, answer, http.url)
+        held = http.held(f"{_path(id)}/runs", lambda answer: _ended(read(RUNS, answer, http.url)))
+        return await within(timeout, held, f"the runs of event {id} have not ended")
 
     async def send_and_wait(self, event: bytes, *, timeout: float | None = None) -> tuple[Run, ...]:
         """Post one encoded event that has an id, and return its runs as `wait` does."""
         http = self._connection()
 
-        def runs(answer: Any) -> tuple[Run, ...]:
-            return read(SENT, answer, http.url).runs
+        def ended(answer: Any) -> tuple[Run, ...] | None:
+            return _ended(read(SENT, answer, http.url).runs)
 
-        async with within(timeout, "the runs of the event have not ended"):
-            answer = await http.held(
-                "/api/v1/events", lambda answer: all(run.ended for run in runs(answer)), post=event
-            )
-        return runs(answer)
+        held = http.held("/api/v1/events", ended, post=event)
+        return await within(timeout, held, "the runs of the event have not ended")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +68,10 @@ class Sent:
 
 
 SENT = TypeAdapter(Sent)
+
+
+def _ended(runs: tuple[Run, ...]) -> tuple[Run, ...] | None:
+    return runs if all(run.ended for run in runs) else None
 
 
 def _path(id: str) -> str:

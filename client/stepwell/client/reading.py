@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -35,11 +34,12 @@ def page(kind: TypeAdapter[tuple[T, ...]], answer: Any, url: str) -> Page[T]:
     return Page(read(kind, answer, url), answer.get("next"))
 
 
-@asynccontextmanager
-async def within(timeout: float | None, what: str) -> AsyncGenerator[None]:
-    """Bounds the block to `timeout` seconds; raises a TimeoutError that says what was waited for."""
+async def within(timeout: float | None, work: Awaitable[T], what: str) -> T:
+    """The result of `work`, in at most `timeout` seconds; raises a TimeoutError that says what was waited for."""
+    if timeout is None:
+        return await work
     try:
         async with asyncio.timeout(timeout):
-            yield
+            return await work
     except TimeoutError:
         raise TimeoutError(f"{what} within {timeout:g} s") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import quote
 
 from pydantic import TypeAdapter
@@ -82,9 +83,12 @@ class Runs:
             TimeoutError: it had not ended by then. The run goes on.
         """
         http = self._connection()
-        async with within(timeout, f"run {id} has not ended"):
-            answer = await http.held(_path(id), lambda answer: read(RUN, answer, http.url).ended)
-        return read(RUN, answer, http.url)
+
+        def ended(answer: Any) -> Run | None:
+            run = read(RUN, answer, http.url)
+            return run if run.ended else None
+
+        return await within(timeout, http.held(_path(id), ended), f"run {id} has not ended")
 
 
 def _path(id: str) -> str:

@@ -6,22 +6,17 @@ from contextlib import aclosing
 from typing import Any
 from urllib.parse import quote
 
-import httpx2
 from pydantic import TypeAdapter
 
 from stepwell.client import Run, Step, Unreachable
-from stepwell.client.address import Address
-from stepwell.client.answers import content
 from stepwell.client.connection import Connection
 from stepwell.client.reading import read
-from stepwell.platform.cli.api import TIMEOUT, connected
+from stepwell.platform.cli.api import connected
 from stepwell.platform.cli.console import paint, say, say_json
 from stepwell.platform.cli.times import moment, took
 from stepwell.platform.cli.values import failure, shortened
 from stepwell.platform.codec import decode, encode
 
-SILENCE = 45.0
-"""Seconds after which a stream that says nothing is broken; a sign of life comes every 15."""
 PATIENCE = 10
 """Tries, a second apart, to find the server again after a stream broke, as while it restarts."""
 
@@ -43,7 +38,7 @@ async def follow(url: str | None, run: str | None, *, json: bool) -> int:
         shown = Shown(connection, run, json=json) if run else None
         if shown is not None and await shown.look():
             return shown.code
-        async with aclosing(stream(Address.of(url, None, None), run)) as messages:
+        async with aclosing(stream(connection, run)) as messages:
             async for changes in messages:
                 if shown is None:
                     _print(changes, json=json)
@@ -108,7 +103,7 @@ def _print(changes: Changes | None, *, json: bool) -> None:
             say(f"{change['id']}  {paint(change['status'])}")
 
 
-async def stream(address: Address, run: str | None) -> AsyncGenerator[Changes | None]:
+async def stream(connection: Connection, run: str | None) -> AsyncGenerator[Changes | None]:
     """The changes as they come; `None` when some may have been missed. A stream that breaks is begun again.
 
     Raises `Unreachable` when the server is not there at first, or not back in time.
@@ -116,28 +111,20 @@ async def stream(address: Address, run: str | None) -> AsyncGenerator[Changes | 
     failures = PATIENCE
     while True:
         try:
-            async with aclosing(_stream(address, run)) as messages:
+            async with aclosing(_stream(connection, run)) as messages:
                 async for message in messages:
                     failures = 0
                     yield message
-        except httpx2.HTTPError as error:
+        except Unreachable:
             failures += 1
             if failures > PATIENCE:
-                raise Unreachable(address.url, str(error) or type(error).__name__) from None
+                raise
         await asyncio.sleep(1)
 
 
-async def _stream(address: Address, run: str | None) -> AsyncGenerator[Changes | None]:
-    params = {"run": run} if run else {}
-    limit = httpx2.Timeout(TIMEOUT, read=SILENCE)
-    async with (
-        httpx2.AsyncClient(timeout=limit, headers=address.headers()) as http,
-        http.stream("GET", f"{address.url}/api/v1/stream", params=params) as response,
-    ):
-        if not response.is_success:
-            await response.aread()
-            content(response, f"{address.url}/api/v1/stream")
-        async for kind, data in _messages(response.aiter_lines()):
+async def _stream(connection: Connection, run: str | None) -> AsyncGenerator[Changes | None]:
+    async with aclosing(connection.lines("/api/v1/stream", {"run": run} if run else {})) as lines:
+        async for kind, data in _messages(lines):
             yield decode(data) if kind == "runs" else None
 
 
