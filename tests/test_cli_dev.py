@@ -190,6 +190,12 @@ def test_from_one_command_to_a_finished_run_and_again_with_its_data(dev: Dev) ->
     assert dev.finished(dev.send()).status == "completed"
 
 
+def test_an_event_that_comes_as_soon_as_there_is_an_answer_starts_its_run(dev: Dev) -> None:
+    dev.start().says("Dashboard")
+    dev.let_go()
+    assert dev.finished(dev.send()).status == "completed"
+
+
 def test_ctrl_c_lets_the_step_finish_that_executes(dev: Dev) -> None:
     dev.start().says("1 function")
     run = dev.send()

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel
@@ -93,7 +94,7 @@ async def test_a_run_with_much_state_is_resumed_by_the_same_worker_and_by_anothe
     async with harness(store, app) as platform:
         run = await platform.start("go")
         for name in "abcd":
-            await platform.eventually(lambda step=f"after {name}": _has(platform, run, step))
+            await platform.eventually(partial(_has, platform, run, f"after {name}"))
             await platform.until(run, Status.WAITING)
             if name == "c":
                 await platform.stop_worker()

@@ -2,13 +2,13 @@
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Generator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from socket import socket
 
-import httpx2
-
+from stepwell.client import ClientError
 from stepwell.platform.cli.announcing import greet, invite, warn
+from stepwell.platform.cli.api import connected
 from stepwell.platform.cli.console import say
 from stepwell.platform.cli.part import Part
 from stepwell.platform.cli.port import url_of
@@ -19,7 +19,6 @@ from stepwell.platform.store.address import Address
 from stepwell.platform.store.embedded import embedded
 from stepwell.platform.store.store import Store
 
-READY_WITHIN = 30.0
 MARGIN = 5.0
 """Seconds a part has to stop beyond those it takes to drain."""
 
@@ -42,6 +41,7 @@ async def keep(settings: Settings, target: str | None, host: str, listener: sock
             if target is None:
                 warn("no functions here: start with `stepwell dev path/to/file.py` to execute some")
                 invite("hello")
+            await answering(url_of(listener))
             await asyncio.Event().wait()
     except asyncio.CancelledError:
         say("Stopped.")
@@ -50,21 +50,35 @@ async def keep(settings: Settings, target: str | None, host: str, listener: sock
 
 @asynccontextmanager
 async def running(settings: Settings, target: str | None, host: str, listener: socket) -> AsyncGenerator[str]:
-    """Runs all parts meanwhile; begins when the server is ready. Gives the address of Redis, without secrets."""
+    """Runs all parts meanwhile. Gives the address of Redis, without secrets."""
     async with embedded(settings) as found, AsyncExitStack() as parts:
         async with Store.open(found):
             pass  # what is wrong with a Redis of one's own is said once, and not by each part again and again
         inside = surroundings(found, url_of(listener))
+        # The server begins when the functions are known: an event that came before them would start nothing.
+        reading, writing = parts.enter_context(pipe())
         words = ["server", "--host", host, "--dev", str(listener.fileno())]
-        await parts.enter_async_context(Part("server", words, inside, GRACE + MARGIN, [listener.fileno()]))
+        after = [] if target is None else ["--after", str(reading)]
+        inherited = [listener.fileno(), reading]
+        await parts.enter_async_context(Part("server", words + after, inside, GRACE + MARGIN, inherited))
         if target is not None:
-            patience = settings.drain_patience + MARGIN
-            await parts.enter_async_context(Part("worker", ["worker", target, "--dev"], inside, patience))
-        await answering(url_of(listener))
+            words, patience = ["worker", target, "--dev", str(writing)], settings.drain_patience + MARGIN
+            await parts.enter_async_context(Part("worker", words, inside, patience, [writing]))
         try:
             yield Address.parse(str(found.redis_url)).where
         finally:
             say("Stopping; steps that are executing may finish. Ctrl-C again stops at once.")
+
+
+@contextmanager
+def pipe() -> Generator[tuple[int, int]]:
+    """Both ends of a pipe."""
+    ends = os.pipe()
+    try:
+        yield ends
+    finally:
+        for end in ends:
+            os.close(end)
 
 
 def surroundings(settings: Settings, url: str) -> Mapping[str, str]:
@@ -80,12 +94,12 @@ def surroundings(settings: Settings, url: str) -> Mapping[str, str]:
 
 async def answering(url: str) -> None:
     """Returns when the server is ready, or says that it is not. Connections wait in the socket, so few tries do."""
-    async with httpx2.AsyncClient(timeout=READY_WITHIN) as client:
+    async with connected(url) as connection:
         for _ in range(10):
             try:
-                if (await client.get(f"{url}/health/ready")).is_success:
-                    return
-            except httpx2.HTTPError:
-                pass
-            await asyncio.sleep(0.2)
+                await connection.get("/health/ready")
+            except ClientError:
+                await asyncio.sleep(0.2)
+            else:
+                return
     warn("the server does not answer yet; what it printed says why")

@@ -22,6 +22,7 @@ def server(
     host: Host = "127.0.0.1",
     port: Port = 8288,
     dev: Annotated[int, typer.Option(hidden=True, help="Socket inherited from `stepwell dev`.")] = -1,
+    after: Annotated[int, typer.Option(hidden=True, help="Pipe from its worker: begin when something comes.")] = -1,
 ) -> int:
     """Serve the API and the dashboard, and keep time. Needs STEPWELL_REDIS_URL; run as many as you like."""
     # Imported here, because it takes longer than most commands.
@@ -36,7 +37,7 @@ def server(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _nothing)
     with (socket(fileno=dev) if dev >= 0 else _listener(host, port)) or nullcontext() as listener:
-        return run(serve(settings, host, listener, dev=dev >= 0))
+        return run(serve(settings, host, listener, dev=dev >= 0, after=after if after >= 0 else None))
 
 
 def _listener(host: str, port: int) -> socket | None:

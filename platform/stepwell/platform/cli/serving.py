@@ -1,7 +1,9 @@
 """What a server process does."""
 
+import asyncio
 import gc
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from socket import socket
 
@@ -19,6 +21,8 @@ from stepwell.platform.store.store import Store
 
 GC_THRESHOLD = (50_000, 20, 100)
 """As in a worker: what a request makes dies by its reference counts."""
+PATIENCE = 10.0
+"""Seconds for which connections wait for the first worker of `stepwell dev`."""
 
 
 def check_keys(settings: Settings, host: str, *, dev: bool) -> None:
@@ -32,7 +36,17 @@ def dashboard(installation: Installation, *, dev: bool) -> Sequence[BaseRoute]:
     return pages
 
 
-async def serve(settings: Settings, host: str, listener: socket | None, *, dev: bool) -> int:
+async def something_in(pipe: int) -> None:
+    """Returns when there is something to read in it, or at the end of patience; reads nothing."""
+    there, loop = asyncio.Event(), asyncio.get_running_loop()
+    loop.add_reader(pipe, there.set)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE):
+            await there.wait()
+    loop.remove_reader(pipe)
+
+
+async def serve(settings: Settings, host: str, listener: socket | None, *, dev: bool, after: int | None = None) -> int:
     """Serves until told to stop; answers the exit code.
 
     Args:
@@ -40,6 +54,7 @@ async def serve(settings: Settings, host: str, listener: socket | None, *, dev: 
         host: what was asked for; a path when there is no listener.
         listener: takes the connections.
         dev: ask for no keys on loopback.
+        after: a pipe; connections wait until something comes out of it, or for 10 s.
     """
     async with Store.open(settings) as store:
         clock = SystemClock()
@@ -54,6 +69,8 @@ async def serve(settings: Settings, host: str, listener: socket | None, *, dev: 
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLD)
         http = http_server(front, host=host, port=0)
+        if after is not None:
+            await something_in(after)
         await http.serve(sockets=None if listener is None else [listener])
         # It says what went wrong in its log.
         return 0 if http.started else 1

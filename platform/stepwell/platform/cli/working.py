@@ -22,7 +22,7 @@ from stepwell.platform.store.store import Store
 from stepwell.platform.target import BadTarget, folder_of
 
 
-async def work(settings: Settings, target: str, concurrency: int, *, reload: bool, dev: bool) -> int:
+async def work(settings: Settings, target: str, concurrency: int, *, reload: bool, dev: int | None) -> int:
     """Executes runs until told to stop; answers the exit code.
 
     Args:
@@ -30,7 +30,7 @@ async def work(settings: Settings, target: str, concurrency: int, *, reload: boo
         target: whose functions.
         concurrency: runs at once.
         reload: start a new child whenever the code changes, also after it could not be loaded.
-        dev: say what to try.
+        dev: say what to try, and write a byte to this pipe when functions are served, or cannot be.
 
     Raises `BadTarget` when the target cannot be loaded and `reload` is off.
     """
@@ -46,7 +46,7 @@ async def work(settings: Settings, target: str, concurrency: int, *, reload: boo
             concurrency,
             environment(dict(os.environ), str(settings.redis_url)),
             telling.ready,
-            warn if reload else None,
+            telling.failed if reload else None,
         )
         on_signals(supervisor.stop)
         watching = asyncio.create_task(watch(target, supervisor)) if reload else None
@@ -77,20 +77,33 @@ class Telling:
     Args:
         registry: knows the triggers.
         target: what the functions are of.
-        dev: say what to try.
+        dev: a pipe that gets a byte when there is something to say for the first time; then it also says what to try.
     """
 
-    def __init__(self, registry: Registry, target: str, *, dev: bool) -> None:
+    def __init__(self, registry: Registry, target: str, *, dev: int | None) -> None:
         self._registry = registry
         self._target = target
-        self._dev = dev
+        self._dev = dev is not None
+        self._waiting = dev
         self._saying: set[asyncio.Task[None]] = set()
 
     def ready(self, functions: Sequence[str]) -> None:
         """A child serves these."""
+        self._let_go()
         task = asyncio.create_task(self._say(functions))
         self._saying.add(task)
         task.add_done_callback(self._saying.discard)
+
+    def failed(self, problem: str) -> None:
+        """The target cannot be loaded."""
+        warn(problem)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._waiting is not None:
+            os.write(self._waiting, b".")
+            os.close(self._waiting)
+            self._waiting = None
 
     async def _say(self, functions: Sequence[str]) -> None:
         if not self._dev:
