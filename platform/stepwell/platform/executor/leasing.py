@@ -145,8 +145,9 @@ class Leasing:
             return None
 
     async def _nap(self) -> None:
+        # Half the price of asyncio.timeout, which a run that comes alone would feel.
+        timer = asyncio.get_running_loop().call_later(NAP, self._hint.set)
         try:
-            async with asyncio.timeout(NAP):
-                await self._hint.wait()
-        except TimeoutError:
-            return
+            await self._hint.wait()
+        finally:
+            timer.cancel()
