@@ -32,7 +32,6 @@ from stepwell.functions import (
 )
 from stepwell.functions.durations import milliseconds, moment
 from stepwell.functions.protocol import Manifest
-from stepwell.functions.retries import retriable
 
 
 async def fulfil(ctx: Context) -> None: ...
@@ -231,11 +230,15 @@ def test_moments() -> None:
 
 def test_backoff_grows_and_is_capped_and_spread() -> None:
     policy = Retries(delay="1s", factor=4, cap="20s", jitter="none")
-    assert [policy.backoff(failed) for failed in (1, 2, 3, 4, 200)] == [1000, 4000, 16_000, 20_000, 20_000]
+    assert [policy.pause(failed) for failed in (1, 2, 3, 4, 200)] == [1000, 4000, 16_000, 20_000, 20_000]
+    linear = Retries(delay="2s", backoff="linear", cap="5s", jitter="none")
+    assert [linear.pause(failed) for failed in (1, 2, 3)] == [2000, 4000, 5000]
+    fixed = Retries(delay="2s", backoff="fixed", jitter="none")
+    assert [fixed.pause(failed) for failed in (1, 2, 100)] == [2000, 2000, 2000]
     equal, full = Retries(jitter="equal"), Retries(jitter="full")
-    assert [equal.backoff(1, lambda: 0.0), equal.backoff(1, lambda: 0.999999)] == [500, 1000]
-    assert [full.backoff(1, lambda: 0.0), full.backoff(1, lambda: 0.999999)] == [0, 1000]
-    assert 500 <= Retries().backoff(1) <= 1000
+    assert [equal.pause(1, lambda: 0.0), equal.pause(1, lambda: 0.999999)] == [500, 1000]
+    assert [full.pause(1, lambda: 0.0), full.pause(1, lambda: 0.999999)] == [0, 1000]
+    assert 500 <= Retries().pause(1) <= 1000
 
 
 @pytest.mark.parametrize(
@@ -247,6 +250,9 @@ def test_backoff_grows_and_is_capped_and_spread() -> None:
         lambda: Retries(factor=0.5),
         lambda: Retries(factor=float("nan")),
         lambda: Retries(jitter="some"),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        lambda: Retries(backoff="some"),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        lambda: Retries(retry_on="OSError"),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        lambda: Retries(give_up_on=(OSError, int)),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
         lambda: Retries(delay="soon"),
         lambda: App("shop").function(on="a", retries=-1)(fulfil),
     ],
@@ -285,13 +291,25 @@ def test_errors_survive_pickling(error: FunctionsError) -> None:
     assert (str(again), again.args, vars(again)) == (str(error), error.args, vars(error))
 
 
-def test_which_errors_are_retriable() -> None:
-    assert retriable(ValueError())
-    assert retriable(RetryAfter("1s"))
-    assert retriable(ExceptionGroup("", [ValueError(), KeyError()]))
-    assert not retriable(ExceptionGroup("", [ValueError(), ExceptionGroup("", [NonRetriable()])]))
+def test_which_errors_are_tried_again() -> None:
+    policy = Retries()
+    assert policy.allows(ValueError())
+    assert policy.allows(RetryAfter("1s"))
+    assert policy.allows(ExceptionGroup("", [ValueError(), KeyError()]))
+    assert not policy.allows(ExceptionGroup("", [ValueError(), ExceptionGroup("", [NonRetriable()])]))
     for error in (StepFailed("a", "b", "c", 1), DuplicateStep("a", "b", "c"), NonDeterministic("a", "b", "c")):
-        assert not retriable(error)
+        assert not policy.allows(error)
+
+
+def test_a_policy_may_name_the_errors_to_try_again_and_those_to_give_up_on() -> None:
+    policy = Retries(retry_on=OSError, give_up_on=(FileNotFoundError, PermissionError))
+    assert policy.allows(TimeoutError())
+    assert not policy.allows(ValueError())
+    assert not policy.allows(FileNotFoundError())
+    assert policy.allows(RetryAfter("1s"))
+    assert not policy.allows(NonRetriable())
+    assert policy.allows(ExceptionGroup("", [TimeoutError(), OSError()]))
+    assert not policy.allows(ExceptionGroup("", [TimeoutError(), ValueError()]))
 
 
 def test_the_public_api_is_exactly_what_is_exported() -> None:

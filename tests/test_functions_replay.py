@@ -194,6 +194,35 @@ async def test_non_retriable_is_not_tried_again() -> None:
     assert counted == ["try"]
 
 
+async def test_errors_that_are_not_to_be_tried_again_are_final_in_steps_and_outside() -> None:
+    async def missing() -> None:
+        counted.append("try")
+        raise FileNotFoundError("no such order")
+
+    async def handler(ctx: Context) -> None:
+        try:
+            await ctx.step.run("look", missing)
+        except StepFailed:
+            await missing()
+
+    d = driver(handler, Retries(4, give_up_on=FileNotFoundError))
+    assert error(await d.to_end())["type"] == "FileNotFoundError"
+    assert counted == ["try", "try"]
+
+
+async def test_a_step_may_have_errors_of_its_own_to_try_again() -> None:
+    async def flaky() -> str:
+        counted.append("try")
+        raise (TimeoutError("slow") if len(counted) == 1 else ValueError("wrong"))
+
+    async def handler(ctx: Context) -> None:
+        await ctx.step.options(retries=Retries(4, retry_on=TimeoutError)).run("ask", flaky)
+
+    d = driver(handler, 4)
+    assert "wrong" in error(await d.to_end())["message"]
+    assert counted == ["try", "try"]
+
+
 async def test_retry_after_says_when() -> None:
     async def busy() -> str:
         counted.append("try")

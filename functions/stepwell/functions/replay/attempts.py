@@ -15,7 +15,6 @@ from stepwell.functions.replay.failures import failure
 from stepwell.functions.replay.gate import Gate
 from stepwell.functions.replay.ownership import OWNER
 from stepwell.functions.replay.record import Record
-from stepwell.functions.retries import retriable
 
 
 class Attempts:
@@ -94,7 +93,7 @@ class Attempts:
 
     def _fail(self, call: Call, error: BaseException) -> bytes:
         policy = call.options.retries or self._function.retries
-        again = call.tried <= policy.times and retriable(error)
+        again = call.tried <= policy.times and policy.allows(error)
         call.failed = True
         call.delay = policy.after(error, call.tried, self.now) if again else None
         return failure(error)

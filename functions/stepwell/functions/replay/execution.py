@@ -22,7 +22,6 @@ from stepwell.functions.replay.steps import Steps
 from stepwell.functions.replay.threads import Threads
 from stepwell.functions.replay.turns import Turns
 from stepwell.functions.replay.unwinding import unwind
-from stepwell.functions.retries import retriable
 from stepwell.functions.values import UNFIT, check_size, reason
 
 
@@ -175,7 +174,7 @@ class Execution:
 
     def _error(self, error: BaseException) -> Ending:
         tried = self._start.attempt + 1
-        if retriable(error) and tried < self._start.max_attempts:
+        if self._function.retries.allows(error) and tried < self._start.max_attempts:
             return Retry(failure(error), self._function.retries.after(error, tried, self._steps.attempts.now))
         return Failed(failure(error))
 
