@@ -11,9 +11,7 @@ from urllib.parse import urlencode
 
 from stepwell.client.address import Address
 from stepwell.client.answers import content, field
-from stepwell.client.errors import Unexpected, Unreachable
-from stepwell.client.failures import BrokeOff
-from stepwell.client.pool import Pool
+from stepwell.client.errors import BrokeOff, Unexpected, Unreachable
 from stepwell.client.retry import Retry
 
 T = TypeVar("T")
@@ -35,6 +33,9 @@ class Connection:
     """
 
     def __init__(self, address: Address, retry: Retry, timeout: float) -> None:
+        # The HTTP library takes longer to import than all the rest, and who only defines functions never needs it.
+        from stepwell.client.pool import Pool
+
         self._address = address
         self._retry = retry
         self._keys = address.headers()

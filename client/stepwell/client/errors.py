@@ -47,6 +47,10 @@ class Unreachable(ClientError):
         )
 
 
+class BrokeOff(Unreachable):
+    """The answer had begun, and its connection broke before its end."""
+
+
 class Unexpected(ClientError):
     """Something answered that does not speak as a Stepwell server does.
 

@@ -5,14 +5,10 @@ from __future__ import annotations
 import aiohttp
 from aiohttp.http_exceptions import ContentEncodingError
 
-from stepwell.client.errors import Unexpected, Unreachable
+from stepwell.client.errors import BrokeOff, Unexpected, Unreachable
 
 # Most of what the network says comes as a ClientError; the rest, with expired time limits, is an OSError.
 FAILURES = (aiohttp.ClientError, OSError)
-
-
-class BrokeOff(Unreachable):
-    """The answer had begun, and its connection broke before its end."""
 
 
 def broken(error: Exception, url: str) -> BrokeOff | Unexpected:
