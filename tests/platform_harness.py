@@ -7,10 +7,11 @@ from typing import Any
 
 from stepwell.functions import App
 from stepwell.platform.clock import ManualClock
-from stepwell.platform.codec import decode_or_none, encode
+from stepwell.platform.codec import decode, encode
 from stepwell.platform.engine.leases import Leases
 from stepwell.platform.engine.partition import partitions_of
 from stepwell.platform.engine.runs import Cancelled, Runs
+from stepwell.platform.executor.board import Board
 from stepwell.platform.executor.session import Session, new_session_id
 from stepwell.platform.executor.worker import Worker
 from stepwell.platform.ids import partition_of
@@ -43,7 +44,9 @@ class Harness:
 
     # Workers.
 
-    async def start_worker(self, *, concurrency: int = 16, suspects: bool = False) -> Worker:
+    async def start_worker(
+        self, *, concurrency: int = 16, suspects: bool = False, board: Board | None = None
+    ) -> Worker:
         """Starts a worker in this process, in a session of its own."""
         session = Session(new_session_id(self.clock.now()))
         self.worker = Worker(
@@ -55,6 +58,7 @@ class Harness:
             session,
             concurrency=concurrency,
             suspects=suspects,
+            board=board,
         )
         self._working = asyncio.create_task(self.worker.run())
         return self.worker
@@ -129,12 +133,12 @@ class Harness:
     async def output(self, run: str) -> Any:
         """The output of a run that completes; waits for it."""
         header = await self.until(run, Status.COMPLETED)
-        return decode_or_none(header.output)
+        return decode(header.output) if header.output else None
 
     async def error(self, run: str) -> dict[str, Any]:
         """The error of a run that fails; waits for it."""
         header = await self.until(run, Status.FAILED)
-        return dict(decode_or_none(header.error))
+        return dict(decode(header.error))
 
     async def until(self, run: str, *statuses: Status) -> RunRecord:
         """Waits until a run is in one of some states. Fails when it ends in another."""

@@ -7,7 +7,7 @@ import pytest
 
 from stepwell.platform.clock import SystemClock
 from stepwell.platform.engine.partition import Argument, Partition
-from stepwell.platform.executor.recorded import Recorded
+from stepwell.platform.executor.recorded import ROW, Recorded
 from stepwell.platform.ids import new_id
 from stepwell.platform.store.keys import Keys
 from stepwell.platform.store.store import Store
@@ -48,7 +48,7 @@ async def payloads(recorded: Recorded, partition: Watched, run: str) -> dict[str
 
 
 async def test_a_run_that_is_resumed_reads_what_is_new_and_what_may_have_changed(partition: Watched) -> None:
-    recorded, run = Recorded(1_000), new_id(1)
+    recorded, run = Recorded(10_000), new_id(1)
     await partition.write(run, a="done A", b="failed B", nap="pending ", flaky="retrying no")
     assert await payloads(recorded, partition, run) == {"a": "A", "b": "B", "nap": "", "flaky": "no"}
     assert partition.taken() == ["a", "b", "flaky", "nap"]
@@ -67,14 +67,14 @@ async def test_many_steps_are_read_whole(partition: Watched) -> None:
 
 
 async def test_the_runs_not_resumed_for_the_longest_go_first(partition: Watched) -> None:
-    recorded = Recorded(250)
+    recorded = Recorded(2 * ROW + 250)
     first, second, third = new_id(1), new_id(2), new_id(3)
     for run in (first, second, third):
         await partition.write(run, a="done " + "x" * 99)
     for run in (first, second, first, third):
         await recorded.read(partition, run)
     partition.taken()
-    assert recorded.size == 200
+    assert recorded.size == 2 * ROW + 198
     await recorded.read(partition, first)
     assert partition.taken() == []
     await recorded.read(partition, second)
@@ -82,7 +82,7 @@ async def test_the_runs_not_resumed_for_the_longest_go_first(partition: Watched)
 
 
 async def test_a_run_over_the_bound_is_not_kept_and_drives_nobody_out(partition: Watched) -> None:
-    recorded, small, large = Recorded(150), new_id(1), new_id(2)
+    recorded, small, large = Recorded(ROW + 150), new_id(1), new_id(2)
     await partition.write(small, a="done " + "x" * 99)
     await partition.write(large, a="done " + "x" * 199)
     await recorded.read(partition, small)

@@ -10,6 +10,7 @@ import pytest
 from stepwell.platform.errors import ScriptFault, StoreFull, StoreMisconfigured, StoreUnavailable
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.connection import Limits
+from stepwell.platform.store.group import Group
 from stepwell.platform.store.routes import Routes
 from stepwell.platform.store.scripts import Scripts
 from stepwell.platform.store.store import Store
@@ -191,3 +192,17 @@ async def test_a_dedicated_connection_does_not_wait_behind_blocking_calls(redis_
         assert await other.call(0, "PING") == b"PONG"
         await other.call(0, "RPUSH", "{sw0}:list", "x")
         assert await blocked == [b"{sw0}:list", b"x"]
+
+
+async def test_closing_ends_calls_in_flight_and_leaves_nothing_behind(redis_server: Server) -> None:
+    before = asyncio.all_tasks()
+    async with Store.open(Settings(redis_url=redis_server.url)) as store:
+        slow = asyncio.create_task(store.call(0, "BLPOP", "nothing", "2"))
+        grouped = Group(store, 0, "release", lambda: [""]).add(("x" * 26, "token", 1))
+        await asyncio.sleep(0)
+    for ending in (slow, grouped):
+        with pytest.raises(StoreUnavailable, match="closed"):
+            await asyncio.wait_for(ending, 1)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert asyncio.all_tasks() == before

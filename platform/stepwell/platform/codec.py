@@ -16,8 +16,3 @@ def encode(value: Any) -> bytes:
 def decode(data: bytes | bytearray | memoryview | str) -> Any:
     """Parses JSON. Raises `MalformedJSON`."""
     return orjson.loads(data)
-
-
-def decode_or_none(data: bytes) -> Any:
-    """Parses JSON; `None` for no bytes."""
-    return orjson.loads(data) if data else None

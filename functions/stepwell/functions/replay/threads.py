@@ -22,14 +22,15 @@ class Threads:
 
     Args:
         limit: step bodies at once, and `def` handlers the worker should lease at once. Branches of `step.parallel`
-            come on top: a handler
-            waits for them, so they may not have to wait for a handler.
+            come on top: a handler waits for them, so they may not have to wait for a handler.
+        freed: called in the event loop whenever a handler has ended.
     """
 
-    __slots__ = ("_bodies", "_crossing", "_handlers", "_handling", "limit")
+    __slots__ = ("_bodies", "_crossing", "_freed", "_handlers", "_handling", "limit")
 
-    def __init__(self, limit: int = DEFAULT_THREADS) -> None:
+    def __init__(self, limit: int = DEFAULT_THREADS, freed: Callable[[], None] | None = None) -> None:
         self.limit = limit
+        self._freed = freed
         self._bodies = Pool("stepwell-body", limit)
         self._handlers = Pool("stepwell-handler", None)
         self._handling = 0
@@ -61,6 +62,8 @@ class Threads:
     def handled(self) -> None:
         """A handler, or branch, has ended."""
         self._handling -= 1
+        if self._freed is not None:
+            self._freed()
 
     def close(self) -> None:
         """Lets idle threads end; those at work end after it."""

@@ -11,12 +11,11 @@ WIDTH = 26
 class Board:
     """A file shared by parent and child: one slot for each run that may execute at once, empty when none does."""
 
-    __slots__ = ("_free", "_map", "_slots")
+    __slots__ = ("_free", "_map")
 
     def __init__(self, memory: mmap.mmap) -> None:
         self._map = memory
         self._free = list(range(len(memory) // WIDTH))
-        self._slots: dict[str, int] = {}
 
     @classmethod
     def create(cls, path: Path, slots: int) -> Self:
@@ -30,15 +29,14 @@ class Board:
         with path.open("r+b") as file:
             return cls(mmap.mmap(file.fileno(), 0))
 
-    def put(self, run: str) -> None:
-        """Writes down that a run executes."""
+    def put(self, run: str) -> int:
+        """Writes down that a run executes; gives the slot, for `wipe`."""
         slot = self._free.pop()
-        self._slots[run] = slot
         self._map[slot * WIDTH : (slot + 1) * WIDTH] = run.encode()
+        return slot
 
-    def wipe(self, run: str) -> None:
+    def wipe(self, slot: int) -> None:
         """Removes a run that does not execute any more."""
-        slot = self._slots.pop(run)
         self._map[slot * WIDTH : (slot + 1) * WIDTH] = bytes(WIDTH)
         self._free.append(slot)
 

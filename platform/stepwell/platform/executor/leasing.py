@@ -42,6 +42,10 @@ class Room:
     def give_back(self, count: int) -> None:
         """Returns places."""
         self.free += count
+        self.stir()
+
+    def stir(self) -> None:
+        """What bounds the room may have changed: those who wait for it look again."""
         self._freed.set()
 
 

@@ -14,6 +14,9 @@ from typing import Self
 from stepwell.platform.executor.board import Board
 from stepwell.platform.executor.errand import Command, Errand, Report, line
 
+LONGEST = 16 << 20
+"""Bytes of a report: one names every function."""
+
 
 @dataclass(slots=True, eq=False)
 class Child:
@@ -61,17 +64,16 @@ class Child:
             report=report,
             suspects=suspects,
         )
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "stepwell.platform.executor.child",
-            errand.model_dump_json(),
-            env=environment,
-            stdin=asyncio.subprocess.DEVNULL,
-            pass_fds=(commands, report),
-        )
-        os.close(commands)
-        os.close(report)
+        try:
+            process = await _spawn(errand, environment)
+        except BaseException:
+            os.close(control)
+            os.close(reports)
+            path.unlink()
+            raise
+        finally:
+            os.close(commands)
+            os.close(report)
         child = cls(process, session, board, control, heard=asyncio.get_running_loop().time())
         child._listening = asyncio.create_task(child._listen(reports, path.unlink))
         return child
@@ -103,7 +105,7 @@ class Child:
 
     async def _listen(self, reports: int, forget: Callable[[], None]) -> None:
         loop = asyncio.get_running_loop()
-        reader = asyncio.StreamReader()
+        reader = asyncio.StreamReader(LONGEST)
         transport, _ = await loop.connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(reports, "rb")
         )
@@ -123,3 +125,13 @@ class Child:
         elif report.what == "failed":
             self.problem = report.problem
             self.ready.set()
+
+
+async def _spawn(errand: Errand, environment: Mapping[str, str]) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "stepwell.platform.executor.child", errand.model_dump_json()),
+        env=environment,
+        stdin=asyncio.subprocess.DEVNULL,
+        pass_fds=(errand.control, errand.report),
+    )

@@ -8,6 +8,8 @@ from stepwell.platform.records import StepRow
 
 CHUNK = 64
 """Steps in one reply."""
+ROW = 450
+"""Bytes that a step takes beside its output: the objects it is made of, and its name."""
 
 Rows = dict[bytes, StepRow]
 
@@ -16,7 +18,7 @@ class Recorded:
     """Keeps outcomes, which never change once they are recorded, so that a run that is resumed here reads what is new.
 
     Args:
-        most: bytes of outputs and errors to keep, of all runs together; those not resumed for the longest go first.
+        most: bytes to keep, of all runs together; those not resumed for the longest go first.
     """
 
     __slots__ = ("_kept", "_most", "_sizes", "size")
@@ -44,7 +46,7 @@ class Recorded:
 
     def _keep(self, run: str, rows: Rows) -> None:
         self.forget(run)
-        size = sum(len(name) + len(row.payload) for name, row in rows.items())
+        size = sum(ROW + len(row.payload) for row in rows.values())
         if size > self._most:
             return
         self._kept[run], self._sizes[run] = rows, size

@@ -78,7 +78,9 @@ class Supervisor:
     async def run(self) -> None:
         """Runs until stopped. Raises `BadTarget` when the target cannot be loaded."""
         async with asyncio.TaskGroup() as group:
-            chores = [group.create_task(chore()) for chore in (self._beat, self._watch_hanging, self._watch_suspects)]
+            chores = [
+                group.create_task(chore) for chore in (self._beat(), self._watch_hanging(), self._watch_suspects(group))
+            ]
             try:
                 await self._keep_a_child(group)
             finally:
@@ -183,17 +185,20 @@ class Supervisor:
                 structlog.get_logger().error("worker_hangs", seconds=limit, setting="STEPWELL_HANG_LIMIT")
                 child.kill()
 
-    async def _watch_suspects(self) -> None:
+    async def _watch_suspects(self, group: asyncio.TaskGroup) -> None:
         while True:
             await asyncio.sleep(SUSPECTS)
             functions = {name for child in self._children for name in child.functions}
             with suppress(StepwellError):
                 if functions and await self._suspects(functions):
-                    await self._serve_suspects(functions)
+                    await self._serve_suspects(functions, group)
 
-    async def _serve_suspects(self, functions: set[str]) -> None:
+    async def _serve_suspects(self, functions: set[str], group: asyncio.TaskGroup) -> None:
         child = await self._start(suspects=True)
-        attending = asyncio.create_task(self._attend(child))
+        # Of the group, which sees it through also when this chore is given up meanwhile.
+        attending = group.create_task(self._attend(child))
+        if self._stopping.is_set():
+            child.kill()  # it came too late to be told with the others
         with suppress(StepwellError):
             while not attending.done() and (child.board.read() or await self._suspects(functions)):
                 await asyncio.wait({attending}, timeout=SUSPECTS)
@@ -215,6 +220,8 @@ class Supervisor:
 
     async def _until(self, *events: asyncio.Event) -> None:
         waits = [asyncio.create_task(event.wait()) for event in events]
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        for wait in waits:
-            wait.cancel()
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()

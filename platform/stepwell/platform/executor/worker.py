@@ -1,8 +1,8 @@
 """A worker: leases runs of its apps' functions and executes them in this process."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,11 +87,14 @@ class Worker:
         self._settings = settings
         self._board = board
         self._recorded = Recorded(settings.recorded_bytes)
-        self._threads = Threads(max(1, min(concurrency, settings.threads)))
-        self._places = [Place.of(partition, settings) for partition in partitions]
         self._room = Room(concurrency)
+        self._threads = Threads(max(1, min(concurrency, settings.threads)), self._room.stir)
+        self._places = [Place.of(partition, settings) for partition in partitions]
         self._suffix = "!" if suspects else ""
         self._leasings = list(self._make_leasings())
+        # Leased, while their state is being read: by run, the token; and those of them that there was news of.
+        self._preparing: dict[str, str] = {}
+        self._unheard: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._news = asyncio.Event()
         self._draining = False
@@ -146,6 +149,7 @@ class Worker:
                 yield Leasing(place.leases, self.session, names, self._room, self._begin, bound)
 
     def _begin(self, lease: Lease) -> None:
+        self._preparing[lease.run] = lease.token
         task = asyncio.create_task(self._execute(lease))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -153,38 +157,61 @@ class Worker:
     async def _execute(self, lease: Lease) -> None:
         function = self.functions[lease.function]
         try:
-            work = await self._make(lease, function)
-            self.works[lease.run] = work
-            if self._board is not None:
-                self._board.put(lease.run)
-            if self._draining:
-                work.execution.drain()
-            if not isinstance(await work.run(), Suspended):
-                self._recorded.forget(lease.run)
+            with self._at_work(await self._make(lease, function)) as work:
+                if not isinstance(await work.run(), Suspended):
+                    self._recorded.forget(lease.run)
         except Exception:
             # The run stays ours, and executes nothing: the next look at what is held releases it.
             structlog.get_logger().exception("run_not_executed", run=lease.run, function=lease.function)
         finally:
-            if self.works.pop(lease.run, None) is not None and self._board is not None:
-                self._board.wipe(lease.run)
+            self._prepared(lease)
             self._room.give_back(1)
+
+    @contextmanager
+    def _at_work(self, work: Work) -> Generator[Work]:
+        run = work.lease.run
+        older = self.works.get(run)
+        if older is not None:
+            # It has let go of the run, or this could not be leased, and only the answer is still on its way.
+            older.execution.abandon()
+        self.works[run] = work
+        self._prepared(work.lease)
+        slot = None if self._board is None else self._board.put(run)
+        if self._draining:
+            work.execution.drain()
+        try:
+            yield work
+        finally:
+            if self.works.get(run) is work:
+                del self.works[run]
+            if self._board is not None and slot is not None:
+                self._board.wipe(slot)
+
+    def _prepared(self, lease: Lease) -> None:
+        if self._preparing.get(lease.run) == lease.token:
+            del self._preparing[lease.run]
+        if lease.run in self._unheard:
+            self._unheard.discard(lease.run)
+            self._news.set()
 
     async def _make(self, lease: Lease, function: Function[Any]) -> Work:
         place = self._places[partition_of(lease.run)]
         rows = lease.rows
         if rows is None:
             rows = await self._recorded.read(place.partition, lease.run)
-        journal = RunJournal(lease, place.owner, self._ingest, self._settings.max_event_bytes)
         return Work(
             lease,
             function,
-            journal,
+            self._journal(lease, place),
             place.owner,
             self._threads,
             self._clock.now(),
             rows,
             self._settings.max_output_bytes,
         )
+
+    def _journal(self, lease: Lease, place: Place) -> RunJournal:
+        return RunJournal(lease, place.owner, self._ingest, self._settings.max_event_bytes)
 
     # Hints and news.
 
@@ -212,17 +239,20 @@ class Worker:
                         await self._news.wait()
 
     async def _hear(self, place: Place, heard: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Hears the news, and gives back what there is no need to be told again."""
         try:
             pulse = await place.leases.beat(self.session.id, heard)
-            for run, step in pulse.news:
+            news = [(run, step) for run, step in pulse.news if run not in self._preparing]
+            self._unheard.update(run for run, _ in pulse.news if run in self._preparing)
+            for run, step in news:
                 work = self.works.get(run)
                 if work is not None:
                     await (self._hear_step(place, work, step) if step else self._hear_cancel(place, work))
-            await place.strays.release(self.session.id, pulse.held, self.works)
+            await place.strays.release(self.session.id, pulse.held, self.works.keys() | self._preparing.keys())
         except StepwellError as error:
             structlog.get_logger().warning("no_news", error=str(error))
             return []
-        return list(pulse.news)
+        return news
 
     async def _hear_step(self, place: Place, work: Work, step: str) -> None:
         row = await place.partition.read("HGET", place.partition.keys.name("k_steps", work.lease.run), step)

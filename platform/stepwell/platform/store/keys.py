@@ -11,8 +11,6 @@ from types import MappingProxyType
 from redis.crc import key_slot
 
 SLOTS = 16384
-FORMAT = 1
-"""Version of the data format, kept in every partition's `meta`; see docs/concepts.md."""
 
 KEY_NAMES: Mapping[str, str] = MappingProxyType(
     {
@@ -79,7 +77,7 @@ PERMANENT = frozenset({"k_meta", "k_apps", "k_limits", "k_log", "k_dead"})
 FEED = "sw:feed"
 """Channel: one line `run status` per change."""
 ENDED = "sw:ended"
-"""Channel: one line `run event status` per run that ended."""
+"""Channel: one line per run that ended, as lua/include/ending.lua writes it and `RunRecord.told` reads it."""
 REGISTRY = "sw:registry"
 """Channel: the new registry version."""
 

@@ -89,6 +89,8 @@ class Call:
             raise StoreUnavailable(self.line.where, str(error)) from None
 
     def _passes(self, error: RedisError | Unanswered) -> bool:
+        if self.routes.closed:
+            return False
         if isinstance(error, Unanswered):
             return self.repeatable or not error.sent
         return isinstance(error, PASSING) or str(error).startswith(PASSING_WORDS)

@@ -25,6 +25,7 @@ class Routes:
         self.limits = limits
         self.lines: list[Connection] = []
         """The connection of each partition."""
+        self.closed = False
         self._tags: tuple[str, ...] = ()
         self._nodes: dict[str, Connection] = {}
         self._refreshed = 0.0
@@ -60,14 +61,12 @@ class Routes:
                 self._refreshed = loop.time()
 
     def to(self, node: str) -> Connection:
-        """The connection to a server."""
+        """The connection to a server. Raises `Unanswered` when these were closed: nobody would close another one."""
+        if self.closed:
+            raise Unanswered("the store was closed", sent=False)
         if node not in self._nodes:
             self._nodes[node] = Connection(node, self.topology.dial(node), self.limits)
         return self._nodes[node]
-
-    def primaries(self) -> list[Connection]:
-        """Every server that holds a partition, once."""
-        return list(dict.fromkeys(self.lines))
 
     async def teach(self, line: Connection, script: Script) -> None:
         """Loads a script into a server; callers at the same time share one load. Raises as `Connection.submit`."""
@@ -88,7 +87,8 @@ class Routes:
             await self._nodes.pop(node).aclose()
 
     async def aclose(self) -> None:
-        """Closes every connection."""
+        """Closes every connection, for good."""
+        self.closed = True
         for line in self._nodes.values():
             await line.aclose()
         self._nodes.clear()
