@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -139,6 +139,35 @@ async def test_a_second_start_joins_the_first_server(settings: Settings) -> None
         assert await first.call(0, "PING") == b"PONG", "who joined does not stop it"
         async with Store.open(Settings(data_dir=settings.data_dir)) as third:
             assert await third.call(0, "GET", "{sw0}:x") == b"shared"
+
+
+@pytest.mark.parametrize("port", [False, True], ids=["socket", "port too"])
+async def test_who_joined_takes_the_server_over_when_its_owner_ends(settings: Settings, port: bool) -> None:
+    settings = settings.model_copy(update={"embedded_port": free_port() if port else None})
+    async with AsyncExitStack() as later:
+        async with running(settings) as first:
+            await first.call(0, "SET", "{sw0}:x", "shared")
+            process = server_of(settings)
+            second = await later.enter_async_context(running(settings))
+        assert await second.call(0, "GET", "{sw0}:x") == b"shared"
+        heir = server_of(settings)
+        assert heir != process
+    wait_for_the_end_of(heir)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
+def test_the_data_directory_of_another_user_is_refused_in_words(short_path: Path) -> None:
+    folder = short_path / "data"
+    Household.of(folder).furnish(Settings(data_dir=folder))
+    short_path.chmod(0o755)
+    os.seteuid(65534)
+    try:
+        with pytest.raises(StoreMisconfigured, match="belongs to another user"):
+            url_in(folder)
+        with pytest.raises(StoreMisconfigured, match="belongs to another user"):
+            Household(folder, folder / "redis.sock").lock()
+    finally:
+        os.seteuid(0)
 
 
 async def test_starts_at_the_same_time_make_one_server(settings: Settings) -> None:

@@ -72,7 +72,8 @@ class Part:
         # parts in order.
         return await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", "stepwell.platform.cli", *self._words),
+            # -P: no file of the user's, redis.py say, is to be found in the place of a library.
+            *("-P", "-m", "stepwell.platform.cli", *self._words),
             env=self._environment,
             stdin=PIPE,
             start_new_session=True,

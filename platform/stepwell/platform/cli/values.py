@@ -25,11 +25,17 @@ def waits(waiting: Sequence[Mapping[str, Any]] | None) -> list[str]:
     return [_wait(wait) for wait in waiting or ()]
 
 
+def _tried(wait: Mapping[str, Any]) -> str:
+    attempts = "1 attempt" if wait["attempts"] == 1 else f"{wait['attempts']} attempts"
+    error = wait.get("error")
+    return f"after {attempts}" + (shortened(f": {error['type']}: {error['message']}") if error else "")
+
+
 def _wait(wait: Mapping[str, Any]) -> str:
     until = f" until {moment(wait['until'])}" if wait.get("until") else ""
     match wait["kind"]:
         case "retry":
-            return f"a retry of {wait['step'] or 'the function'}{until}, after {wait['attempts']} attempts"
+            return f"a retry of {wait['step'] or 'the function'}{until}, {_tried(wait)}"
         case "start":
             return f"its start{until}"
         case "worker":

@@ -9,6 +9,7 @@ from stepwell.platform.codec import encode
 from stepwell.platform.engine.answers import Conflict, OverLimit, Refusal
 from stepwell.platform.engine.owner import Owner
 from stepwell.platform.errors import StepwellError
+from stepwell.platform.executor.saying import say_step_failed
 from stepwell.platform.incoming import BadEvent, parse_events
 from stepwell.platform.ingest import Ingest
 from stepwell.platform.records import Lease, StepRow
@@ -29,9 +30,10 @@ class RunJournal:
         max_event: bytes of an event.
     """
 
-    __slots__ = ("_ingest", "_max_event", "_owner", "_run", "_seq", "_token")
+    __slots__ = ("_ingest", "_lease", "_max_event", "_owner", "_run", "_seq", "_token")
 
     def __init__(self, lease: Lease, owner: Owner, ingest: Ingest, max_event: int) -> None:
+        self._lease = lease
         self._run = lease.run
         self._token = lease.token
         self._owner = owner
@@ -46,6 +48,8 @@ class RunJournal:
 
     async def checkpoint(self, key: str, kind: str, ok: bool, attempts: int, took: int, payload: bytes) -> int:
         """Records the outcome of a step, and gives its turn."""
+        if not ok:
+            say_step_failed(self._lease, key, attempts, payload)
         seq = self.next_seq()
         try:
             return await self._owner.checkpoint(
@@ -69,6 +73,7 @@ class RunJournal:
 
     async def retry(self, key: str, kind: str, attempts: int, delay: int, took: int, error: bytes) -> Outcome:
         """Records a failed attempt that is tried again in `delay` ms."""
+        say_step_failed(self._lease, key, attempts, error, delay)
         seq = self.next_seq()
         try:
             row = await self._owner.retry_step(

@@ -69,7 +69,7 @@ class Child:
         except BaseException:
             os.close(control)
             os.close(reports)
-            path.unlink()
+            path.unlink()  # noqa: ASYNC240 (a temporary file)
             raise
         finally:
             os.close(commands)
@@ -130,7 +130,8 @@ class Child:
 async def _spawn(errand: Errand, environment: Mapping[str, str]) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "stepwell.platform.executor.child", errand.model_dump_json()),
+        # -P: the folder of the user's code comes first only once all of ours is loaded.
+        *("-P", "-m", "stepwell.platform.executor.child", errand.model_dump_json()),
         env=environment,
         stdin=asyncio.subprocess.DEVNULL,
         pass_fds=(errand.control, errand.report),

@@ -4,6 +4,7 @@ It runs no user code, so nothing that user code does can keep it from beating.
 """
 
 import asyncio
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
@@ -132,7 +133,7 @@ class Supervisor:
         code = await child.ended()
         self._children.discard(child)
         if code not in (0, BAD_TARGET) and not child.draining:
-            structlog.get_logger().error("worker_died", exit_code=code, executing=len(child.board.read()))
+            structlog.get_logger().error("worker_died", reason=_ending(code), runs_taken_up_again=child.board.read())
         await self._take_back(child)
         child.gone.set()
 
@@ -225,3 +226,7 @@ class Supervisor:
         finally:
             for wait in waits:
                 wait.cancel()
+
+
+def _ending(code: int) -> str:
+    return signal.Signals(-code).name if code < 0 else f"exit code {code}"

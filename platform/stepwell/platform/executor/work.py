@@ -21,6 +21,7 @@ from stepwell.platform.engine.answers import Refusal
 from stepwell.platform.engine.owner import Owner
 from stepwell.platform.errors import StepwellError
 from stepwell.platform.executor.journal import RunJournal, outcome_of
+from stepwell.platform.executor.saying import say_run_failed
 from stepwell.platform.records import Lease, StepRow
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
@@ -76,6 +77,7 @@ class Work:
     async def run(self) -> Ending:
         """Runs the handler, records how that ended, and gives it; while Redis is out of reach, tries again."""
         ending = await self.execution.run()
+        self._say(ending)
         pause = FIRST_PAUSE
         while True:
             try:
@@ -93,6 +95,15 @@ class Work:
         if row.turn and (row.key, row.turn) not in self._heard:
             self._heard.add((row.key, row.turn))
             self.execution.resolve(outcome_of(row))
+
+    def _say(self, ending: Ending) -> None:
+        match ending:
+            case Failed(error):
+                say_run_failed(self.lease, error)
+            case Retry(error, delay):
+                say_run_failed(self.lease, error, delay)
+            case _:
+                pass
 
     async def _apply(self, ending: Ending) -> None:
         run, token, seq = self.lease.run, self.lease.token, self._journal.next_seq()

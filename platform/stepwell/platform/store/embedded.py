@@ -25,6 +25,7 @@ Condition: TypeAlias = Literal["ready", "loading", "silent"]
 
 LAUNCH = Path(__file__).with_name("launch.py")
 POLL_SECONDS = 0.02
+INHERIT_SECONDS = 0.2
 SILENCE_SECONDS = 15.0
 FAREWELL_SECONDS = 15.0
 
@@ -49,8 +50,8 @@ async def address_of(settings: Settings) -> str:
 async def embedded(settings: Settings) -> AsyncGenerator[Settings]:
     """The settings with the address of a server that answers.
 
-    That is the one the settings name; else the one that runs in the data directory, which stays as it is; else one
-    started there, restarted should it die, and stopped at the end.
+    That is the one the settings name; else the one that runs in the data directory, which is taken over when whoever
+    has started it ends; else one started there, restarted should it die, and stopped at the end.
 
     Raises `StoreMisconfigured` when no server can be found, started, or reached.
     """
@@ -60,13 +61,41 @@ async def embedded(settings: Settings) -> AsyncGenerator[Settings]:
     home = Household.of(settings.data_dir)
     lock = await occupy(home)
     if isinstance(lock, str):
-        yield settings.model_copy(update={"redis_url": lock})
+        structlog.get_logger("stepwell.store").warning("shares the data directory with others", folder=str(home.folder))
+        async with heir(home, settings):
+            yield settings.model_copy(update={"redis_url": lock})
         return
+    async with supervised(home, settings, lock) as server:
+        yield settings.model_copy(update={"redis_url": server.url})
+
+
+@asynccontextmanager
+async def supervised(home: Household, settings: Settings, lock: int) -> AsyncGenerator["Supervisor"]:
+    """A server that runs meanwhile, and the lock that is given back after it."""
     try:
         async with Supervisor(home, find_program(settings.embedded_binary), settings, lock) as server:
-            yield settings.model_copy(update={"redis_url": server.url})
+            yield server
     finally:
         os.close(lock)
+
+
+@asynccontextmanager
+async def heir(home: Household, settings: Settings) -> AsyncGenerator[None]:
+    """Takes the server over, at the same address, should whoever has started it end meanwhile."""
+    waiting = asyncio.create_task(inherit(home, settings))
+    try:
+        yield
+    finally:
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+
+
+async def inherit(home: Household, settings: Settings) -> None:
+    """Waits for the data directory to be free, then runs a server in it until cancelled."""
+    while (lock := home.lock()) is None:  # noqa: ASYNC110  # a lock of another process tells nobody
+        await asyncio.sleep(INHERIT_SECONDS)
+    async with supervised(home, settings, lock):
+        await asyncio.Event().wait()
 
 
 async def occupy(home: Household) -> int | str:

@@ -5,9 +5,11 @@ import hashlib
 import os
 import secrets
 import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from stepwell.platform.errors import StoreMisconfigured
 from stepwell.platform.settings import Settings
@@ -57,7 +59,8 @@ class Household:
 
         The server inherits it, so the directory stays locked for as long as either of the two lives.
         """
-        descriptor = os.open(self.folder / "redis.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with readable(self.folder):
+            descriptor = os.open(self.folder / "redis.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -65,9 +68,13 @@ class Household:
             return None
         return descriptor
 
+    def _password(self) -> str:
+        """That of the server before, so that whoever knows its address can go on; else a new one."""
+        return urlsplit(url_in(self.folder) or "").password or secrets.token_urlsafe(24)
+
     def furnish(self, settings: Settings) -> str:
         """Writes the configuration. Answers the address of the server that will be started with it."""
-        password = secrets.token_urlsafe(24) if settings.embedded_port else ""
+        password = self._password() if settings.embedded_port else ""
         write_private(self.configuration, configuration_of(self, settings, password))
         credentials = f":{password}@" if password else ""
         url = f"unix://{credentials}{quote(str(self.socket))}"
@@ -78,9 +85,22 @@ class Household:
 def url_in(data_dir: Path) -> str | None:
     """The address that the last server of a data directory was given. Makes no directory."""
     try:
-        return (data_dir.expanduser() / URL_FILE).read_text()
+        with readable(data_dir):
+            return (data_dir.expanduser() / URL_FILE).read_text()
     except (FileNotFoundError, NotADirectoryError):
         return None
+
+
+@contextmanager
+def readable(folder: Path) -> Generator[None]:
+    """Raises `StoreMisconfigured` when the data directory belongs to somebody else."""
+    try:
+        yield
+    except PermissionError:
+        raise StoreMisconfigured(
+            f"the data directory {folder} belongs to another user",
+            "Run this as its owner, or set STEPWELL_DATA_DIR or STEPWELL_REDIS_URL",
+        ) from None
 
 
 def socket_of(folder: Path) -> Path:
