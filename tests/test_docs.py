@@ -16,17 +16,12 @@ import typer
 
 from stepwell.functions import App
 from stepwell.platform.cli.commands import command_line
-from stepwell.platform.records import RunRecord, Status
 from stepwell.platform.settings import Settings
-from stepwell.platform.store.memory import memory_store
-from tests.platform_harness import Harness, harness
+from stepwell.platform.testing import TestPlatform
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"(?:<!-- runs: (\S+) (.+) gives (.+) -->\n)?```python\n((?:(?!```).*\n)*)```")
-HOUR = 3_600_000
-LONGEST = 100
-"""Hours after which a run of an example should have ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +45,7 @@ def examples() -> Iterator[Example]:
 
 EXAMPLES = list(examples())
 RUNNING = [example for example in EXAMPLES if example.event]
+TESTING = [example for example in EXAMPLES if "async def test_" in example.code]
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.place)
@@ -61,10 +57,17 @@ def test_an_example_executes_as_it_stands(example: Example, monkeypatch: pytest.
 @pytest.mark.parametrize("example", RUNNING, ids=lambda example: example.place)
 async def test_a_run_of_an_example_gives_what_is_said(example: Example, monkeypatch: pytest.MonkeyPatch) -> None:
     app = pasted(example, monkeypatch).app
-    async with memory_store() as store, harness(store, app) as platform:
-        run = await ended(platform, await platform.start(example.event, orjson.loads(example.data)))
-    assert run.status is Status.COMPLETED, run.error
-    assert orjson.loads(run.output) == orjson.loads(example.output)
+    async with TestPlatform(app) as platform:
+        run = await platform.send_and_wait(example.event, orjson.loads(example.data))
+        await platform.advance("365d")
+        assert (await platform.run(run.id)).completed() == orjson.loads(example.output)
+
+
+@pytest.mark.parametrize("example", TESTING, ids=lambda example: example.place)
+async def test_the_tests_in_an_example_pass(example: Example, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = pasted(example, monkeypatch)
+    for name in re.findall(r"^async def (test_\w+)", example.code, re.MULTILINE):
+        await getattr(module, name)()
 
 
 async def test_the_first_example_of_all_is_one_that_runs() -> None:
@@ -78,16 +81,6 @@ def pasted(example: Example, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setitem(sys.modules, module.__name__, module)
     exec(compile(example.code, example.place, "exec", dont_inherit=True), vars(module))
     return module
-
-
-async def ended(platform: Harness, id: str) -> RunRecord:
-    """The run when it has ended; time passes whenever it waits."""
-    for _ in range(LONGEST):
-        run = await platform.until(id, Status.COMPLETED, Status.WAITING)
-        if run.status is not Status.WAITING:
-            return run
-        await platform.advance(HOUR)
-    raise AssertionError(f"the run has not ended after {LONGEST} hours")
 
 
 # What is said about commands, settings and other pages

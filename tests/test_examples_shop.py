@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sqlite3
@@ -16,16 +15,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 
 from examples.feed import ending, feed, read
 from examples.ledger import Ledger
 from stepwell.client import Client, Event, Run
 from stepwell.functions import App
-from stepwell.platform.history import RunView
 from stepwell.platform.target import load_apps
-from tests.examples_platform import ExamplePlatform, example_platform
+from stepwell.platform.testing import TestPlatform, TestRun
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 DECLINED, REFUNDED, SHIPPED = 18, 12, 270
@@ -40,9 +37,7 @@ def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
 
 @pytest.fixture
 def shop(monkeypatch: pytest.MonkeyPatch) -> App:
-    """The shop as a worker loads it, in a hurry."""
-    monkeypatch.setenv("SHOP_COOL_OFF", "1ms")
-    monkeypatch.setenv("SHOP_RETRY_DELAY", "1ms")
+    """The shop as a worker loads it."""
     monkeypatch.setattr(sys, "path", sys.path.copy())
     for name in ("shop", "ledger"):
         monkeypatch.delitem(sys.modules, name, raising=False)
@@ -50,13 +45,8 @@ def shop(monkeypatch: pytest.MonkeyPatch) -> App:
     return app
 
 
-def placed(id: str, **data: Any) -> dict[str, Any]:
-    return {"name": "order.placed", "id": f"{id}-placed", "data": {"id": id, "total": 40, **data}}
-
-
-def output(view: RunView) -> Any:
-    assert view.run.status == "completed", view.run
-    return orjson.loads(view.run.output)
+def placed(id: str, **data: Any) -> Event:
+    return Event("order.placed", {"id": id, "total": 40, **data}, id=f"{id}-placed")
 
 
 def bodies(ledger: Ledger, subject: str) -> list[str]:
@@ -64,39 +54,38 @@ def bodies(ledger: Ledger, subject: str) -> list[str]:
 
 
 async def test_an_order_is_charged_packed_labelled_shipped_and_confirmed(shop: App, ledger: Ledger) -> None:
-    async with example_platform([shop]) as platform:
-        settled = await one(platform, placed("A-1"))
-        assert output(settled) == {"status": "shipped", "tracking": "TRACK-FFED6430"}
-        steps = bodies(ledger, "A-1")
-        assert steps[0] == "charge"
-        assert sorted(steps[1:3]) == ["label", "pack"]
-        assert steps[3] == "ship"
-        assert sorted(steps[4:]) == ["mail", "points", "thanks"]
-        assert ledger.payments("A-1") == [40]
+    run = await ended(shop, placed("A-1"))
+    assert run.completed() == {"status": "shipped", "tracking": "TRACK-FFED6430"}
+    steps = bodies(ledger, "A-1")
+    assert steps[0] == "charge"
+    assert sorted(steps[1:3]) == ["label", "pack"]
+    assert steps[3] == "ship"
+    assert sorted(steps[4:]) == ["mail", "points", "thanks"]
+    assert ledger.payments("A-1") == [40]
 
 
-async def one(platform: ExamplePlatform, event: dict[str, Any]) -> RunView:
-    [view] = await platform.send_and_wait([event])
-    await platform.settle()
-    return view
+async def ended(shop: App, event: Event) -> TestRun:
+    """The run of an order after a day, in which all that it has started has ended too."""
+    async with TestPlatform(shop) as platform:
+        run = await platform.send_and_wait(event)
+        await platform.advance("1d")
+        assert all(run.ended_at for run in await platform.runs())
+        return await platform.run(run.id)
 
 
 async def test_a_declined_card_fails_the_run_at_its_first_try(shop: App, ledger: Ledger) -> None:
-    async with example_platform([shop]) as platform:
-        view = await one(platform, placed("A-1", card={"token": "tok_declined_1"}))
-    assert view.run.status == "failed"
-    error = orjson.loads(view.run.error)
-    assert error["type"] == "StepFailed"
-    assert "failed after 1 attempt: CardDeclined: tok_declined_1 was declined for 40 EUR" in error["message"]
+    run = await ended(shop, placed("A-1", card={"token": "tok_declined_1"}))
+    error = run.failed("CardDeclined")
+    assert error.type == "StepFailed"
+    assert "failed after 1 attempt: CardDeclined: tok_declined_1 was declined for 40 EUR" in error.message
     assert bodies(ledger, "A-1") == ["charge"]
     assert ledger.payments("A-1") == []
 
 
 async def test_what_the_carrier_gives_up_on_is_refunded(shop: App, ledger: Ledger) -> None:
     order = next(id for id in (f"A-{number}" for number in range(1000)) if refusals(shop, id) > 3)
-    async with example_platform([shop]) as platform:
-        view = await one(platform, placed(order))
-    assert output(view) == {"status": "refunded", "tracking": None}
+    run = await ended(shop, placed(order))
+    assert run.completed() == {"status": "refunded", "tracking": None}
     counted = Counter(bodies(ledger, order))
     assert counted == {"charge": 1, "pack": 1, "label": 4, "refund": 1, "mail": 1}
     assert ledger.payments(order) == [40, -40]
@@ -109,15 +98,17 @@ def refusals(shop: App, order: str) -> int:
 
 @pytest.mark.slow
 async def test_a_day_of_orders_ends_as_the_orders_say_and_money_moves_once(shop: App, ledger: Ledger) -> None:
-    events = [json.loads(line) for line in (EXAMPLES / "orders.jsonl").read_text("utf-8").splitlines()]
-    async with example_platform([shop]) as platform:
-        views = await platform.send_and_wait(events)
-        await platform.settle()
-        counts = await platform.history.counts()
-    words = Counter(output(view)["status"] if view.run.output else view.run.status for view in views)
+    events = read(EXAMPLES / "orders.jsonl")
+    async with TestPlatform(shop) as platform:
+        for event in events:
+            await platform.send(event)
+        await platform.advance("1d")
+        runs = await platform.runs()
+    orders = [run for run in runs if run.function == "shop/fulfil"]
+    words = Counter(run.output["status"] if run.output else run.status for run in orders)
     assert words == {"shipped": SHIPPED, "failed": DECLINED, "refunded": REFUNDED}
-    assert (counts.completed, counts.failed) == (SHIPPED * 2 + REFUNDED, DECLINED)
-    balances = Counter(len(ledger.payments(event["data"]["id"])) for event in {e["id"]: e for e in events}.values())
+    assert Counter(run.status for run in runs) == {"completed": SHIPPED * 2 + REFUNDED, "failed": DECLINED}
+    balances = Counter(len(ledger.payments(order)) for order in {str(event.id)[: -len("-placed")] for event in events})
     assert balances == {0: DECLINED, 1: SHIPPED, 2: REFUNDED}
     assert all(execution.ended for execution in ledger.executions())
     executed = Counter((execution.run, execution.step) for execution in ledger.executions())

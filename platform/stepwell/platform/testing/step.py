@@ -1,0 +1,56 @@
+"""A step of a run as a test sees it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+
+from stepwell.client import Failure
+from stepwell.platform.api import models
+from stepwell.platform.testing.moment import datetime_or_none
+
+
+@dataclass(frozen=True, slots=True)
+class TestStep:
+    """A step of a run. Times are aware datetimes, `None` until it has come to that.
+
+    Args:
+        id: its key: the id it has in the code, then "id:1", "id:2" for repeats.
+        kind: run, sleep or send.
+        status: waiting, retrying, completed or failed.
+        attempts: tries of its body.
+        output: what it gave, as plain JSON.
+        error: that of its last try.
+        wakes_at: when its sleep ends, or it is tried again.
+    """
+
+    __test__: ClassVar[bool] = False
+
+    id: str
+    kind: str
+    status: str
+    attempts: int
+    output: Any
+    error: Failure | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    wakes_at: datetime | None
+
+    @classmethod
+    def of(cls, step: models.Step) -> "TestStep":
+        """A step as the API gives it."""
+        return cls(
+            step.id,
+            step.kind,
+            step.status,
+            step.attempts,
+            step.output,
+            failure_of(step.error),
+            datetime_or_none(step.started_at),
+            datetime_or_none(step.ended_at),
+            datetime_or_none(step.wakes_at),
+        )
+
+
+def failure_of(error: models.Failure | None) -> Failure | None:
+    """An error as the API gives it."""
+    return Failure(error.type, error.message, error.traceback) if error else None
