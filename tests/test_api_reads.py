@@ -144,7 +144,7 @@ async def test_functions_and_apps_as_registered(client: httpx2.AsyncClient, desk
         "id": "shop/fulfil",
         "app": "shop",
         "version": "1",
-        "triggers": [{"event": "order.placed"}],
+        "triggers": [{"event": "order.placed", "if": ""}],
         "retries": {"times": 4},
         "concurrency": [{"limit": 5, "key": "event.data.customer"}],
         "runs": 1,

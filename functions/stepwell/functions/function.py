@@ -85,7 +85,7 @@ class Function(Generic[R]):
         """What the platform is told about it."""
         return FunctionManifest(
             id=self.id,
-            triggers=[TriggerManifest(event=trigger.event) for trigger in self.triggers],
+            triggers=[TriggerManifest(event=trigger.event, if_=trigger.if_) for trigger in self.triggers],
             retries=RetriesManifest(times=self.retries.times),
             concurrency=[ConcurrencyManifest(limit=one.limit, key=one.key) for one in self.concurrency],
         )

@@ -14,13 +14,16 @@ Id = Annotated[str, Field(pattern=f"^{ID}$")]
 
 class _Wire(BaseModel):
     # Unknown fields are dropped: a worker may be one version ahead of its server during a rolling upgrade.
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", validate_by_name=True, validate_by_alias=True, serialize_by_alias=True
+    )
 
 
 class TriggerManifest(_Wire):
-    """What starts a function: an event name, whose last segment may be `*`."""
+    """What starts a function: an event name, whose last segment may be `*`, and a condition on the event or ""."""
 
     event: Annotated[str, AfterValidator(check_event_name)]
+    if_: Annotated[str, Field(max_length=4096, alias="if")] = ""
 
 
 class RetriesManifest(_Wire):

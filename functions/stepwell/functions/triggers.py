@@ -15,23 +15,27 @@ class EventTrigger:
 
     Args:
         event: the name; at most 512 bytes; the last segment may be `*`.
+        if_: an expression over `event` that has to be true, such as "event.data.total > 100"; "" for any event.
 
     Raises:
-        InvalidTrigger: the name cannot be one.
+        InvalidTrigger: the name cannot be one, or the condition is no text.
     """
 
     event: str
+    if_: str = ""
 
     def __post_init__(self) -> None:
         check_event_name(self.event)
+        if not isinstance(self.if_, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidTrigger(f"if_= is an expression as text, such as 'event.data.total > 100', not {self.if_!r}")
 
 
 Trigger = EventTrigger
 
 
-def event(name: str) -> EventTrigger:
-    """Starts a run for each event of this name; see `EventTrigger`."""
-    return EventTrigger(name)
+def event(name: str, *, if_: str = "") -> EventTrigger:
+    """Starts a run for each event of this name for which `if_` is true; see `EventTrigger`."""
+    return EventTrigger(name, if_)
 
 
 def triggers(on: str | Trigger | Iterable[str | Trigger]) -> tuple[Trigger, ...]:

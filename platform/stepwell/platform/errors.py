@@ -4,6 +4,7 @@ StepwellError
 ├── StoreUnavailable     Redis cannot be reached, or did not answer in time; nothing is known about the call
 ├── StoreFull            Redis has reached its memory limit and refused the write
 ├── StoreMisconfigured   Redis, its address or the data directory is not as it must be; says what to change
+├── InvalidManifest      an app that cannot be registered; says which of its functions is wrong, and how
 └── ScriptFault          a script or command was refused: a fault of Stepwell itself
 """
 
@@ -61,6 +62,25 @@ class StoreMisconfigured(StepwellError):
 
     def __str__(self) -> str:
         return f"{self.problem}. {self.hint}"
+
+
+class InvalidManifest(StepwellError):
+    """An app that cannot be registered.
+
+    Args:
+        function: as app/function.
+        what: which part of it.
+        problem: what is wrong with it.
+    """
+
+    def __init__(self, function: str, what: str, problem: str) -> None:
+        super().__init__(function, what, problem)
+        self.function = function
+        self.what = what
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"function {self.function}: {self.what}: {self.problem}"
 
 
 class ScriptFault(StepwellError):

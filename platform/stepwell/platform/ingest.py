@@ -118,7 +118,8 @@ class Ingest:
         body = {"name": event.name, "data": event.data, "ts": event.ts or now}
         if event.sender_id:
             body["id"] = event.sender_id
-        runs = "\n".join([self._run(function, entry) for function in snapshot.matcher.match(event.name)])
+        functions = snapshot.subscriptions.started_by(event.name, lambda: {**body, "id": entry.id})
+        runs = "\n".join([self._run(function, entry) for function in functions])
         digest = digest_of(event.sender_id) if event.sender_id else ""
         # Whether `ts` lies in the future is for Redis to say: its time decides when a run starts.
         return (snapshot.version, entry.id, digest, event.ts, runs, encode(body))

@@ -12,8 +12,8 @@ from types import MappingProxyType
 
 from stepwell.functions.protocol import FunctionManifest, Manifest
 from stepwell.platform.engine.partition import Partition
-from stepwell.platform.matching import Matcher
 from stepwell.platform.store.keys import REGISTRY
+from stepwell.platform.subscriptions import Subscriptions, check_conditions
 
 _VERSION = b"#version"
 
@@ -56,13 +56,13 @@ class Snapshot:
     version: int
     apps: Mapping[str, Manifest]
     functions: Mapping[str, RegisteredFunction] = field(init=False)
-    matcher: Matcher[RegisteredFunction] = field(init=False)
+    subscriptions: Subscriptions[RegisteredFunction] = field(init=False)
 
     def __post_init__(self) -> None:
         functions = [function for app in self.apps.values() for function in _functions(app)]
-        triggers = [(event, function) for function in functions for event in function.events]
+        triggers = [(on.event, on.if_, function) for function in functions for on in function.manifest.triggers]
         object.__setattr__(self, "functions", MappingProxyType({function.id: function for function in functions}))
-        object.__setattr__(self, "matcher", Matcher(triggers))
+        object.__setattr__(self, "subscriptions", Subscriptions(triggers))
 
     def limits(self) -> list[tuple[str, str]]:
         """Names and values of the hash of limits."""
@@ -91,7 +91,11 @@ class Registry:
         return self.snapshot
 
     async def register(self, manifest: Manifest) -> bool:
-        """Replaces an app's functions; returns, after every partition knows, whether that changed anything."""
+        """Replaces an app's functions; returns, after every partition knows, whether that changed anything.
+
+        Raises `InvalidManifest` when a condition of a trigger is none.
+        """
+        check_conditions(manifest)
         text = manifest.model_dump_json(exclude_defaults=True)
         _, changed = await self._partitions[0].script("register", manifest.id, text)
         await self.spread()

@@ -23,7 +23,7 @@ def functions(url: Url = None, json: AsJson = False) -> None:
 
 
 def _row(function: Mapping[str, Any]) -> tuple[str, ...]:
-    triggers = ", ".join(trigger["event"] for trigger in function["triggers"])
+    triggers = ", ".join(trigger["event"] + (" if …" if trigger.get("if") else "") for trigger in function["triggers"])
     limits = ", ".join(_limit(limit) for limit in function["concurrency"]) or "-"
     retries = str(function["retries"]["times"])
     return function["id"], triggers, retries, limits, str(function["runs"]), str(function["workers"])

@@ -19,7 +19,7 @@ import structlog
 from stepwell.functions import App
 from stepwell.platform.clock import SystemClock
 from stepwell.platform.engine.partition import partitions_of
-from stepwell.platform.errors import StepwellError
+from stepwell.platform.errors import InvalidManifest, StepwellError
 from stepwell.platform.executor.board import Board
 from stepwell.platform.executor.errand import BAD_TARGET, Command, Errand, Report, line
 from stepwell.platform.executor.session import Session
@@ -29,6 +29,7 @@ from stepwell.platform.logs import configure_logs
 from stepwell.platform.registry import Registry
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.store import Store
+from stepwell.platform.subscriptions import check_conditions
 from stepwell.platform.target import BadTarget, load_apps
 
 ALIVE = 1.0
@@ -48,7 +49,9 @@ def main() -> None:
     configure_logs()
     try:
         apps = load_apps(errand.target)
-    except BadTarget as problem:
+        for app in apps:
+            check_conditions(app.manifest)
+    except (BadTarget, InvalidManifest) as problem:
         os.write(errand.report, line(Report(what="failed", problem=str(problem))))
         sys.exit(BAD_TARGET)
     # What has been imported stays for good: the collector need not look at it again and again.
