@@ -8,6 +8,7 @@ import httpx2
 import orjson
 import pytest
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from stepwell.platform.api import ingest as endpoint
 from stepwell.platform.errors import StoreFull, StoreUnavailable
@@ -264,6 +265,22 @@ async def test_a_sender_that_hangs_up_midway_has_sent_nothing(desk: Desk) -> Non
         writer.close()
         assert (await raw(server, post(GOOD))).startswith(b"HTTP/1.1 200")
     assert await stored(desk) == ["ok"]
+
+
+@pytest.mark.parametrize("path", ["/e/k", "/api/v1/events"])
+async def test_nothing_is_said_to_a_sender_that_hung_up_nor_of_it(desk: Desk, path: str) -> None:
+    headers = [(b"host", b"localhost")]
+    scope: dict[str, Any] = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": headers}
+
+    async def receive() -> Any:
+        return {"type": "http.disconnect"}
+
+    async def send(_: Any) -> None:
+        raise AssertionError("nothing is to be said")
+
+    with capture_logs() as logs:
+        await desk.front()(scope, receive, send)
+    assert logs == []
 
 
 async def test_a_cancelled_request_is_not_taken_for_a_slow_one(desk: Desk) -> None:

@@ -1,10 +1,12 @@
 """`stepwell server` and `stepwell worker` as they run in production, and the commands that ask them."""
 
+import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -12,10 +14,10 @@ from typing import Any
 import httpx2
 import pytest
 
-from stepwell.platform.cli import main
+from stepwell.platform.cli import main, serving
 from stepwell.platform.codec import decode
 from tests.cli_logs import logs_restored
-from tests.redis_servers import Server, free_port
+from tests.redis_servers import Server, free_port, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -46,15 +48,24 @@ class Installation:
 
     def __init__(self, folder: Path, redis: Server) -> None:
         self.folder = folder
+        self.redis = redis
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.environment = os.environ | {"STEPWELL_REDIS_URL": redis.url, "STEPWELL_LOG": "json"}
         self.processes: list[subprocess.Popen[bytes]] = []
 
-    def start(self, *words: str) -> subprocess.Popen[bytes]:
+    def start(self, *words: str, inherited: Sequence[int] = ()) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "stepwell.platform.cli", *words]
         with (self.folder / f"{words[0]}.log").open("wb") as log:
-            process = subprocess.Popen(command, cwd=self.folder, env=self.environment, stdout=log, stderr=log)
+            process = subprocess.Popen(
+                command,
+                cwd=self.folder,
+                env=self.environment,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                pass_fds=inherited,
+            )
         self.processes.append(process)
         return process
 
@@ -73,7 +84,7 @@ class Installation:
     def stop(self) -> None:
         for process in self.processes:
             process.kill()
-            process.wait()
+            process.communicate()
 
 
 @pytest.fixture
@@ -184,6 +195,39 @@ def test_ctrl_c_ends_a_server_and_a_worker_with_success(installation: Installati
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE) == 0
     assert all(line["level"] == "info" for name in ("server", "worker") for line in installation.log(name))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_server_that_waits_for_a_worker_can_be_stopped(installation: Installation, number: int) -> None:
+    reading, writing = os.pipe()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        words = ("--dev", str(listener.fileno()), "--after", str(reading))
+        server = installation.start("server", *words, inherited=(listener.fileno(), reading))
+        wait_until(lambda: len(installation.redis.ask("CLIENT", "LIST").splitlines()) > 1)
+        server.send_signal(number)
+        assert server.wait(PATIENCE) == 0
+        assert installation.log("server") == []
+    for end in (reading, writing):
+        os.close(end)
+
+
+def test_a_server_that_waits_for_redis_can_be_stopped(installation: Installation) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        installation.environment["STEPWELL_REDIS_URL"] = f"redis://127.0.0.1:{silent.getsockname()[1]}"
+        server = installation.start("server", "--port", str(installation.port))
+        connection, _ = silent.accept()
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(PATIENCE) == 0
+        connection.close()
+
+
+async def test_a_server_begins_without_a_worker_when_its_patience_has_run_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "PATIENCE", 0.01)
+    ends = os.pipe()
+    async with asyncio.timeout(5):
+        await serving.something_in(ends[0])
+    for end in ends:
+        os.close(end)
 
 
 def test_a_server_that_others_reach_asks_for_keys(

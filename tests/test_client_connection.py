@@ -8,8 +8,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlsplit
 
+import aiohttp
 import orjson
 import pytest
+from aiohttp.abc import ResolveResult
 
 from stepwell.client import Client, ClientError, Event, Retry, Unexpected, Unreachable
 from stepwell.client.address import Address
@@ -192,6 +194,17 @@ async def test_a_server_that_says_nothing_is_given_up(wire: Wire) -> None:
         with pytest.raises(Unreachable, match="nothing came within the time limit") as error:
             await sender.send(Event("a"))
     assert "of%20events" not in "".join(traceback.format_exception(error.value))
+
+
+async def test_a_name_that_is_looked_up_for_too_long_is_given_up(no_proxies: pytest.MonkeyPatch) -> None:
+    async def resolve(*_: object, **__: object) -> list[ResolveResult]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    no_proxies.setattr(aiohttp.ThreadedResolver, "resolve", resolve)
+    async with Client("http://stepwell.example:8288", timeout=0.1, retry=ONCE) as sender, asyncio.timeout(20):
+        with pytest.raises(Unreachable, match="within the time limit"):
+            await sender.send(Event("a"))
 
 
 async def test_nobody_there_is_a_refused_connection() -> None:

@@ -372,3 +372,12 @@ async def test_a_wait_ends_at_its_time_limit(desk: Desk, client: Client) -> None
     desk.replies = [lambda request: StreamingResponse(silence(request))]
     with pytest.raises(TimeoutError, match=r"run R1 has not ended within 0.05 s"):
         await client.runs.wait("R1", timeout=0.05)
+
+
+@pytest.mark.parametrize("wrong", [{"name": "a", "data": {}}, [{"name": "a"}], "a", [Event("a"), "b"]])
+async def test_what_is_no_event_is_refused_before_anything_is_sent(wrong: Any) -> None:
+    async with Client("http://127.0.0.1:9") as client:
+        with pytest.raises(TypeError, match=r'Event\("order.placed"'):
+            await client.send(wrong)
+        with pytest.raises((TypeError, ValueError)):
+            await client.send_and_wait(wrong)

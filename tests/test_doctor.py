@@ -1,7 +1,8 @@
 """The doctor finds what is wrong, and nothing where all is well."""
 
 from collections.abc import AsyncGenerator, Callable, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 
@@ -16,6 +17,7 @@ from stepwell.platform.clock import ManualClock
 from stepwell.platform.codec import encode
 from stepwell.platform.doctor.examination import examine
 from stepwell.platform.doctor.finding import Finding
+from stepwell.platform.doctor.ownership import examine_keys
 from stepwell.platform.doctor.servers import memory, persistence, policy, skew
 from stepwell.platform.engine.leases import Leases
 from stepwell.platform.engine.owner import Owner
@@ -153,6 +155,26 @@ async def test_keys_without_an_owner_are_found_when_all_are_looked_at(
     await shop.call("SET", key, "1")
     assert await shop.findings() == []
     assert [finding.text for finding in await shop.findings(deep=True)] == [f"key {key}: {what}"]
+
+
+class Removing:
+    """A store from which retention removes everything whenever it has told which keys there are."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    async def call(self, index: int, *command: str | int) -> Any:
+        reply = await self.store.call(index, *command)
+        if command[0] == "SCAN":
+            await self.store.call(index, "FLUSHDB")
+        return reply
+
+
+async def test_keys_that_retention_removes_meanwhile_are_no_findings(shop: Shop) -> None:
+    runs = await shop.populate()
+    removing = cast("Store", Removing(shop.store))
+    assert await examine_keys(replace(shop.partition, store=removing), SETTINGS, CLOCK) == []
+    assert await shop.call("EXISTS", shop.key("k_run", runs["finished"])) == 0
 
 
 def test_settings_that_endanger_what_was_promised_are_found() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 from types import TracebackType
 from typing import Self
 
@@ -13,16 +14,13 @@ from ulid import ULID
 
 from stepwell.client.address import Address
 from stepwell.client.background import Background
-from stepwell.client.connection import Connection
 from stepwell.client.event import Event
 from stepwell.client.events import Events
-from stepwell.client.line import Line
+from stepwell.client.line import Lines
 from stepwell.client.outbox import split
 from stepwell.client.records import Run
 from stepwell.client.retry import Retry
 from stepwell.client.runs import Runs
-
-Lines = dict[asyncio.AbstractEventLoop, Line]
 
 
 class Client:
@@ -36,7 +34,7 @@ class Client:
         url: the server; default STEPWELL_URL, else http://127.0.0.1:8288.
         key: event key, which allows sending; default STEPWELL_EVENT_KEY. A server in `dev` accepts any.
         api_key: API key, which allows reading and steering; default STEPWELL_API_KEY.
-        timeout: seconds to connect, and between any two bytes of an answer.
+        timeout: seconds to look up the server, to connect, and without a byte taken or given.
         retry: how often and how patiently a request is tried again.
 
     Raises:
@@ -52,14 +50,14 @@ class Client:
         timeout: float = 30.0,
         retry: Retry = Retry(),  # noqa: B008 (frozen)
     ) -> None:
-        self._address = Address.of(url, key, api_key)
-        self._timeout = timeout
-        self._retry = retry
-        self._lines: Lines = {}
+        # The HTTP library takes long to load: the first request would make all its event loop wait for that.
+        import_module("stepwell.client.pool")
+        self._lines = Lines(Address.of(url, key, api_key), retry, timeout)
         self._lock = threading.Lock()
         self._background: Background | None = None
-        self.runs = Runs(self._connection)
-        self.events = Events(self._connection)
+        # Neither refers to this client: a cycle would leave it to the collector, which closes it wherever that runs.
+        self.runs = Runs(self._lines.connection)
+        self.events = Events(self._lines.connection)
 
     async def send(self, events: Event | Sequence[Event]) -> list[str]:
         """Send events; when this returns, the server has them and will start their runs whatever happens.
@@ -76,15 +74,15 @@ class Client:
             the server's ids of the events, in their order: an event that was known already has its first one's.
 
         Raises:
+            TypeError: something else than events.
             ValueError: data that JSON cannot carry.
             Refused: the server refuses an event and says which and why; TooLarge, Unauthorized are kinds of it.
             Busy, Faulty, Unreachable: after the last try; the events may have arrived all the same.
         """
-        listed = [events] if isinstance(events, Event) else events
-        encoded = [event.encode(event.id or str(ULID())) for event in listed]
+        encoded = [event.encode(event.id or str(ULID())) for event in _listed(events)]
         if not encoded:
             return []
-        outbox = self._line().outbox
+        outbox = self._lines.here().outbox
         match split(encoded):
             case [whole]:
                 return await outbox.put(whole)
@@ -104,27 +102,12 @@ class Client:
             TimeoutError: they had not all ended by then. The runs go on.
             What `send` raises.
         """
+        [event] = _listed(event)
         return await self.events.send_and_wait(event.encode(event.id or str(ULID())), timeout=timeout)
 
     def send_sync(self, events: Event | Sequence[Event]) -> list[str]:
         """As `send`, for code that cannot await; blocks the thread, in an async function the whole loop."""
         return self._thread().run(self.send(events))
-
-    def _connection(self) -> Connection:
-        return self._line().connection
-
-    def _line(self) -> Line:
-        loop = asyncio.get_running_loop()
-        line = self._lines.get(loop)
-        if line is None:
-            line = self._lines[loop] = Line.open(self._address, self._retry, self._timeout)
-            self._forget_closed()
-        return line
-
-    def _forget_closed(self) -> None:
-        for loop in list(self._lines):
-            if loop.is_closed():
-                self._lines.pop(loop, None)
 
     def _thread(self) -> Background:
         with self._lock:
@@ -136,7 +119,7 @@ class Client:
 
     async def close(self) -> None:
         """Let the events on their way arrive, then close the connections; a later call would open new ones."""
-        await _hang_up(self._lines)
+        await self._lines.hang_up()
         if self._background is not None:
             await asyncio.to_thread(self.close_sync)
 
@@ -164,6 +147,18 @@ class Client:
         self.close_sync()
 
 
+def _listed(events: Event | Sequence[Event]) -> Sequence[Event]:
+    if isinstance(events, Event):
+        return [events]
+    for event in [events] if isinstance(events, (str, bytes, Mapping)) else events:
+        if not isinstance(event, Event):  # pyright: ignore[reportUnnecessaryIsInstance]
+            kind = type(event).__name__
+            raise TypeError(
+                f'an event is written Event("order.placed", {{"id": "A-1"}}); this is a {kind}: {event!r:.80}'
+            )
+    return events
+
+
 def _joined(sent: Sequence[list[str] | BaseException]) -> list[str]:
     ids: list[str] = []
     for part in sent:
@@ -173,13 +168,6 @@ def _joined(sent: Sequence[list[str] | BaseException]) -> list[str]:
     return ids
 
 
-async def _hang_up(lines: Lines) -> None:
-    line = lines.pop(asyncio.get_running_loop(), None)
-    if line is not None:
-        await line.close()
-
-
 def _end(background: Background, lines: Lines) -> None:
     if background.alive:
-        background.run(_hang_up(lines))
-        background.stop()
+        background.end(lines.hang_up())

@@ -29,7 +29,7 @@ class Connection:
     Args:
         address: server and keys.
         retry: bounds of trying again.
-        timeout: seconds to connect, and between any two bytes of an answer.
+        timeout: seconds to look up the server, to connect, and without a byte taken or given.
     """
 
     def __init__(self, address: Address, retry: Retry, timeout: float) -> None:

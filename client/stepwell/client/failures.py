@@ -5,6 +5,7 @@ from __future__ import annotations
 import aiohttp
 from aiohttp.http_exceptions import ContentEncodingError
 
+from stepwell.client.body import Stalled
 from stepwell.client.errors import BrokeOff, Unexpected, Unreachable
 
 # Most of what the network says comes as a ClientError; the rest, with expired time limits, is an OSError.
@@ -32,6 +33,8 @@ def failure(error: Exception, url: str) -> Unreachable | Unexpected:
         url: address of the server, without keys.
     """
     match error:
+        case Stalled():
+            return Unreachable(url, "nothing of the request was taken within the time limit")
         case TimeoutError():
             return Unreachable(url, _expired(error))
         case aiohttp.InvalidURL():

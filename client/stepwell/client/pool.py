@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from io import BytesIO
 from types import MappingProxyType
 
 import aiohttp
 from yarl import URL
 
 from stepwell.client.answers import Answer, content
+from stepwell.client.body import PIECE, Body
 from stepwell.client.failures import FAILURES, broken, failure
 from stepwell.client.proxy import proxy_for
 from stepwell.client.session import Session
 
-# More bytes than these at once are sent in pieces; aiohttp warns of them.
-LARGE = 1 << 20
 NONE: Mapping[str, str] = MappingProxyType({})
 
 
@@ -25,8 +23,8 @@ class Pool:
     Args:
         url: the server, without keys.
         most: connections at a time; a request beyond waits for as long as it takes. 0 for any number.
-        connect: seconds to connect.
-        silence: seconds between any two bytes of an answer.
+        connect: seconds to look up the server, and to connect.
+        silence: seconds in which nothing of a request is taken, or nothing of an answer comes.
 
     Raises:
         ValueError: the environment names a proxy that cannot be used.
@@ -35,6 +33,7 @@ class Pool:
     def __init__(self, url: str, most: int, *, connect: float, silence: float) -> None:
         self._url = url
         self._base = str(URL(url)).rstrip("/")
+        self._silence = silence
         self._session = Session(most, aiohttp.ClientTimeout(sock_connect=connect, sock_read=silence), proxy_for(url))
 
     async def ask(self, method: str, path: str, headers: Mapping[str, str] = NONE, body: bytes | None = None) -> Answer:
@@ -69,7 +68,7 @@ class Pool:
     ) -> aiohttp.ClientResponse:
         # What is quoted already must not be quoted again. yarl remembers the URLs it parsed last.
         url = URL(self._base + path, encoded=True)
-        data = BytesIO(body) if body is not None and len(body) > LARGE else body
+        data = Body(body, self._silence) if body is not None and len(body) > PIECE else body
         try:
             return await self._session.open().request(method, url, headers=headers, data=data, allow_redirects=False)
         except FAILURES as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
 import weakref
 from collections.abc import AsyncGenerator
@@ -12,16 +13,20 @@ from types import AsyncGeneratorType
 from typing import Any
 
 import aiohttp
+from aiohttp.abc import ResolveResult
 
 # Below the 5 s after which servers usually close an idle connection, so that none is reused while it is being closed.
 KEEP_ALIVE = 4.0
+# Seconds for which a session outlives its owner. An owner often goes in the last turn of a loop, and a task that closes
+# connections would then be begun and never end; what is left when a loop ends, the loop closes.
+LINGER = 0.1
 
 
 class Session:
     """Opens a session at the first request, and another one when that was closed by the end of its loop.
 
-    A session that nobody closes is closed when this is dropped, or when the loop ends; if neither is possible any more,
-    its sockets are let go without a word.
+    A session that nobody closes is closed soon after this is dropped, or when the loop ends; if neither is possible any
+    more, its sockets are let go without a word.
 
     Args:
         most: connections at a time, 0 for any number.
@@ -50,7 +55,8 @@ class Session:
         return self._session
 
     def _opened(self) -> aiohttp.ClientSession:
-        connector = _Connector(limit=self._most, keepalive_timeout=KEEP_ALIVE, resolver=aiohttp.ThreadedResolver())
+        resolver = _Resolver(self._timeout.sock_connect)
+        connector = _Connector(limit=self._most, keepalive_timeout=KEEP_ALIVE, resolver=resolver)
         self._guard = _begun(_until_end(connector))
         session = aiohttp.ClientSession(
             connector=connector,
@@ -72,6 +78,20 @@ class Session:
         await self._session.close()
         if not self._guard.ag_running:
             await self._guard.aclose()
+
+
+class _Resolver(aiohttp.ThreadedResolver):
+    """Looks names up for `patience` seconds at most; a limit of aiohttp's own would count the wait for a slot, too."""
+
+    def __init__(self, patience: float | None) -> None:
+        super().__init__()
+        self._patience = patience
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        async with asyncio.timeout(self._patience):
+            return await super().resolve(host, port, family)
 
 
 class _Connector(aiohttp.TCPConnector):
@@ -103,9 +123,15 @@ def _let_go(
 ) -> None:
     """Drops a session without a word. The guard closes the connections of a loop that runs, else goes on to its end."""
     session.detach()
-    if not loop.is_running():
-        with suppress(StopAsyncIteration, RuntimeError):
+    with suppress(StopAsyncIteration, RuntimeError):
+        if loop.is_running():
+            loop.call_soon_threadsafe(loop.call_later, LINGER, _drop, guard)
+        else:
             guard.asend(None).send(None)
+
+
+def _drop(guard: AsyncGeneratorType[None, None]) -> None:
+    """Lets go of what it is given."""
 
 
 def _begun(generator: AsyncGenerator[None]) -> AsyncGeneratorType[None, None]:

@@ -119,6 +119,11 @@ class RunRecord:
         """As `app/function`."""
         return self.lane.split("|", 1)[0]
 
+    @property
+    def ready_lane(self) -> str:
+        """Where it waits when it is ready: its lane, or that of the suspects; see `SUSPECT`."""
+        return self.lane if self.crashes < SUSPECT else self.lane.replace(self.function, f"{self.function}!", 1)
+
     @classmethod
     def parse(cls, run: str, header: Mapping[Raw, Raw]) -> Self:
         """Reads the header hash, whose packed fields lua/include/run.lua explains."""

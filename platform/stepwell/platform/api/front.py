@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stepwell.platform.api.auth import Access
-from stepwell.platform.api.ingest import PREFIX, IngestEndpoint
+from stepwell.platform.api.ingest import PREFIX, HungUp, IngestEndpoint
 from stepwell.platform.api.operations import Endpoint
 from stepwell.platform.api.problems import problem_of
 
@@ -70,6 +70,8 @@ class Front:
             endpoint = self._fixed.get((scope["method"], scope["path"]))
             application = await endpoint(Request(scope, receive)) if endpoint else self._rest
             await application(scope, receive, protected)
+        except HungUp:
+            return
         except Exception as error:
             problem = problem_of(error)
             if problem.status == 500 or protected.begun:

@@ -48,6 +48,23 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         say(_line(row, widths))
 
 
+def listing(head: Sequence[str], rows: Sequence[Sequence[str]], none: str, following: str | None) -> None:
+    """Prints a page of a list.
+
+    Args:
+        head: names of the columns.
+        rows: may be empty.
+        none: what to say then.
+        following: cursor of the next page, `None` on the last.
+    """
+    if rows:
+        table(head, rows)
+    else:
+        say(none)
+    if following:
+        say(f"more: --cursor {following}")
+
+
 def facts(pairs: Sequence[tuple[str, str]]) -> None:
     """Prints names and values, the values aligned."""
     width = max(len(name) for name, _ in pairs)

@@ -10,7 +10,7 @@ from stepwell.client import Run, StoredEvent
 from stepwell.client.connection import Connection
 from stepwell.client.reading import read
 from stepwell.platform.cli.api import Url, ask, get
-from stepwell.platform.cli.console import AsJson, facts, say, say_json, table
+from stepwell.platform.cli.console import AsJson, facts, listing, say, say_json, table
 from stepwell.platform.cli.times import moment
 from stepwell.platform.cli.values import shortened
 from stepwell.platform.codec import encode
@@ -40,13 +40,9 @@ def list_events(
     if json:
         say_json(answer)
         return
-    found = read(EVENTS, answer, "/api/v1/events")
-    if found:
-        table(("event", "name", "received", "runs", "data"), [_row(event) for event in found])
-    else:
-        say("no events" if name is None else f"no events called {name!r}")
-    if answer.get("next"):
-        say(f"more: --cursor {answer['next']}")
+    rows = [_row(event) for event in read(EVENTS, answer, "/api/v1/events")]
+    none = "no events" if name is None else f"no events called {name!r}"
+    listing(("event", "name", "received", "runs", "data"), rows, none, answer.get("next"))
 
 
 def show(

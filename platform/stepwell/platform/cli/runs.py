@@ -11,7 +11,7 @@ from stepwell.client import Run, RunStatus, Step
 from stepwell.client.connection import Connection
 from stepwell.client.reading import read
 from stepwell.platform.cli.api import Url, ask, get, post
-from stepwell.platform.cli.console import AsJson, facts, say, say_json, table
+from stepwell.platform.cli.console import AsJson, facts, listing, say, say_json, table
 from stepwell.platform.cli.following import follow
 from stepwell.platform.cli.times import moment, took
 from stepwell.platform.cli.values import failure, shortened, waits
@@ -50,13 +50,9 @@ def list_runs(
     if json:
         say_json(answer)
         return
-    found = read(RUNS, answer, "/api/v1/runs")
-    if found:
-        table(("run", "function", "status", "created", "took"), [_row(run) for run in found])
-    else:
-        say("no runs" if cursor is None and not any((status, function, app, event)) else "no such runs")
-    if answer.get("next"):
-        say(f"more: --cursor {answer['next']}")
+    rows = [_row(run) for run in read(RUNS, answer, "/api/v1/runs")]
+    none = "no runs" if cursor is None and not any((status, function, app, event)) else "no such runs"
+    listing(("run", "function", "status", "created", "took"), rows, none, answer.get("next"))
 
 
 def show(id: Id, url: Url = None, json: AsJson = False) -> None:

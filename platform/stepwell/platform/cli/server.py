@@ -33,7 +33,7 @@ def server(
     check_keys(settings, host, dev=dev >= 0)
     if dev >= 0:
         end_with_parent()
-    # uvicorn handles these while it serves, and raises them again at its end; having drained is success.
+    # What serves handles these itself. uvicorn raises them again at its end; having drained is success.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _nothing)
     with (socket(fileno=dev) if dev >= 0 else _listener(host, port)) or nullcontext() as listener:

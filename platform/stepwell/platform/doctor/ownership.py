@@ -30,7 +30,9 @@ async def examine_keys(partition: Partition, settings: Settings, clock: Clock) -
     oldest = clock.now() - int((settings.retention_days + 1) * DAY)
     found: list[Ailment] = []
     async for key in _keys(partition):
-        if what := await _unowned(partition, key, oldest):
+        what = await _unowned(partition, key, oldest)
+        # Retention goes on meanwhile, and may just have removed the key with its owner.
+        if what and await partition.read("EXISTS", key):
             found.append(Ailment(f"key {key}", what))
     return found
 
@@ -73,6 +75,8 @@ async def _unowned(partition: Partition, key: str, oldest: int) -> str | None:
 
 async def _unowned_event(partition: Partition, key: str, oldest: int) -> str | None:
     head: bytes = await partition.read("GETRANGE", key, 0, 64 * AT_ONCE)
+    if not head:
+        return None
     flag, received, runs = head.partition(b"\n")[0].split(b" ")
     if int(received) > oldest:
         return None

@@ -32,9 +32,8 @@ class Live:
 
     @property
     def lane(self) -> str:
-        """Where it waits when it is ready; lua/include/lanes.lua says why a suspect has one of its own."""
-        record = self.record
-        return record.lane if record.crashes < 2 else record.lane.replace(record.function, f"{record.function}!", 1)
+        """Where it waits when it is ready."""
+        return self.record.ready_lane
 
     @property
     def session(self) -> str:

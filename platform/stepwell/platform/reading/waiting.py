@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.reading.steps import steps_of
-from stepwell.platform.records import SUSPECT, RunRecord, Status, StepRow
+from stepwell.platform.records import RunRecord, Status, StepRow
 from stepwell.platform.store.keys import wake_channel
 
 
@@ -66,7 +66,7 @@ def _wait(row: StepRow) -> Wait:
 
 
 async def _unleased(partition: Partition, first: Partition, run: RunRecord) -> list[Wait]:
-    lane = run.lane if run.crashes < SUSPECT else run.lane.replace(run.function, f"{run.function}!", 1)
+    lane = run.ready_lane
     full = [wait async for wait in _full_scopes(partition, run, lane)]
     if full:
         return full
