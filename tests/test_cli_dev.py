@@ -72,8 +72,8 @@ class Dev:
         self.mark = uuid4().hex
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self, *options: str) -> "Dev":
-        words = [sys.executable, "-m", "stepwell.platform.cli", "dev", "app.py", "--port", str(self.port), *options]
+    def start(self, *target: str) -> "Dev":
+        words = [sys.executable, "-m", "stepwell.platform.cli", "dev", *target, "--port", str(self.port)]
         environment = os.environ | {"MARK": self.mark, "STEPWELL_SESSION_EXPIRY": "3", "NO_COLOR": "1"}
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
@@ -164,7 +164,7 @@ def dev(short_path: Path) -> Generator[Dev]:
 
 
 def test_from_one_command_to_a_finished_run_and_again_with_its_data(dev: Dev) -> None:
-    said = dev.start().says("Try  curl")
+    said = dev.start("app.py").says("Try  curl")
     assert dev.url in said
     assert f"{dev.url}/e/dev" in said
     assert str(dev.folder / ".stepwell") in said
@@ -184,63 +184,71 @@ def test_from_one_command_to_a_finished_run_and_again_with_its_data(dev: Dev) ->
     assert dev.processes() == {}
     assert "Traceback" not in dev.said()
 
-    dev.start().says("1 function from app.py")
+    dev.start("app.py").says("1 function from app.py")
     again: Run = dev.ask(lambda client: client.runs.get(first.id))
     assert again == first
     assert dev.finished(dev.send()).status == "completed"
 
 
+def test_without_functions_the_address_to_try_is_its_own(dev: Dev, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEPWELL_URL", "http://127.0.0.1:1")
+    assert f"Try  curl {dev.url}/e/dev " in dev.start().says("Try  curl")
+
+
 def test_an_event_that_comes_as_soon_as_there_is_an_answer_starts_its_run(dev: Dev) -> None:
-    dev.start().says("Dashboard")
+    dev.start("app.py").says("Dashboard")
     dev.let_go()
     assert dev.finished(dev.send()).status == "completed"
 
 
 def test_ctrl_c_lets_the_step_finish_that_executes(dev: Dev) -> None:
-    dev.start().says("1 function")
+    dev.start("app.py").says("1 function")
     run = dev.send()
     until(lambda: "pack" in dev.ledger(), lambda: "the step never began")
     dev.signal(signal.SIGINT)
     dev.says("Stopping")
     dev.let_go()
     assert dev.ended() == 0
-    dev.start()
+    dev.start("app.py")
     assert dev.finished(run).status == "completed"
     assert dev.ledger() == ["charge", "pack"]
 
 
 def test_changed_code_is_loaded_and_the_run_at_work_is_finished(dev: Dev) -> None:
-    dev.start().says("1 function")
+    dev.start("app.py").says("1 function")
     run = dev.send()
     until(lambda: "pack" in dev.ledger(), lambda: "the step never began")
     child = dev.part("child")
     dev.code.write_text(APP.replace("EDITION 1", "EDITION 2"))
-    dev.says("1 function", times=2)
+    assert dev.says("app.py is loaded anew").count("Try  curl") == 1
     dev.let_go()
     assert dev.finished(run).status == "completed"
     assert dev.ledger() == ["charge", "pack"], "no step was executed twice"
     assert dev.finished(dev.send()).output == "EDITION 2"
     assert dev.part("child") != child
+    dev.code.write_text(APP.replace("def fulfil", "def deliver"))
+    assert "shop/deliver  on order.placed" in dev.says("1 function", times=2)
 
 
 def test_code_that_cannot_be_loaded_is_said_in_a_line_and_what_ran_goes_on(dev: Dev) -> None:
     dev.let_go()
-    dev.start().says("1 function")
+    dev.start("app.py").says("1 function")
     dev.code.write_text(APP + "\nraise RuntimeError('half written')\n")
-    said = dev.says("half written")
+    said = dev.says("Until that is mended, the code of before goes on serving")
     [line] = [line for line in said.splitlines() if "half written" in line]
     assert "app.py failed when it was imported: RuntimeError: half written" in line
     assert "app.py, line " in line
     assert "Traceback" not in said
     assert dev.finished(dev.send()).output == "EDITION 1"
     dev.code.write_text(APP.replace("EDITION 1", "EDITION 2"))
-    dev.says("1 function", times=2)
+    dev.says("app.py is loaded anew")
     until(lambda: dev.finished(dev.send()).output == "EDITION 2", lambda: "the mended code is not served")
 
 
 def test_code_that_never_could_be_loaded_is_waited_for(dev: Dev) -> None:
     dev.code.write_text("from stepwell.functions import App\napp = App('shop')\n")
-    dev.start().says("app.py has no function; decorate one with")
+    dev.start("app.py").says("app.py has no function; decorate one with")
+    dev.says("Until that is mended, nothing is served")
     dev.says("Dashboard")
     dev.code.write_text(APP)
     dev.says("1 function")
@@ -250,7 +258,7 @@ def test_code_that_never_could_be_loaded_is_waited_for(dev: Dev) -> None:
 
 @pytest.mark.parametrize("part", ["server", "worker", "child", "redis"])
 def test_any_part_may_be_killed(dev: Dev, part: str) -> None:
-    dev.start().says("1 function")
+    dev.start("app.py").says("1 function")
     run = dev.send()
     until(lambda: "pack" in dev.ledger(), lambda: "the step never began")
     killed = dev.part(part)
@@ -262,13 +270,15 @@ def test_any_part_may_be_killed(dev: Dev, part: str) -> None:
     assert dev.ledger().count("pack") <= 2
     assert dev.finished(dev.send()).status == "completed"
     assert dev.part(part) != killed
+    if part == "child":
+        assert dev.said().count("1 function") == 1, "the functions are what they were"
     dev.signal(signal.SIGTERM)
     assert dev.ended() == 0
     assert dev.processes() == {}
 
 
 def test_nothing_outlives_it_when_it_is_killed_itself(dev: Dev) -> None:
-    dev.start().says("1 function")
+    dev.start("app.py").says("1 function")
     assert len(dev.processes()) == 5
     dev.signal(signal.SIGKILL)
     dev.ended()
@@ -276,7 +286,7 @@ def test_nothing_outlives_it_when_it_is_killed_itself(dev: Dev) -> None:
 
 
 def test_a_second_ctrl_c_stops_at_once(dev: Dev) -> None:
-    dev.start().says("1 function")
+    dev.start("app.py").says("1 function")
     dev.send()
     until(lambda: "pack" in dev.ledger(), lambda: "the step never began")
     dev.signal(signal.SIGINT)

@@ -16,7 +16,7 @@ NOWHERE = "http://127.0.0.1:1"
 
 @pytest.fixture(autouse=True)
 def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Generator[None]:
-    for name in ("STEPWELL_URL", "STEPWELL_EVENT_KEY", "STEPWELL_API_KEY", "STEPWELL_LOG"):
+    for name in ("STEPWELL_URL", "STEPWELL_EVENT_KEY", "STEPWELL_API_KEY", "STEPWELL_LOG", "MAKELEVEL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     with logs_restored():
@@ -66,7 +66,9 @@ def test_without_a_command_the_commands_are_listed(capsys: pytest.CaptureFixture
         (["worker", "app.py"], "stepwell: there is no file 'app.py' in "),
         (["dev", "app.py"], "stepwell: there is no file 'app.py' in "),
         (["worker", "shop:app"], "stepwell: there is no module 'shop' in "),
-        (["worker", "."], "stepwell: '.' is no target; write module:app or path/to/file.py"),
+        (["worker", ".."], "stepwell: '..' is a folder; give the file that has the App, such as "),
+        (["worker", ".:app"], "stepwell: '.' is a folder; give the file that has the App, such as app.py"),
+        (["worker", ".x"], "stepwell: '.x' is no target; write module:app or path/to/file.py"),
         (["dev", "--host", "0.0.0.0"], "STEPWELL_EVENT_KEYS and STEPWELL_API_KEYS must be set"),
         (["server", "--host", "0.0.0.0"], "STEPWELL_EVENT_KEYS and STEPWELL_API_KEYS must be set"),
         (["server", "--port", "0"], "STEPWELL_REDIS_URL is not set. Start `stepwell dev` there, or"),
@@ -92,6 +94,22 @@ def test_a_file_that_was_meant_as_a_module_is_recognised(capsys: pytest.CaptureF
     Path("shop_of_mine.py").touch()
     Path("data").mkdir()
     assert "there is no module 'shop_of_min'" in refused(capsys, "worker", "shop_of_min")
+
+
+def test_a_path_that_is_no_python_file_is_recognised(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    Path("notes.txt").touch()
+    Path("shop").mkdir()
+    not_python = "'notes.txt' is not a Python file; give one, such as app.py, or a module, such as shop:app"
+    assert not_python in refused(capsys, "dev", "notes.txt")
+    assert "'shop' is a folder; give the file that has the App, such as shop/app.py" in refused(capsys, "dev", "shop")
+    Path("shop/orders.py").touch()
+    folder = str(tmp_path / "shop")
+    assert f"'{folder}' is a folder; give the file that has the App, such as {folder}/orders.py" in refused(
+        capsys, "dev", folder
+    )
+    assert "'./shop/' is a folder; give the file that has the App, such as shop/orders.py" in refused(
+        capsys, "worker", "./shop/"
+    )
 
 
 def test_a_setting_that_cannot_be_used_is_named(
@@ -121,6 +139,14 @@ def test_a_taken_port_is_said_with_its_holder_and_a_free_one(
     other = int(line.rpartition(" ")[2].rstrip("`"))
     assert other > taken
     assert not Path(".stepwell/redis.url").exists(), "nothing was started"
+
+
+def test_under_make_the_port_is_given_to_make(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, taken: int
+) -> None:
+    monkeypatch.setenv("MAKELEVEL", "1")
+    assert 'or use `make dev ARGS="--port ' in refused(capsys, "dev", "--port", str(taken))
+    assert "or use `stepwell server --port " in refused(capsys, "server", "--port", str(taken))
 
 
 def test_an_address_of_another_machine_is_refused(

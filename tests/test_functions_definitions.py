@@ -54,13 +54,13 @@ def test_a_function_is_registered_with_its_triggers_and_controls() -> None:
         "functions": [
             {
                 "id": "fulfil",
-                "triggers": [{"event": "order.placed"}],
+                "triggers": [{"event": "order.placed", "if": ""}],
                 "retries": {"times": 4},
                 "concurrency": [],
             },
             {
                 "id": "second",
-                "triggers": [{"event": "order.*"}, {"event": "order.placed"}],
+                "triggers": [{"event": "order.*", "if": ""}, {"event": "order.placed", "if": ""}],
                 "retries": {"times": 0},
                 "concurrency": [{"limit": 5, "key": "event.data.customer"}],
             },
@@ -155,6 +155,20 @@ def test_two_functions_may_not_share_an_id() -> None:
     app.function(on="a")(fulfil)
     with pytest.raises(DuplicateFunction, match=r"app 'shop' has a function 'fulfil' already.*\.py:\d+ or .*\.py:\d+"):
         app.function(on="b")(fulfil)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ((fulfil,), 'shop/fulfil: what starts a function comes by name: write @app.function(on="order.placed")'),
+        ((), "app 'shop': what starts a function comes by name: write @app.function(on=\"order.placed\")"),
+        (("order.packed",), 'write @app.function(on="order.packed")'),
+    ],
+)
+def test_a_decorator_without_its_arguments_says_how_it_is_written(given: tuple[Any, ...], says: str) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        App("shop").function(*given)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    assert says in str(caught.value)
 
 
 @pytest.mark.parametrize("on", ["", " ", "*", ".*", "a.*.b", "a*", "**", "x" * 513, 7, [], [7], None])
@@ -329,6 +343,7 @@ def test_the_public_api_is_exactly_what_is_exported() -> None:
         "InvalidDuration",
         "InvalidHandler",
         "InvalidId",
+        "InvalidStep",
         "InvalidTrigger",
         "InvalidValue",
         "LimitExceeded",

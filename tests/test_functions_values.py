@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
 import pytest
@@ -142,10 +142,6 @@ async def test_a_child_of_the_annotated_model_is_the_annotated_one_from_the_star
     assert type(first) is type(replayed) is Order
 
 
-def wrong() -> int:
-    return "seven"  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
-
-
 @pytest.mark.parametrize(
     ("body", "says"),
     [
@@ -157,7 +153,6 @@ def wrong() -> int:
         (lambda: {1: 2}, "Dict key must be str"),
         (lambda: 2**70, "64-bit"),
         (object, "object"),
-        (wrong, "seven"),
     ],
 )
 async def test_what_cannot_be_recorded_is_a_clear_error(body: Callable[[], Any], says: str) -> None:
@@ -165,6 +160,54 @@ async def test_what_cannot_be_recorded_is_a_clear_error(body: Callable[[], Any],
     assert "shop/handler: step 'step' returned a" in error
     assert says in error
     assert "return annotation" in error
+
+
+def annotated(annotation: Any, value: Any) -> Callable[[], Any]:
+    def body() -> Any:
+        return value
+
+    body.__annotations__["return"] = annotation
+    return body
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "says"),
+    [
+        (int, "seven", "returned 'seven' (a str), and"),
+        ("int", "seven", "'seven' (a str), and"),
+        (int | None, "seven", "'seven' (a str), and"),
+        (Order, None, "returned None, and"),
+        (Order, {"id": "1"}, "{'id': '1'} (a dict), in which total: Field required"),
+        (list[int], [1, "two"], "[1, 'two'] (a list), in which 1: Input should be"),
+        (Annotated[int, Field(gt=3)], 1, "1 (a int), and"),
+    ],
+)
+async def test_a_value_that_is_not_what_its_annotation_says_names_both(annotation: Any, value: Any, says: str) -> None:
+    _, _, error = await lease(annotated(annotation, value))
+    assert "shop/handler: step 'step' returned " in error
+    assert says in error
+    shown = {int: "int", Order: "Order"}.get(annotation, str(annotation).removeprefix("typing."))
+    assert f"body is annotated to return {shown}: change one of the two" in error
+    assert "plain JSON" not in error
+
+
+@pytest.mark.parametrize(("annotation", "value"), [(float, math.nan), (dict[str, Any], {"a": object()})])
+async def test_a_value_that_is_what_its_annotation_says_and_no_json_is_said_to_be_that(
+    annotation: Any, value: Any
+) -> None:
+    _, _, error = await lease(annotated(annotation, value))
+    assert "that cannot be recorded: " in error
+
+
+async def test_a_handler_that_returns_something_else_than_it_says() -> None:
+    async def handler(ctx: Context) -> int:
+        return "seven"  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
+
+    ending = await Driver(App("shop").function(on="a")(handler)).to_end()
+    assert isinstance(ending, Failed)
+    assert orjson.loads(ending.error)["message"] == (
+        "shop/handler returned 'seven' (a str), and its handler is annotated to return int: change one of the two"
+    )
 
 
 async def test_an_annotation_pydantic_cannot_write_is_a_clear_error() -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import re
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import wraps
 from types import MappingProxyType
-from typing import Any, Protocol, TypeVar, overload
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
 
 import orjson
 
 from stepwell.functions.context import Context, SyncContext
 from stepwell.functions.controls import Concurrency, concurrencies
-from stepwell.functions.errors import DefinitionError, DuplicateFunction
+from stepwell.functions.errors import DefinitionError, DuplicateFunction, InvalidTrigger
 from stepwell.functions.function import Function, check_handler
 from stepwell.functions.ids import VERSION, check_id
 from stepwell.functions.protocol import Manifest
@@ -21,6 +23,7 @@ from stepwell.functions.retries import Retries, retries
 from stepwell.functions.triggers import Trigger, triggers
 
 D = TypeVar("D")
+P = ParamSpec("P")
 R = TypeVar("R")
 
 
@@ -31,6 +34,21 @@ class Registering(Protocol):
     def __call__(self, handler: Callable[[Context[D]], Awaitable[R]], /) -> Function[R]: ...
     @overload
     def __call__(self, handler: Callable[[SyncContext[D]], R], /) -> Function[R]: ...
+
+
+def spelt_out(method: Callable[Concatenate[App, P], Registering]) -> Callable[Concatenate[App, P], Registering]:
+    """`App.function`, which says how it is written to those who forget its arguments."""
+
+    @wraps(method)
+    def call(app: App, /, *args: P.args, **kwargs: P.kwargs) -> Registering:
+        if args or "on" not in kwargs:
+            given = args[0] if args else None
+            name = f"{app.id}/{given.__name__}" if inspect.isfunction(given) else f"app {app.id!r}"
+            event = given if isinstance(given, str) else "order.placed"
+            raise InvalidTrigger(f'{name}: what starts a function comes by name: write @app.function(on="{event}")')
+        return method(app, *args, **kwargs)
+
+    return call
 
 
 class App:
@@ -70,6 +88,7 @@ class App:
             id=self.id, version=self.version, functions=[function.manifest for function in self._functions.values()]
         )
 
+    @spelt_out
     def function(
         self,
         *,

@@ -51,7 +51,7 @@ def _length(duration: Duration) -> float:
     if isinstance(duration, timedelta):
         return duration / timedelta(milliseconds=1)
     if type(duration) not in (int, float):
-        raise InvalidDuration(f"a duration is text, a timedelta or a number of seconds, not {duration!r}")
+        raise InvalidDuration(f'a duration is text such as "5m", a timedelta or a number of seconds, not {duration!r}')
     # Through its text, so that 0.3 s is 300 ms and not the 300.0000000000000001 that would round up to 301.
     return float(Decimal(str(duration)) * 1000)
 

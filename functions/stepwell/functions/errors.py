@@ -9,6 +9,7 @@
     │   ├── InvalidDuration        not "300ms", "5m", "1h30m", a timedelta or a number of seconds
     │   └── DuplicateFunction      two functions of an app with one id
     ├── NonRetriable               raise it (or a child of it) and nothing is tried again
+    │   ├── InvalidStep            a step that is called with what it cannot take, or never awaited
     │   ├── InvalidValue           a value is not what an annotation says, or nothing that JSON can carry
     │   ├── LimitExceeded          an output, the steps or the state of the run is over its limit
     │   └── MisplacedStep          a step inside another step, or outside its own run
@@ -62,6 +63,10 @@ class DuplicateFunction(DefinitionError):
 
 class NonRetriable(FunctionsError):
     """Raise it in a step or handler when trying again cannot help: the step, or the run, fails at once."""
+
+
+class InvalidStep(NonRetriable):
+    """A step called with something it cannot take, such as a coroutine for a function, or never awaited."""
 
 
 class InvalidValue(NonRetriable):

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
+from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar, overload
 
-from pydantic_core import to_jsonable_python
-
-from stepwell.client import Event
 from stepwell.functions.durations import Duration, milliseconds, moment
-from stepwell.functions.errors import InvalidValue
+from stepwell.functions.errors import FunctionsError, InvalidDuration, InvalidStep, InvalidValue
 from stepwell.functions.options import Options, Place
-from stepwell.functions.received import ReceivedEvent
+from stepwell.functions.outgoing import Outgoing, wire
 from stepwell.functions.retries import Retries, retries
+from stepwell.functions.slips import ABSENT, bodiless
 
 if TYPE_CHECKING:
     from stepwell.functions.replay.gate import Ticket
@@ -29,11 +28,41 @@ T4 = TypeVar("T4")
 DEFAULTS: Final = Options()
 
 
+def explained(
+    example: str,
+) -> Callable[
+    [Callable[Concatenate[Step, P], Coroutine[Any, Any, T]]], Callable[Concatenate[Step, P], Coroutine[Any, Any, T]]
+]:
+    """A method of `Step` that fails the run at once, and names function and step, when it cannot take its arguments.
+
+    Args:
+        example: of how it is called.
+    """
+
+    def wrap(
+        method: Callable[Concatenate[Step, P], Coroutine[Any, Any, T]],
+    ) -> Callable[Concatenate[Step, P], Coroutine[Any, Any, T]]:
+        @wraps(method)
+        def call(step: Step, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]:
+            refused = step._refused  # pyright: ignore[reportPrivateUsage]
+            try:
+                return method(step, *args, **kwargs)
+            except (InvalidDuration, InvalidValue) as error:
+                return refused(type(error), f"step {_id(args, kwargs)!r}: {error}")
+            except TypeError as error:
+                return refused(InvalidStep, f"{error}: write {example}")
+
+        return call
+
+    return wrap
+
+
 class Step:
     """The steps of a run, for `async def` handlers.
 
-    Steps run beside each other with `asyncio.gather`, a `TaskGroup` or tasks. Ids may repeat (a loop): the second use
-    is recorded as "id:1". In branches that run side by side each needs ids of its own.
+    Steps run beside each other with `asyncio.gather`, a `TaskGroup` or tasks. Ids may repeat in one coroutine, by a
+    loop or a `gather` of steps: the second call is recorded as "id:1". Coroutines that run side by side need ids of
+    their own.
 
     Code outside steps runs again at every replay, and `finally` blocks also when the run is suspended. Let only durable
     things race: against a timer or other input and output in memory, another branch may be first the next time. A step
@@ -54,7 +83,9 @@ class Step:
     ) -> Coroutine[Any, Any, T]: ...
     @overload
     def run(self, id: str, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]: ...
-    def run(self, id: str, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
+    def run(
+        self, id: str = ABSENT, fn: Callable[..., Any] = ABSENT, /, *args: Any, **kwargs: Any
+    ) -> Coroutine[Any, Any, Any]:
         """Calls `fn(*args, **kwargs)` once, records what it returns, and gives that at every replay.
 
         An `async def` body runs where the step is awaited; a `def` body in a thread, so that it does not hold up
@@ -68,6 +99,7 @@ class Step:
         Raises:
             StepFailed: the body failed on its last attempt, or with an error that is not retriable.
             DuplicateStep, NonDeterministic, InvalidId, MisplacedStep: the id cannot be used here.
+            InvalidStep: `fn` is no function, or cannot be called with these arguments.
             LimitExceeded: the run has too many steps or too large a state.
         """
         # As `_ticket`, spelled out: this is the one call that each step of each run makes.
@@ -76,8 +108,10 @@ class Step:
             frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
             place = (frame.f_code, frame.f_lasti)
         steps = self._steps
-        return steps.run(steps.ticket(id, place), self._options, fn, args, kwargs)
+        ticket = steps.ticket(id, place) if callable(fn) else bodiless(steps.name, id, fn)
+        return steps.run(ticket, self._options, fn, args, kwargs)
 
+    @explained('step.sleep("pause", "5m")')
     def sleep(self, id: str, duration: Duration) -> Coroutine[Any, Any, None]:
         """Sleeps in the record, not in memory: for as long as you like, across crashes and deploys.
 
@@ -88,8 +122,10 @@ class Step:
         Raises:
             InvalidDuration: the duration cannot be read.
         """
-        return self._steps.sleep(self._ticket(id, self._place or _caller()), milliseconds(duration), None)
+        delay = milliseconds(duration)
+        return self._steps.sleep(self._ticket(id), delay, None)
 
+    @explained('step.sleep_until("opening", "2030-01-31T09:00:00+01:00")')
     def sleep_until(self, id: str, when: datetime | str) -> Coroutine[Any, Any, None]:
         """Sleeps in the record until a moment; one that has passed is no sleep.
 
@@ -100,9 +136,11 @@ class Step:
         Raises:
             InvalidDuration: the moment cannot be read, or has no time zone.
         """
-        return self._steps.sleep(self._ticket(id, self._place or _caller()), None, moment(when))
+        until = moment(when)
+        return self._steps.sleep(self._ticket(id), None, until)
 
-    def send(self, id: str, *events: Event | ReceivedEvent | Mapping[str, Any]) -> Coroutine[Any, Any, list[str]]:
+    @explained('step.send("tell", Event("order.packed", {"id": "A-1"}))')
+    def send(self, id: str, *events: Outgoing) -> Coroutine[Any, Any, list[str]]:
         """Publishes events exactly once, and gives their ids.
 
         Args:
@@ -110,9 +148,10 @@ class Step:
             events: `stepwell.client.Event`, or a mapping with name and data, and perhaps id and ts.
 
         Raises:
-            InvalidValue: an event has no name, or its data is no JSON.
+            InvalidValue: it is no event, has no name, or its data is no JSON.
         """
-        return self._steps.send(self._ticket(id, self._place or _caller()), [_wire(event) for event in events])
+        wired = [wire(event) for event in events]
+        return self._steps.send(self._ticket(id), wired)
 
     def options(self, *, retries: int | Retries | None = None, timeout: Duration | None = None) -> Step:
         """The same steps with other settings: `await ctx.step.options(retries=0, timeout="10s").run("charge", charge)`.
@@ -126,17 +165,20 @@ class Step:
         """
         return Step(self._steps, _options(self._options, retries, timeout), self._place)
 
-    def _ticket(self, id: str, place: Place) -> Ticket:
-        return self._steps.ticket(id, place)
+    def _ticket(self, id: str) -> Ticket:
+        # The caller called what `explained` has made of a method, which has called the method.
+        return self._steps.ticket(id, self._place or _caller(4))
+
+    def _refused(self, kind: type[FunctionsError], why: str) -> Coroutine[Any, Any, Any]:
+        """What raises an error when it is awaited."""
+        return self._steps.refused(kind(f"{self._steps.name}: {why}"))
 
 
 def blocking(method: Callable[Concatenate[Step, P], Coroutine[Any, Any, T]]) -> Callable[Concatenate[SyncStep, P], T]:
     """A method of `Step` for threads: the same code, performed on the loop while the thread waits."""
 
     def call(step: SyncStep, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return step.perform(
-            str(args[0] if args else kwargs.get("id")), _caller(), lambda of: method(of, *args, **kwargs)
-        )
+        return step.perform(str(_id(args, kwargs)), _caller(), lambda of: method(of, *args, **kwargs))
 
     call.__doc__ = method.__doc__
     return call
@@ -159,7 +201,7 @@ class SyncStep:
     def run(self, id: str, fn: Callable[P, Coroutine[Any, Any, T]], /, *args: P.args, **kwargs: P.kwargs) -> T: ...
     @overload
     def run(self, id: str, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T: ...
-    def run(self, id: str, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    def run(self, id: str = ABSENT, fn: Callable[..., Any] = ABSENT, /, *args: Any, **kwargs: Any) -> Any:
         """As `Step.run`; a `def` body runs in the handler's own thread, an `async def` body on the worker's loop."""
         return self.perform(id, _caller(), lambda of: of.run(id, fn, *args, **kwargs))
 
@@ -199,9 +241,13 @@ class SyncStep:
         return self._steps.ask(id, lambda: step(Step(self._steps, self._options, place)))
 
 
-def _caller() -> Place:
-    frame = sys._getframe(2)  # pyright: ignore[reportPrivateUsage]
+def _caller(depth: int = 2) -> Place:
+    frame = sys._getframe(depth)  # pyright: ignore[reportPrivateUsage]
     return frame.f_code, frame.f_lasti
+
+
+def _id(args: Sequence[object], kwargs: Mapping[str, object]) -> object:
+    return args[0] if args else kwargs.get("id")
 
 
 def _options(before: Options, given: int | Retries | None, timeout: Duration | None) -> Options:
@@ -209,18 +255,3 @@ def _options(before: Options, given: int | Retries | None, timeout: Duration | N
         before.retries if given is None else retries(given),
         before.timeout if timeout is None else milliseconds(timeout),
     )
-
-
-def _wire(event: Event | ReceivedEvent | Mapping[str, Any]) -> dict[str, Any]:
-    given = (
-        event if isinstance(event, Mapping) else {name: getattr(event, name) for name in ("name", "data", "id", "ts")}
-    )
-    name = given.get("name")
-    if not isinstance(name, str) or not name:
-        raise InvalidValue(f"an event to send has a name, such as 'order.placed': {given!r:.200}")
-    try:
-        data = to_jsonable_python(given.get("data", {}), inf_nan_mode="constants")
-    except ValueError as error:
-        raise InvalidValue(f"event {name!r} has data that is no JSON: {error}") from None
-    optional = {key: given[key] for key in ("id", "ts") if given.get(key) is not None}
-    return {"name": name, "data": data, **optional}

@@ -68,21 +68,21 @@ class Plain:
 class Typed:
     """Values of one annotation, by pydantic."""
 
-    __slots__ = ("_adapter",)
+    __slots__ = ("adapter",)
 
     def __init__(self, annotation: Any) -> None:
-        self._adapter: TypeAdapter[Any] = TypeAdapter(annotation, config=None if _has_config(annotation) else CONFIG)
+        self.adapter: TypeAdapter[Any] = TypeAdapter(annotation, config=None if _has_config(annotation) else CONFIG)
 
     def write(self, value: Any) -> tuple[bytes, Any]:
-        payload = self._adapter.dump_json(value, warnings="error", round_trip=True, by_alias=True)
+        payload = self.adapter.dump_json(value, warnings="error", round_trip=True, by_alias=True)
         return payload, self.read(payload)
 
     def read(self, payload: bytes) -> Any:
-        return self._adapter.validate_json(payload, by_alias=True)
+        return self.adapter.validate_json(payload, by_alias=True)
 
     def validate(self, value: Any) -> Any:
         """Parsed JSON as the annotation wants it."""
-        return self._adapter.validate_json(orjson.dumps(value), by_alias=True)
+        return self.adapter.validate_json(orjson.dumps(value), by_alias=True)
 
 
 SCALARS: Final = (int, str, bool)

@@ -45,10 +45,12 @@ def check_target(target: str) -> None:
         return
     sys.path.insert(0, str(Path.cwd()))
     try:
-        if importlib.util.find_spec(place.partition(".")[0]) is None:
+        spec = importlib.util.find_spec(place.partition(".")[0])
+        # A folder without __init__.py can be imported, and has nothing in it.
+        if spec is None or (spec.origin is None and Path(place).is_dir()):
             raise BadTarget(_no_module(place))
     except ValueError:
-        raise BadTarget(f"{target!r} is no target; write module:app or path/to/file.py") from None
+        raise BadTarget(_no_path(place) or f"{target!r} is no target; write module:app or path/to/file.py") from None
     finally:
         del sys.path[0]
 
@@ -101,8 +103,24 @@ def _load_module(name: str) -> ModuleType:
 
 
 def _no_module(name: str) -> str:
+    path = _no_path(name)
+    if path:
+        return path
     hint = f"; did you mean the file {name}.py?" if Path(f"{name}.py").exists() else ""
     return f"there is no module {name!r} in {Path.cwd()} or the installed packages{hint}"
+
+
+def _no_path(place: str) -> str:
+    """What is wrong with a path that exists and holds no module; empty when there is no such path."""
+    path = Path(place)
+    if path.is_dir():
+        found = sorted(path.glob("*.py"))
+        return (
+            f"{place!r} is a folder; give the file that has the App, such as {found[0] if found else path / 'app.py'}"
+        )
+    if path.exists():
+        return f"{place!r} is not a Python file; give one, such as app.py, or a module, such as shop:app"
+    return ""
 
 
 def _is_file(place: str) -> bool:

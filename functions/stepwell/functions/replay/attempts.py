@@ -15,6 +15,7 @@ from stepwell.functions.replay.failures import failure
 from stepwell.functions.replay.gate import Gate
 from stepwell.functions.replay.ownership import OWNER
 from stepwell.functions.replay.record import Record
+from stepwell.functions.slips import uncallable
 
 
 class Attempts:
@@ -92,6 +93,8 @@ class Attempts:
             OWNER.reset(token)
 
     def _fail(self, call: Call, error: BaseException) -> bytes:
+        if type(error) is TypeError:
+            error = uncallable(self._function.name, call.key, call.fn, call.args, call.kwargs) or error
         policy = call.options.retries or self._function.retries
         again = call.tried <= policy.times and policy.allows(error)
         call.failed = True

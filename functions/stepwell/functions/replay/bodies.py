@@ -7,6 +7,7 @@ import inspect
 from typing import Any
 
 from stepwell.functions.errors import InvalidValue
+from stepwell.functions.misfits import misfit
 from stepwell.functions.replay.call import Call
 from stepwell.functions.replay.lines import Line
 from stepwell.functions.replay.ownership import AnyTask, Loop
@@ -67,10 +68,8 @@ class Bench:
         try:
             payload, call.value = body.codec.write(value)
         except UNFIT as error:
-            raise InvalidValue(
-                f"{self._name}: step {call.key!r} returned a {type(value).__name__} that cannot be recorded: "
-                f"{reason(error)}. Return plain JSON values, or say in the return annotation of {body.name} what it is"
-            ) from None
+            what = f"{self._name}: step {call.key!r}"
+            raise misfit(what, body.name, body.annotation, body.codec, value, error) from None
         if len(payload) > self._limit:
             check_size(payload, f"{self._name}: step {call.key!r}", self._limit)
         return payload

@@ -6,10 +6,12 @@ import asyncio
 from contextvars import copy_context
 from typing import Any
 
+from stepwell.functions.annotations import underlying
 from stepwell.functions.context import Context, SyncContext
-from stepwell.functions.errors import InvalidValue, NonRetriable
+from stepwell.functions.errors import NonRetriable
 from stepwell.functions.function import Function
 from stepwell.functions.journal import Journal, Outcome
+from stepwell.functions.misfits import misfit
 from stepwell.functions.replay.decision import Decision, Phase
 from stepwell.functions.replay.ending import Cancelled, Completed, Ending, Failed, Released, Retry
 from stepwell.functions.replay.failures import failure
@@ -22,7 +24,7 @@ from stepwell.functions.replay.steps import Steps
 from stepwell.functions.replay.threads import Threads
 from stepwell.functions.replay.turns import Turns
 from stepwell.functions.replay.unwinding import unwind
-from stepwell.functions.values import UNFIT, check_size, reason
+from stepwell.functions.values import UNFIT, check_size
 
 
 class Execution:
@@ -170,6 +172,8 @@ class Execution:
                 RuntimeError("the handler ended with CancelledError, though nobody has cancelled its run")
             )
         error = main.exception()
+        if error is None:
+            error = self._steps.unawaited()
         return self._output(main.result()) if error is None else self._error(error)
 
     def _error(self, error: BaseException) -> Ending:
@@ -185,15 +189,14 @@ class Execution:
             return Failed(failure(error))
 
     def _write(self, value: Any) -> bytes:
-        name = self._function.name
+        function = self._function
+        codec = function.output
         try:
-            payload, _ = self._function.output.write(value)
+            payload, _ = codec.write(value)
         except UNFIT as error:
-            raise InvalidValue(
-                f"{name} returned a {type(value).__name__} that cannot be recorded: {reason(error)}. "
-                "Return plain JSON values, or say in the handler's return annotation what it is"
-            ) from None
-        check_size(payload, name, self._start.output_limit)
+            annotation = getattr(underlying(function.handler), "__annotations__", {}).get("return")
+            raise misfit(function.name, "its handler", annotation, codec, value, error) from None
+        check_size(payload, function.name, self._start.output_limit)
         return payload
 
     def _unasked(self, ending: Ending) -> list[str]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import Final, NoReturn
 
-from stepwell.functions.errors import DuplicateStep, FunctionsError, MisplacedStep
+from stepwell.functions.errors import DuplicateStep, FunctionsError, InvalidId, InvalidStep, MisplacedStep
 from stepwell.functions.options import Place
 from stepwell.functions.replay.decision import Decision
 from stepwell.functions.replay.ending import Released
@@ -49,6 +50,8 @@ class Gate:
             return _misplaced(id, owner)
         try:
             return self._keys.take(id, place)
+        except InvalidId as error:
+            return InvalidId(f"{self._name}: {error}")
         except FunctionsError as error:
             return error
 
@@ -84,6 +87,26 @@ class Gate:
         """It has come out of it."""
         self.quiescence.branches.loose.add(task)
         self.quiescence.stir()
+
+    def unawaited(self, asked: Sequence[str]) -> InvalidStep | None:
+        """What is wrong with a handler that has ended, and has called a step that was never begun.
+
+        Args:
+            asked: keys of the steps that were.
+        """
+        unasked = self._keys.unasked(asked)
+        if not unasked:
+            return None
+        key, place = unasked[0]
+        error = InvalidStep(
+            f"{self._name}: step {key!r} was called and never awaited, so it was not executed: "
+            f"write await before it, at {place}"
+        )
+        if not self.quiescence.branches.count:
+            return error
+        # It may have been in a task that was cancelled before it began, which is nobody's mistake.
+        log.warning("%s", error)
+        return None
 
     async def turn_away(self, key: str) -> NoReturn:
         """While it is unwound, a handler that takes no for an answer is told so; one that tries on is parked."""

@@ -7,6 +7,7 @@ in order))` gives its keys in the order of the calls.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from stepwell.functions.errors import DuplicateStep, InvalidId
@@ -21,10 +22,11 @@ REPEAT: Final = re.compile(r".*:[0-9]+", re.DOTALL)
 class Keys:
     """The step ids a run has used, each with where and how often."""
 
-    __slots__ = ("_branches", "_uses")
+    __slots__ = ("_branches", "_repeats", "_uses")
 
     def __init__(self, branches: Branches) -> None:
         self._branches = branches
+        self._repeats = 0
         self._uses: dict[str, tuple[int, Branch, int, Place]] = {}
 
     def take(self, id: str, place: Place) -> str:
@@ -36,22 +38,37 @@ class Keys:
         """
         branches = self._branches
         branch = branches.current()
+        if type(id) is not str:
+            _check(id)  # before it is looked up, which some values cannot be
         use = self._uses.get(id)
         if use is None:
-            if type(id) is not str or not 0 < len(id) <= SURELY_SHORT or ":" in id:
+            if not 0 < len(id) <= SURELY_SHORT or ":" in id:
                 _check(id)
             self._uses[id] = (1, branch, branches.count, place)
             return id
         times, before, at, first = use
         if not ordered(before, at, branch):
             raise DuplicateStep(id, _text(first), _text(place))
+        self._repeats += 1
         self._uses[id] = (times + 1, branch, branches.count, place)
         return f"{id}:{times}"
+
+    def unasked(self, asked: Sequence[str]) -> list[tuple[str, str]]:
+        """The keys that were taken and are not among those asked for, each with where that was."""
+        if len(self._uses) + self._repeats == len(asked):
+            return []
+        known = set(asked)
+        taken = [
+            (f"{id}:{time}" if time else id, place)
+            for id, (times, _, _, place) in self._uses.items()
+            for time in range(times)
+        ]
+        return [(key, _text(place)) for key, place in taken if key not in known]
 
 
 def _check(id: str) -> None:
     if not isinstance(id, str) or not id:  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise InvalidId(f"a step id is text that is not empty, not {id!r}")
+        raise InvalidId(f'a step id is text that is not empty, such as "charge", not {id!r}')
     if len(id.encode(errors="replace")) > STEP_ID_BYTES:
         raise InvalidId(
             f"a step id has at most {STEP_ID_BYTES} bytes; {id[:40]!r}… has {len(id.encode(errors='replace'))}"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from time import monotonic
-from typing import Any, TypeVar, cast
+from typing import Any, NoReturn, TypeVar, cast
 
 import orjson
 
-from stepwell.functions.errors import NonDeterministic
+from stepwell.functions.errors import FunctionsError, InvalidStep, NonDeterministic
 from stepwell.functions.function import Function
 from stepwell.functions.journal import Journal, JournalUnavailable, LeaseLost, Outcome
 from stepwell.functions.options import Options, Place
@@ -41,7 +41,7 @@ class Steps:
         loop: it runs on.
     """
 
-    __slots__ = ("_asked", "_bench", "_gate", "_journal", "_loop", "_record", "_threads", "attempts")
+    __slots__ = ("_asked", "_bench", "_gate", "_journal", "_loop", "_record", "_threads", "attempts", "name")
 
     def __init__(
         self,
@@ -53,6 +53,7 @@ class Steps:
         record: Record,
         loop: Loop,
     ) -> None:
+        self.name = function.name
         self._loop = loop
         self._journal = journal
         self._threads = threads
@@ -60,7 +61,7 @@ class Steps:
         self._record = record
         self._bench = Bench(function.name, function.bodies, threads, start.output_limit, loop)
         self.attempts = Attempts(function, start.now, journal, gate, record, self._bench)
-        self._asked = 0
+        self._asked: list[str] = []  # keys, in their order
 
     def ticket(self, id: str, place: Place) -> Ticket:
         """The key of a step called at a place, or why it may not be; raised when the step is awaited."""
@@ -76,8 +77,9 @@ class Steps:
         """
         # As `_inside`, spelled out: each step of each run goes this way.
         key = ticket if isinstance(ticket, str) else self._gate.refuse(ticket)
-        self._asked += 1
-        call = Call(key, self._asked, options, fn, args, kwargs)
+        asked = self._asked
+        asked.append(key)
+        call = Call(key, len(asked), options, fn, args, kwargs)
         if self._gate.decision.phase is Phase.UNWINDING:
             await self._gate.turn_away(key)
         task = self._gate.enter() if self._gate.quiescence.branches.live else None
@@ -133,6 +135,14 @@ class Steps:
         """
         return cast("T", self._gate.line(what).ask(step))
 
+    async def refused(self, error: FunctionsError) -> NoReturn:
+        """A step that cannot be: raises the error when it is awaited."""
+        raise error
+
+    def unawaited(self) -> InvalidStep | None:
+        """What is wrong when the handler, which has ended, has called a step and not awaited it."""
+        return self._gate.unawaited(self._asked)
+
     def inside(self) -> str:
         """Key of the step whose body the code at hand belongs to; empty outside."""
         owner = OWNER.get()
@@ -140,7 +150,8 @@ class Steps:
 
     async def _inside(self, ticket: Ticket, way: Callable[..., Awaitable[T]], *args: Any) -> T:
         key = ticket if isinstance(ticket, str) else self._gate.refuse(ticket)
-        self._asked = order = self._asked + 1
+        self._asked.append(key)
+        order = len(self._asked)
         if self._gate.decision.phase is Phase.UNWINDING:
             await self._gate.turn_away(key)
         task = self._gate.enter() if self._gate.quiescence.branches.live else None

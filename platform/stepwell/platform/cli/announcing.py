@@ -1,13 +1,11 @@
 """What `stepwell dev` and its parts tell the person before the screen."""
 
-import os
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 import typer
 
-from stepwell.client.address import DEFAULT_URL
 from stepwell.platform.cli.console import complain, facts, say
 
 
@@ -20,18 +18,23 @@ def greet(url: str, data: Path, redis: str) -> None:
     say()
 
 
-def announce(target: str, functions: Mapping[str, Sequence[str]]) -> None:
-    """Says which functions are served, with the events that start each, and how to start one."""
+def announce(target: str, functions: Mapping[str, Sequence[str]], url: str) -> None:
+    """Says which functions are served, with the events that start each, and how to start one.
+
+    Args:
+        target: what they are of.
+        functions: id -> events.
+        url: of the server.
+    """
     say(f"  {_count(len(functions))} from {target}")
     facts([(name, f"on {', '.join(events)}") for name, events in functions.items()])
     if names := [name for events in functions.values() for name in events]:
         say()
-        invite(names[0].replace("*", "example"))
+        invite(names[0].replace("*", "example"), url)
 
 
-def invite(event: str) -> None:
-    """Says how to send an event."""
-    url = os.environ.get("STEPWELL_URL", DEFAULT_URL)
+def invite(event: str, url: str) -> None:
+    """Says how to send an event to the server at an address."""
     say(f"""  Try  curl {url}/e/dev -d '{{"name": "{event}", "data": {{}}}}'""")
     say()
 

@@ -40,7 +40,7 @@ async def keep(settings: Settings, target: str | None, host: str, listener: sock
             greet(url_of(listener), settings.data_dir.resolve(), where)
             if target is None:
                 warn("no functions here: start with `stepwell dev path/to/file.py` to execute some")
-                invite("hello")
+                invite("hello", url_of(listener))
             await answering(url_of(listener))
             await asyncio.Event().wait()
     except asyncio.CancelledError:

@@ -1,6 +1,7 @@
 """The port a server listens on: taking it, and saying who has it."""
 
 import errno
+import os
 import socket
 from contextlib import suppress
 from pathlib import Path
@@ -41,13 +42,23 @@ def _bound(host: str, port: int) -> socket.socket:
 def _refused(host: str, port: int, command: str, error: OSError) -> str:
     match error.errno:
         case errno.EADDRINUSE:
-            return f"port {port} is taken by {holder(port)}: stop that, or use `{command} --port {_free(host, port)}`"
+            return (
+                f"port {port} is taken by {holder(port)}: stop that, or use `{_with_port(command, _free(host, port))}`"
+            )
         case errno.EACCES:
             return f"port {port} needs more rights than this user has: use one above 1023, such as --port 8288"
         case errno.EADDRNOTAVAIL:
             return f"{host} is no address of this machine: use --host 127.0.0.1, or 0.0.0.0 for all of them"
         case _:
             return f"cannot listen on {host}, port {port}: {error.strerror}"
+
+
+def _with_port(command: str, port: int) -> str:
+    """What to type for the same command on another port."""
+    # Started by `make dev`, nobody has typed the command itself, which may not be on the PATH.
+    if command == "stepwell dev" and "MAKELEVEL" in os.environ:
+        return f'make dev ARGS="--port {port}"'
+    return f"{command} --port {port}"
 
 
 def _free(host: str, port: int) -> int:

@@ -2,13 +2,15 @@
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 import structlog
 from watchfiles import PythonFilter, awatch  # pyright: ignore[reportUnknownVariableType]
 
+from stepwell.client.address import DEFAULT_URL
 from stepwell.platform.cli.announcing import announce, warn
+from stepwell.platform.cli.console import complain, say
 from stepwell.platform.cli.stopping import on_signals
 from stepwell.platform.clock import SystemClock
 from stepwell.platform.engine.partition import partitions_of
@@ -37,7 +39,8 @@ async def work(settings: Settings, target: str, concurrency: int, *, reload: boo
     settings = settings.model_copy(update={"redis_url": await address_of(settings)})
     async with Store.open(settings) as store:
         partitions = partitions_of(store, SystemClock())
-        telling = Telling(Registry(partitions), target, dev=dev)
+        url = os.environ.get("STEPWELL_URL", DEFAULT_URL)
+        telling = Telling(Registry(partitions), target, url, dev=dev)
         supervisor = Supervisor(
             partitions,
             SystemClock(),
@@ -49,7 +52,7 @@ async def work(settings: Settings, target: str, concurrency: int, *, reload: boo
             telling.failed if reload else None,
         )
         on_signals(supervisor.stop)
-        watching = asyncio.create_task(watch(target, supervisor)) if reload else None
+        watching = asyncio.create_task(watch(target, supervisor, telling)) if reload else None
         try:
             await supervisor.run()
         except* BadTarget as problems:
@@ -62,33 +65,40 @@ async def work(settings: Settings, target: str, concurrency: int, *, reload: boo
     return 0
 
 
-async def watch(target: str, supervisor: Supervisor) -> None:
+async def watch(target: str, supervisor: Supervisor, telling: "Telling") -> None:
     """Has the child replaced whenever Python code in the folder of the target changes."""
     try:
         async for _ in awatch(folder_of(target), watch_filter=PythonFilter()):
+            telling.changed()
             supervisor.replace()
     except Exception as error:
         warn(f"changes of the code are not noticed ({error}); start again to have them")
 
 
 class Telling:
-    """Says what a worker serves, each time its child is ready.
+    """Says what a worker serves, when its child is ready and that is news; that it replaces a dead one is none.
 
     Args:
         registry: knows the triggers.
         target: what the functions are of.
+        url: of the server.
         dev: a pipe that gets a byte when there is something to say for the first time; then it also says what to try.
     """
 
-    def __init__(self, registry: Registry, target: str, *, dev: int | None) -> None:
+    def __init__(self, registry: Registry, target: str, url: str, *, dev: int | None) -> None:
         self._registry = registry
         self._target = target
+        self._url = url
+        self._changed = False
+        self._served = False
+        self._said: Mapping[str, Sequence[str]] = {}
         self._dev = dev is not None
         self._waiting = dev
         self._saying: set[asyncio.Task[None]] = set()
 
     def ready(self, functions: Sequence[str]) -> None:
         """A child serves these."""
+        self._served = True
         self._let_go()
         task = asyncio.create_task(self._say(functions))
         self._saying.add(task)
@@ -96,8 +106,15 @@ class Telling:
 
     def failed(self, problem: str) -> None:
         """The target cannot be loaded."""
+        self._changed = True
         warn(problem)
+        meanwhile = "the code of before goes on serving" if self._served else "nothing is served"
+        complain(f"    Until that is mended, {meanwhile}; it is loaded again whenever the code changes.")
         self._let_go()
+
+    def changed(self) -> None:
+        """The code has changed: the next child is news."""
+        self._changed = True
 
     def _let_go(self) -> None:
         if self._waiting is not None:
@@ -111,4 +128,11 @@ class Telling:
             return
         with suppress(StepwellError):
             known = (await self._registry.load()).functions
-            announce(self._target, {name: known[name].events for name in functions if name in known})
+            self._announce({name: known[name].events for name in functions if name in known})
+
+    def _announce(self, functions: Mapping[str, Sequence[str]]) -> None:
+        if functions != self._said:
+            announce(self._target, functions, self._url)
+        elif self._changed:
+            say(f"  {self._target} is loaded anew")
+        self._said, self._changed = functions, False
