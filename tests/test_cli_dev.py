@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -172,8 +173,9 @@ def test_from_one_command_to_a_finished_run_and_again_with_its_data(dev: Dev) ->
     assert "shop/fulfil  on order.placed" in said
 
     [command] = re.findall(r"Try  (curl .*)", said)
-    answer = subprocess.run(command.replace("curl", "curl -s", 1), shell=True, capture_output=True, check=True)
-    assert b'"ids"' in answer.stdout
+    if shutil.which("curl"):
+        answer = subprocess.run(command.replace("curl", "curl -s", 1), shell=True, capture_output=True, check=True)
+        assert b'"ids"' in answer.stdout
 
     dev.let_go()
     first = dev.finished(dev.send())

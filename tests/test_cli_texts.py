@@ -65,7 +65,7 @@ def test_without_a_command_the_commands_are_listed(capsys: pytest.CaptureFixture
         (["runs", "list", "--url", "here"], "stepwell: 'here' is no server address"),
         (["worker", "app.py"], "stepwell: there is no file 'app.py' in "),
         (["dev", "app.py"], "stepwell: there is no file 'app.py' in "),
-        (["worker", "shop:app"], "stepwell: there is no module 'shop' in "),
+        (["worker", "kiosk:app"], "stepwell: there is no module 'kiosk' in "),
         (["worker", ".."], "stepwell: '..' is a folder; give the file that has the App, such as "),
         (["worker", ".:app"], "stepwell: '.' is a folder; give the file that has the App, such as app.py"),
         (["worker", ".x"], "stepwell: '.x' is no target; write module:app or path/to/file.py"),
@@ -98,17 +98,19 @@ def test_a_file_that_was_meant_as_a_module_is_recognised(capsys: pytest.CaptureF
 
 def test_a_path_that_is_no_python_file_is_recognised(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     Path("notes.txt").touch()
-    Path("shop").mkdir()
+    Path("kiosk").mkdir()
     not_python = "'notes.txt' is not a Python file; give one, such as app.py, or a module, such as shop:app"
     assert not_python in refused(capsys, "dev", "notes.txt")
-    assert "'shop' is a folder; give the file that has the App, such as shop/app.py" in refused(capsys, "dev", "shop")
-    Path("shop/orders.py").touch()
-    folder = str(tmp_path / "shop")
+    assert "'kiosk' is a folder; give the file that has the App, such as kiosk/app.py" in refused(
+        capsys, "dev", "kiosk"
+    )
+    Path("kiosk/orders.py").touch()
+    folder = str(tmp_path / "kiosk")
     assert f"'{folder}' is a folder; give the file that has the App, such as {folder}/orders.py" in refused(
         capsys, "dev", folder
     )
-    assert "'./shop/' is a folder; give the file that has the App, such as shop/orders.py" in refused(
-        capsys, "worker", "./shop/"
+    assert "'./kiosk/' is a folder; give the file that has the App, such as kiosk/orders.py" in refused(
+        capsys, "worker", "./kiosk/"
     )
 
 

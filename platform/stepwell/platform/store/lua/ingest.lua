@@ -43,8 +43,9 @@ local function accept(event, digest, due, runs, body)
   -- An event that is there already came with a call whose reply was lost.
   if not redis.call('SET', k_event .. event, record, 'NX') then return end
   if digest ~= '' then remember(digest, event) end
-  redis.call('XADD', k_log, '*', 'e', event)
+  -- Rows of outboxes before the log: by their times it is known which events they still need, and no row may seem younger.
   start(event, due, runs)
+  redis.call('XADD', k_log, '*', 'e', event)
 end
 
 local answers = {}
