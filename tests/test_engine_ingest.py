@@ -8,8 +8,8 @@ from stepwell.platform.clock import ManualClock
 from stepwell.platform.engine.partition import Partition, partitions_of
 from stepwell.platform.ids import partition_of
 from stepwell.platform.incoming import IncomingEvent
-from stepwell.platform.ingest import Ingest
-from stepwell.platform.registry import Registry
+from stepwell.platform.ingest import RELOADS, Ingest
+from stepwell.platform.registry import Registry, Snapshot
 from stepwell.platform.store.memory import memory_store
 from tests.test_registry import manifest
 
@@ -75,3 +75,22 @@ async def test_a_function_with_a_limit_has_one_home_for_all_its_runs(partitions:
         waiting = int(await partition.read("SCARD", partition.keys.name("k_outboxes")))
         homes += live > 0 or waiting == 0
     assert homes == 1
+
+
+async def test_what_the_last_try_has_taken_in_is_acknowledged(
+    partitions: Partitions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = await ready(partitions)
+    ingest, refresh, tries = Ingest(partitions, registry, partitions[0].clock), registry.refresh, list[int]()
+    current = registry.snapshot
+
+    async def late(_: Registry) -> None:
+        tries.append(1)
+        if len(tries) == RELOADS - 1:
+            await refresh()
+
+    monkeypatch.setattr(Registry, "refresh", late)
+    registry.snapshot = Snapshot(current.version + 1, current.apps)
+    ids = await ingest.accept([event(f"mine-{number}") for number in range(8)])
+    assert len(set(ids)) == 8
+    assert len(tries) == RELOADS - 1

@@ -9,11 +9,12 @@ import pytest
 
 from stepwell.functions import App, Context
 from stepwell.functions.replay import Threads
+from stepwell.platform.engine.leases import Leases
 from stepwell.platform.engine.owner import Owner
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.executor import strays
 from stepwell.platform.executor.board import Board
-from stepwell.platform.executor.leasing import Room
+from stepwell.platform.executor.leasing import Leasing, Room
 from stepwell.platform.executor.recorded import Recorded
 from stepwell.platform.records import Status, StepRow
 from stepwell.platform.store.keys import session_channel
@@ -57,6 +58,29 @@ async def test_a_run_whose_state_is_being_read_is_not_taken_for_a_stray(
         reading.set()
         assert await platform.output(run) == "charged"
         assert begun == ["charge"]
+
+
+async def test_a_run_whose_lease_was_never_heard_of_is_released_after_a_while(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = App("shop")
+
+    @app.function(on="go")
+    async def work(ctx: Context[Any]) -> str:
+        return "done"
+
+    async with harness(store, app, worker=False) as platform:
+        run = await platform.start("go")
+        monkeypatch.setattr(Leasing, "run", idle)
+        worker = await platform.start_worker()
+        leases = Leases(platform.partitions[0], 15_000, 3)
+        await leases.lease(worker.session.id, f"{worker.session.id}:lost", 1, ["shop/work"])
+        await look(platform, store)
+        await look(platform, store)
+        assert (await platform.run(run)).status is Status.RUNNING, "its answer may be on its way"
+        monkeypatch.setattr(strays, "SETTLED", 0.0)
+        await look(platform, store)
+        assert (await platform.run(run)).status is Status.QUEUED
 
 
 async def test_news_of_a_run_whose_state_is_being_read_is_heard_when_it_is_there(
@@ -127,6 +151,10 @@ async def test_a_run_leased_again_before_its_suspension_is_answered_stays_at_wor
         going.set()
         assert await platform.output(run) == "done"
         await platform.eventually(lambda: _said(board.read() == []))
+
+
+async def idle(_: Leasing) -> None:
+    """Leases nothing."""
 
 
 async def look(platform: Harness, store: Store) -> None:

@@ -78,15 +78,15 @@ class Ingest:
 
     async def _settle(self, entries: Sequence[Entry], now: int) -> list[tuple[Offer, Reply]]:
         """What was offered for each entry, and the answer to it."""
-        settled = await self._offer(entries, now)
+        settled: dict[int, tuple[Offer, Reply]] = {}
+        stale = list(range(len(entries)))
         for _ in range(RELOADS):
-            stale = [index for index, (_, answer) in enumerate(settled) if answer == b"RELOAD"]
+            offered = await self._offer([entries[index] for index in stale], now)
+            settled.update(zip(stale, offered, strict=True))
+            stale = [index for index in stale if settled[index][1] == b"RELOAD"]
             if not stale:
-                return settled
+                return [settled[index] for index in range(len(entries))]
             await self._registry.refresh()
-            again = await self._offer([entries[index] for index in stale], now)
-            for index, offered in zip(stale, again, strict=True):
-                settled[index] = offered
         raise StoreUnavailable(self._partitions[0].store.where, "the registry of functions keeps changing")
 
     def _entry(self, event: IncomingEvent, now: int) -> Entry:

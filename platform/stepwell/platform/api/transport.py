@@ -39,7 +39,7 @@ class Gathering(asyncio.Transport):
 
     def abort(self) -> None:
         """Closes at once; what waits is lost."""
-        self._waiting.clear()
+        self._waiting, self._size = [], 0
         self._transport.abort()
 
     def is_closing(self) -> bool:

@@ -94,8 +94,14 @@ async def inherit(home: Household, settings: Settings) -> None:
     """Waits for the data directory to be free, then runs a server in it until cancelled."""
     while (lock := home.lock()) is None:  # noqa: ASYNC110  # a lock of another process tells nobody
         await asyncio.sleep(INHERIT_SECONDS)
-    async with supervised(home, settings, lock):
-        await asyncio.Event().wait()
+    try:
+        async with supervised(home, settings, lock):
+            await asyncio.Event().wait()
+    except StoreMisconfigured as error:
+        # Nobody waits for this: without a word, all that would be seen is a Redis that is out of reach.
+        structlog.get_logger("stepwell.store").error(
+            "server not taken over", folder=str(home.folder), reason=str(error)
+        )
 
 
 async def occupy(home: Household) -> int | str:
