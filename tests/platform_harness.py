@@ -122,8 +122,15 @@ class Harness:
         return EventRecord.parse(event, await partition.read("GET", partition.keys.name("k_event", event)))
 
     async def run(self, run: str) -> RunRecord:
-        """A run's header."""
-        return RunRecord.parse(run, await self._hash(run, "k_run"))
+        """A run's header; waits for it while it is on its way from the partition of its event."""
+        header: dict[bytes, bytes] = {}
+
+        async def there() -> bool:
+            header.update(await self._hash(run, "k_run"))
+            return bool(header)
+
+        await self.eventually(there)
+        return RunRecord.parse(run, header)
 
     async def steps(self, run: str) -> dict[str, StepRow]:
         """A run's steps by key."""
