@@ -76,7 +76,7 @@ class Place:
         home = self.partition.index if target == "-" else int(target)
         run = run_id(event, lane.split("|")[0], home)
         digest = digest_of(sender) if sender else ""
-        return await self.ingest.add((self._version, event, digest, due, f"{run} {lane} v1 {target}", BODY))
+        return await self.ingest.add((self._version, event, digest, due, f"{run} {lane} v1 {target} -", BODY))
 
     async def send(self, lane: str = "app/f", *, sender: str = "", due: int = 0, target: str = "-") -> str:
         """The same a ms later, so that runs have an order; gives the id of the run."""

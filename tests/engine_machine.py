@@ -174,7 +174,7 @@ class EngineMachine(RuleBasedStateMachine):
             event,
             digest_of(sender) if sender else "",
             due,
-            f"{run} {lane} v1 -",
+            f"{run} {lane} v1 - -",
             b'{"name":"n","data":{}}',
         )
         answer = self.run_async(self._send(item))

@@ -517,7 +517,7 @@ async def an_answer_is_about_a_mebibyte_and_says_that_there_is_more(bench: Bench
     for _ in range(8):
         event = bench.event()
         body = b'{"name":"n","data":"%s"}' % (b"x" * 400_000)
-        assert await bench.ingest.add((1, event, "", 0, f"{run_id(event, 'app/f', 0)} app/f v1 -", body)) == b"OK"
+        assert await bench.ingest.add((1, event, "", 0, f"{run_id(event, 'app/f', 0)} app/f v1 - -", body)) == b"OK"
     first = await bench.leases.lease("w", "w:1", 64, ["app/f"])
     assert (len(first.leases), first.more) == (3, True)
     rest = [await bench.leases.lease("w", f"w:{call}", 64, ["app/f"]) for call in (2, 3)]
@@ -893,7 +893,7 @@ async def retention_removes_a_run_with_all_that_is_its_own_at_its_age(bench: Ben
 async def an_event_is_kept_for_its_runs_and_goes_with_the_last(bench: Bench) -> None:
     event = bench.event()
     runs = [run_id(event, name, 0) for name in ("app/f", "app/g")]
-    lines = f"{runs[0]} app/f v1 -\n{runs[1]} app/g v1 -"
+    lines = f"{runs[0]} app/f v1 - -\n{runs[1]} app/g v1 - -"
     assert await bench.ingest.add((1, event, "", 0, lines, b'{"name":"n","data":{}}')) == b"OK"
     bench.clock.advance(DAY)
     assert await bench.ticks.trim_events(DAY) == 1

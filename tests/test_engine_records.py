@@ -24,9 +24,9 @@ def test_a_step_row_is_read_as_it_is_written(key: str, numbers: list[int], paylo
 @given(st.lists(st.text("0123456789ABC", min_size=1), max_size=4), st.text(), NUMBERS)
 def test_an_event_record_is_read_as_it_is_written(runs: list[str], name: str, received: int) -> None:
     body = encode({"name": name, "data": {"text": name}, "ts": 7})
-    record = EventRecord.parse("id", f"T {received} {','.join(runs)}\n".encode() + body)
+    record = EventRecord.parse("id", f"T {received} 5 {','.join(runs)}\n".encode() + body)
     assert (record.name, record.data, record.ts, record.received) == (name, {"text": name}, 7, received)
-    assert (record.runs, record.sender_id) == (tuple(runs), "")
+    assert (record.runs, record.sender_id, record.position) == (tuple(runs), "", 5)
 
 
 async def test_a_header_says_what_the_engine_did() -> None:

@@ -79,7 +79,7 @@ async def test_a_target_out_of_reach_does_not_hold_up_the_others(bench: Bench) -
         *("XADD", "k_outbox", "0", "*", "run", run_id(lost, "app/f", 0), "lane", "app/f"),
         *("version", "v1", "event", lost, "due", 0),
     )
-    await bench.read("SET", "k_event", lost, 'L 1 x\n{"name":"n","data":{}}')
+    await bench.read("SET", "k_event", lost, 'L 1 2 x\n{"name":"n","data":{}}')
     outbox = Outbox(bench.partition, (Unreachable(bench.partition, 0), bench.other.runs))
     with pytest.raises(StoreUnavailable):
         await outbox.deliver()

@@ -128,9 +128,9 @@ class Ingest:
         """The run as a line for the script; a function with a constraint has a home of its own."""
         if not function.constraints:
             run = run_id(entry.id, function.id, entry.partition)
-            return f"{run} {function.id} {function.version} -"
+            return f"{run} {function.id} {function.version} - -"
         event = entry.event
         home = home_of(function.id, len(self._partitions))
         lane = lane_of(function.id, function.constraints, {"data": event.data, "name": event.name})
         target = "-" if home == entry.partition else str(home)
-        return f"{run_id(entry.id, function.id, home)} {lane} {function.version} {target}"
+        return f"{run_id(entry.id, function.id, home)} {lane} {function.version} {target} -"

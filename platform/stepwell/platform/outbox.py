@@ -70,7 +70,15 @@ class Outbox:
             # Nothing of ours removes it, and behind a row that can never be delivered no other would be.
             structlog.get_logger().error("event_gone_before_its_run", event_id=row[b"event"], run=row[b"run"])
             return None
-        return Creation(row[b"run"], row[b"lane"], row[b"version"], row[b"event"], int(row[b"due"]), record)
+        return Creation(
+            row[b"run"],
+            row[b"lane"],
+            row[b"version"],
+            row[b"event"],
+            int(row[b"due"]),
+            record,
+            row.get(b"options", "-"),
+        )
 
 
 class Outboxes:

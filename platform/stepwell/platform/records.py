@@ -39,7 +39,8 @@ SUSPECT = 2
 class EventRecord:
     """An accepted event. `ts` and `received` in ms UTC; `runs`: ids of all it started, wherever they live.
 
-    `sender_id` is the id its sender gave it, or empty.
+    `sender_id` is the id its sender gave it, or empty. `position` tells the order of arrival; see
+    lua/include/position.lua.
     """
 
     id: str
@@ -49,12 +50,13 @@ class EventRecord:
     received: int
     runs: tuple[str, ...]
     sender_id: str = ""
+    position: int = 0
 
     @classmethod
     def parse(cls, event_id: str, record: bytes) -> Self:
-        """Reads `flag received runs`, a line feed, and the body."""
+        """Reads `flag received position runs`, a line feed, and the body."""
         head, _, body = record.partition(b"\n")
-        _, received, runs = head.decode().split(" ")
+        _, received, position, runs = head.decode().split(" ")
         event = cast(dict[str, Any], decode(body))
         return cls(
             id=event_id,
@@ -64,6 +66,7 @@ class EventRecord:
             received=int(received),
             runs=tuple(runs.split(",")) if runs else (),
             sender_id=event.get("id", ""),
+            position=int(position),
         )
 
 
@@ -113,6 +116,8 @@ class RunRecord:
     ended: int
     output: Raw
     error: Raw
+    options: str = "-"
+    link: str = ""
 
     @property
     def function(self) -> str:
@@ -127,7 +132,7 @@ class RunRecord:
     @classmethod
     def parse(cls, run: str, header: Mapping[Raw, Raw]) -> Self:
         """Reads the header hash, whose packed fields lua/include/run.lua explains."""
-        head, info = header[b"h"].decode().split(" "), header[b"i"].decode().split(" ")
+        head, info = header[b"h"].decode().split(" "), header[b"i"].decode().split(" ", 5)
         return cls._of(run, head, info, header.get(b"o", b""), header.get(b"err", b""))
 
     @classmethod
@@ -145,7 +150,7 @@ class RunRecord:
     def _of(cls, run: str, head: Sequence[str], info: Sequence[str], output: Raw, error: Raw) -> Self:
         status, token, _seq, _answer, *numbers = head
         turn, steps, size, pending, crashes, attempt, notbefore, cancel, started, ended = map(int, numbers)
-        created, version, event, lane = info
+        created, version, event, lane, options, link = [*info, *("-", "")[len(info) - 4 :]]
         return cls(
             id=run,
             status=Status(status),
@@ -166,6 +171,8 @@ class RunRecord:
             ended=ended,
             output=output,
             error=error,
+            options=options,
+            link=link,
         )
 
 

@@ -77,7 +77,7 @@ async def _unowned_event(partition: Partition, key: str, oldest: int) -> str | N
     head: bytes = await partition.read("GETRANGE", key, 0, 64 * AT_ONCE)
     if not head:
         return None
-    flag, received, runs = head.partition(b"\n")[0].split(b" ")
+    flag, received, _, runs = head.partition(b"\n")[0].split(b" ")
     if int(received) > oldest:
         return None
     if flag == b"L":

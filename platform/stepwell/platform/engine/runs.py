@@ -15,7 +15,8 @@ Resolved = Literal["OK", "DONE", "GONE"]
 class Creation:
     """A run to be created away from its event.
 
-    `due` in ms UTC or 0; `record` is the event as its own partition holds it.
+    `due` in ms UTC or 0; `options` and `link` as in lua/include/creation.lua; `record` is the event as its own partition
+    holds it.
     """
 
     run: str
@@ -24,6 +25,8 @@ class Creation:
     event: str
     due: int
     record: bytes
+    options: str = "-"
+    link: str = ""
 
 
 class Runs:
@@ -49,5 +52,8 @@ class Runs:
 
     async def create(self, creations: Sequence[Creation]) -> None:
         """Creates runs whose events live elsewhere, 64 and 1 MiB a call; those that exist stay as they are."""
-        items = [(made.run, made.lane, made.version, made.event, made.due, made.record) for made in creations]
+        items = [
+            (made.run, made.lane, made.version, made.event, made.due, made.options, made.link, made.record)
+            for made in creations
+        ]
         await asyncio.gather(*[self._create.add(item) for item in items])

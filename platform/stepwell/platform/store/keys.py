@@ -14,7 +14,8 @@ SLOTS = 16384
 
 KEY_NAMES: Mapping[str, str] = MappingProxyType(
     {
-        # HASH format, partitions, registry (version), vt (virtual time), next (the ticker sleeps until), ticked, grace.
+        # HASH format, partitions, registry (version), vt (virtual time), next (the ticker sleeps until), ticked, grace,
+        # position (of the last event).
         "k_meta": ":meta",
         # HASH app id -> manifest; only in partition 0.
         "k_apps": ":apps",
@@ -22,7 +23,7 @@ KEY_NAMES: Mapping[str, str] = MappingProxyType(
         "k_limits": ":limits",
         # STREAM of event ids in order of arrival. Trimmed by retention.
         "k_log": ":log",
-        # STRING one event: flag "L" (in the log) or "T" (kept only for its runs), received, run ids, body.
+        # STRING one event: flag "L" (in the log) or "T" (kept only for its runs), received, position, run ids, body.
         "k_event": ":e:",
         # HASH <bucket>:<shard>: digest of a sender's event id -> our event id. Forgotten whole, by key TTL.
         "k_dedupe": ":d:",

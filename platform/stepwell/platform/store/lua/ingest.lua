@@ -1,10 +1,10 @@
 --! Accepts events: deduplicates, appends to the log, creates the runs. Answers OK, {DUP, first id} or RELOAD per event.
 --! args: now window:int width:int
 --! item: version:int event digest due:int runs body
---! include: clock meta batch feed run lanes timers ending creation commit
+--! include: clock meta batch feed run lanes timers ending creation position commit
 -- window, width: the deduplication window and the width of its buckets, in ms.
 -- version: of the registry the sender matched with. digest: of the sender's own id, or empty.
--- runs: lines "run lane version target"; target is "-" here, or the partition that is the run's home.
+-- runs: lines "run lane version target options"; target is "-" here, or the partition that is the run's home.
 now = clock(now)
 if unknown_format() then return unknown_format() end
 
@@ -26,20 +26,21 @@ local function remember(digest, event)
 end
 
 local function start(event, due, runs)
-  for rid, lane, version, target in string.gmatch(runs, '(%S+) (%S+) (%S+) (%S+)') do
+  for rid, lane, version, target, options in string.gmatch(runs, '(%S+) (%S+) (%S+) (%S+) (%S+)') do
     if target == '-' then
-      create_run(rid, lane, version, event, due)
+      create_run(rid, lane, version, event, due, options, '')
     else
       later('SADD', k_outboxes, target)
-      redis.call('XADD', k_outbox .. target, '*', 'run', rid, 'lane', lane, 'version', version, 'event', event, 'due', due)
+      redis.call('XADD', k_outbox .. target, '*', 'run', rid, 'lane', lane, 'version', version, 'event', event, 'due', due,
+        'options', options)
     end
   end
 end
 
 local function accept(event, digest, due, runs, body)
   local ids = {}
-  for rid in string.gmatch(runs, '(%S+) %S+ %S+ %S+') do ids[#ids + 1] = rid end
-  local record = 'L ' .. now .. ' ' .. table.concat(ids, ',') .. '\n' .. body
+  for rid in string.gmatch(runs, '(%S+) %S+ %S+ %S+ %S+') do ids[#ids + 1] = rid end
+  local record = 'L ' .. now .. ' ' .. next_position() .. ' ' .. table.concat(ids, ',') .. '\n' .. body
   -- An event that is there already came with a call whose reply was lost.
   if not redis.call('SET', k_event .. event, record, 'NX') then return end
   if digest ~= '' then remember(digest, event) end
@@ -60,5 +61,6 @@ for version, event, digest, due, runs, body in items() do
     answers[#answers + 1] = 'OK'
   end
 end
+write_position()
 commit()
 return answers

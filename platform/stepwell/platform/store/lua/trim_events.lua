@@ -29,7 +29,7 @@ local undelivered = oldest_row()
 --- Answers false for the first event that is too young.
 local function trim(position, event)
   local record = redis.call('GET', k_event .. event)
-  local received, ids = string.match(record or 'L 0 \n', '^L (%d+) (%S*)\n')
+  local received, ids = string.match(record or 'L 0 0 \n', '^L (%d+) %d+ (%S*)\n')
   if received and tonumber(received) > now - age then return false end
   if time_of(position) >= undelivered then return false end
   if record and wanted(ids or '') then

@@ -9,7 +9,7 @@ if unknown_format() then return unknown_format() end
 local function drop_event(event, rid)
   local head = redis.call('GETRANGE', k_event .. event, 0, 0)
   if head ~= 'T' then return end
-  local ids = string.match(redis.call('GET', k_event .. event), '^T %d+ (%S*)\n')
+  local ids = string.match(redis.call('GET', k_event .. event), '^T %d+ %d+ (%S*)\n')
   for other in string.gmatch(ids or '', '[^,]+') do
     if other ~= rid and redis.call('EXISTS', k_run .. other) == 1 then return end
   end

@@ -5,12 +5,20 @@ local function note_function(fn)
   noted[fn] = true
 end
 
+local function info_of(lane, version, event, options, link)
+  local info = now .. ' ' .. version .. ' ' .. event .. ' ' .. lane
+  if link ~= '' then return info .. ' ' .. options .. ' ' .. link end
+  return options == '-' and info or info .. ' ' .. options
+end
+
 local tombstones = redis.call('EXISTS', k_tombstones) == 1
-local function create_run(rid, lane, version, event, due)
+-- options: "-", or any of these with commas between them: start=<ms>, finish=<ms> within which it has to begin, and to
+-- end. link: whence it comes, or empty; see run.lua.
+local function create_run(rid, lane, version, event, due, options, link)
   if redis.call('EXISTS', k_run .. rid) == 1 then return false end
   if due <= now then due = 0 end
   redis.call('HSET', k_run .. rid, 'h', 'queued - 0 - 0 0 0 0 0 0 ' .. due .. ' 0 0 0',
-    'i', now .. ' ' .. version .. ' ' .. event .. ' ' .. lane)
+    'i', info_of(lane, version, event, options, link))
   later('ZADD', k_runs_of .. function_of(lane), 0, rid)
   note_function(function_of(lane))
   later('ZADD', k_live, 0, rid)

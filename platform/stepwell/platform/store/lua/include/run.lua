@@ -14,7 +14,9 @@
 --            looked at again although no wait has ended
 --   cancel   ms when cancelling was asked for
 --   started, ended  ms
--- Field "i" holds what never changes: created (ms), version (of the app), event (id), lane.
+-- Field "i" holds what never changes: created (ms), version (of the app), event (id), lane; and, unless there is nothing
+-- to say, options and link. Options are "-" or "name=value,...": once, start, finish, cancel; see creation.lua. The link
+-- tells whence it comes: "invoke <run> <step>" (its parent), "rerun <run>", "cron <schedule>".
 -- Field "sl" the scopes it holds slots of, "o" its output, "err" its error or that of its last failed attempt.
 local HEAD = '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)$'
 local runs = {}
@@ -22,12 +24,12 @@ local runs = {}
 local function parse_run(rid, head, info)
   local status, token, seq, answer, turn, steps, bytes, pending, crashes, attempt, notbefore, cancel, started, ended =
     string.match(head, HEAD)
-  local created, version, event, lane = string.match(info, '^(%S+) (%S+) (%S+) (%S+)$')
+  local created, version, event, lane, options, link = string.match(info, '^(%S+) (%S+) (%S+) (%S+) ?(%S*) ?(.*)$')
   return {
     id = rid, status = status, token = token, seq = seq, answer = answer, turn = tonumber(turn), steps = tonumber(steps),
     bytes = tonumber(bytes), pending = tonumber(pending), crashes = tonumber(crashes), attempt = attempt,
     notbefore = tonumber(notbefore), cancel = tonumber(cancel), started = started, ended = ended,
-    created = created, version = version, event = event, lane = lane, scopes = false, turned = false, written = true,
+    created = created, version = version, event = event, lane = lane, options = options, link = link, scopes = false, turned = false, written = true,
     body = false, body_field = false, -- output or error to be written with the head
   }
 end
