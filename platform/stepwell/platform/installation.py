@@ -11,6 +11,7 @@ from stepwell.platform.ingest import Ingest
 from stepwell.platform.registry import Registry
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.store import Store
+from stepwell.platform.waits.waits import Waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Installation:
     partitions: tuple[Partition, ...]
     registry: Registry
     ingest: Ingest
+    waits: Waits
     history: History
     runs: tuple[Runs, ...]
 
@@ -31,6 +33,7 @@ class Installation:
         """The parts over an open store."""
         partitions = partitions_of(store, clock)
         registry = Registry(partitions)
+        ingest = Ingest(partitions, registry, clock)
         patience = int(settings.cancel_patience * 1000)
         return cls(
             settings,
@@ -38,7 +41,8 @@ class Installation:
             store,
             partitions,
             registry,
-            Ingest(partitions, registry, clock),
+            ingest,
+            Waits.over(partitions, registry, ingest, settings, clock),
             History(partitions, registry),
             tuple(Runs(partition, patience) for partition in partitions),
         )

@@ -11,11 +11,18 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from stepwell.functions.protocol import FunctionManifest, Manifest
+from stepwell.platform.codec import decode, encode
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.store.keys import REGISTRY
 from stepwell.platform.subscriptions import Subscriptions, check_conditions
+from stepwell.platform.waits.words import Awaited, Paths
 
 _VERSION = b"#version"
+_AWAIT = b"#await "
+MOST_ENTRIES = 10_000
+"""Apps, and names with paths that are waited for."""
+ENDS = ("inngest/function.finished", "inngest/function.failed", "inngest/function.cancelled")
+"""Names of the events that tell that a run has ended."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,10 +58,20 @@ def _functions(manifest: Manifest) -> Iterator[RegisteredFunction]:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The registry as it was at one version."""
+    """The registry as it was at one version.
+
+    Args:
+        version: counts up.
+        apps: by their id.
+        waits: names of events that steps wait for, each with a set of paths.
+        indexed: those of them for which the events that came before are indexed as well.
+    """
 
     version: int
     apps: Mapping[str, Manifest]
+    waits: tuple[tuple[str, Paths], ...] = ()
+    indexed: frozenset[tuple[str, Paths]] = frozenset()
+    awaited: Awaited = field(init=False)
     functions: Mapping[str, RegisteredFunction] = field(init=False)
     subscriptions: Subscriptions[RegisteredFunction] = field(init=False)
 
@@ -63,6 +80,17 @@ class Snapshot:
         triggers = [(on.event, on.if_, function) for function in functions for on in function.manifest.triggers]
         object.__setattr__(self, "functions", MappingProxyType({function.id: function for function in functions}))
         object.__setattr__(self, "subscriptions", Subscriptions(triggers))
+        object.__setattr__(self, "awaited", Awaited(self.waits))
+
+    @property
+    def tells(self) -> int:
+        """Which ends events have to tell of: a bit for each status, as in lua/include/ending.lua."""
+        finished, failed, cancelled = (self.is_heard(name) for name in ENDS)
+        return 7 * finished | 2 * failed | 4 * cancelled
+
+    def is_heard(self, name: str) -> bool:
+        """Whether a function may be started, or a wait ended, by an event of this name."""
+        return name in self.awaited or self.subscriptions.has(name)
 
     def limits(self) -> list[tuple[str, str]]:
         """Names and values of the hash of limits."""
@@ -86,8 +114,7 @@ class Registry:
         stored = dict(zip(apps[::2], apps[1::2], strict=True))
         version = int(stored.pop(_VERSION, b"0"))
         if version != self.snapshot.version:
-            manifests = {app.decode(): Manifest.model_validate_json(text) for app, text in stored.items()}
-            self.snapshot = Snapshot(version, manifests)
+            self.snapshot = _snapshot(version, stored)
         return self.snapshot
 
     async def register(self, manifest: Manifest) -> bool:
@@ -101,6 +128,19 @@ class Registry:
         await self.spread()
         return bool(changed)
 
+    async def await_events(self, name: str, paths: Paths, *, indexed: bool) -> bool:
+        """Has events of `name` looked up by `paths` from now on; `indexed`: those that came before are, too.
+
+        Answers False when there is no room for more.
+        """
+        what = _AWAIT + encode([name, paths])
+        answer = await self._partitions[0].script("await", int(indexed), MOST_ENTRIES, items=[(what,)])
+        if answer == b"FULL":
+            return False
+        if (name, paths) not in self.snapshot.waits:
+            await self.spread()
+        return True
+
     async def refresh(self) -> None:
         """Spreads the registry, once for all who ask meanwhile."""
         if self._refreshing is None or self._refreshing.done():
@@ -112,5 +152,17 @@ class Registry:
         """Loads the registry and tells every partition, among them those a registration cut short never reached."""
         snapshot = await self.load()
         for partition in self._partitions:
-            await partition.script("adopt", snapshot.version, items=snapshot.limits())
+            await partition.script("adopt", snapshot.version, snapshot.tells, items=snapshot.limits())
         await self._partitions[0].read("PUBLISH", REGISTRY, snapshot.version)
+
+
+def _snapshot(version: int, stored: Mapping[bytes, bytes]) -> Snapshot:
+    waits = {field: ready for field, ready in stored.items() if field.startswith(_AWAIT)}
+    apps = {app.decode(): Manifest.model_validate_json(text) for app, text in stored.items() if app not in waits}
+    indexed = frozenset(_wait(field) for field, ready in waits.items() if ready == b"1")
+    return Snapshot(version, apps, tuple(map(_wait, waits)), indexed)
+
+
+def _wait(field: bytes) -> tuple[str, Paths]:
+    name, paths = decode(field.removeprefix(_AWAIT))
+    return name, tuple(map(tuple, paths))

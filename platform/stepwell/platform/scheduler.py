@@ -1,8 +1,9 @@
 """The scheduler: ticks every partition as often as there is something to do, and clears away what is old."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 
 import structlog
 
@@ -11,10 +12,11 @@ from stepwell.platform.engine.partition import Partition
 from stepwell.platform.engine.runs import Runs
 from stepwell.platform.engine.ticks import Ticked, Ticks
 from stepwell.platform.errors import StepwellError
-from stepwell.platform.outbox import Outbox
+from stepwell.platform.outbox import PERIOD, Outbox
 from stepwell.platform.retention import Retention
 from stepwell.platform.settings import Settings
-from stepwell.platform.store.keys import tick_channel
+from stepwell.platform.store.keys import errand_channel, tick_channel
+from stepwell.platform.waits.errands import AllErrands
 
 PAUSE = 0.5
 """Seconds between tries while Redis is out of reach."""
@@ -60,24 +62,31 @@ class Scheduler:
         partitions: to tick.
         clock: theirs.
         settings: limits.
+        errands: what runs ask of others.
     """
 
-    def __init__(self, partitions: Sequence[Partition], clock: Clock, settings: Settings) -> None:
+    def __init__(
+        self, partitions: Sequence[Partition], clock: Clock, settings: Settings, errands: AllErrands
+    ) -> None:
         expiry = int(settings.session_expiry * 1000)
-        runs = [Runs(partition, int(settings.cancel_patience * 1000)) for partition in partitions]
+        patience = int(settings.cancel_patience * 1000)
+        runs = [Runs(partition, patience) for partition in partitions]
         self._partitions = partitions
-        self._ticks = [Ticks(partition, expiry, settings.crash_limit) for partition in partitions]
+        self._ticks = [Ticks(partition, expiry, settings.crash_limit, patience) for partition in partitions]
         self._tickers = [Ticker(ticks) for ticks in self._ticks]
         # Apart from the ticks: a partition out of reach must not hold up the timers of the others.
         self._outboxes = [Outbox(partition, runs) for partition in partitions] if len(partitions) > 1 else []
+        self._errands = errands
         self._retention = Retention(partitions, self._ticks, settings)
 
     async def tick(self) -> None:
         """Does all that is due now, in every partition."""
         for outbox in self._outboxes:
             await outbox.empty()
+        await self._errands.empty()
         for ticker in self._tickers:
             await ticker.tick()
+        await self._errands.empty()
 
     async def trim(self) -> None:
         """Removes what is too old, in every partition."""
@@ -90,15 +99,23 @@ class Scheduler:
                 group.create_task(ticker.run())
             for outbox in self._outboxes:
                 group.create_task(outbox.run())
+            group.create_task(self._see_to_errands())
             group.create_task(self._listen())
             group.create_task(self._retention.run())
 
     async def _listen(self) -> None:
-        channels = {
-            tick_channel(partition.keys.tag): ticker
-            for partition, ticker in zip(self._partitions, self._tickers, strict=True)
-        }
-        async with self._partitions[0].store.subscribe(*channels) as messages:
+        hints: dict[str, Callable[[], None]] = {}
+        for partition, ticker in zip(self._partitions, self._tickers, strict=True):
+            hints[tick_channel(partition.keys.tag)] = ticker.wake
+            hints[errand_channel(partition.keys.tag)] = partial(self._errands.hurry(partition.index), None)
+        async with self._partitions[0].store.subscribe(*hints) as messages:
             async for message in messages:
-                for ticker in self._tickers if message is None else [channels[message[0]]]:
-                    ticker.wake()
+                for hint in hints.values() if message is None else [hints[message[0]]]:
+                    hint()
+
+    async def _see_to_errands(self) -> None:
+        """What is left by those who have died."""
+        while True:
+            for partition in self._partitions:
+                self._errands.hurry(partition.index)(None)
+            await asyncio.sleep(PERIOD)
