@@ -22,6 +22,7 @@ from stepwell.functions import (
     InvalidHandler,
     InvalidId,
     InvalidTrigger,
+    InvokeFailed,
     NonDeterministic,
     NonRetriable,
     Retries,
@@ -294,6 +295,7 @@ def test_retry_after_a_moment_needs_to_know_the_time() -> None:
         RetryAfter("5m", "busy"),
         RetryAfter(datetime(2024, 1, 1, tzinfo=UTC)),
         StepFailed("charge", "ValueError", "no", 5),
+        InvokeFailed("pack", "shop/pack", "run-2", "ValueError", "no"),
         DuplicateStep("x", "a.py:1 in f", "a.py:2 in f"),
         NonDeterministic("x", "run", "sleep"),
         InvalidId("no"),
@@ -311,7 +313,12 @@ def test_which_errors_are_tried_again() -> None:
     assert policy.allows(RetryAfter("1s"))
     assert policy.allows(ExceptionGroup("", [ValueError(), KeyError()]))
     assert not policy.allows(ExceptionGroup("", [ValueError(), ExceptionGroup("", [NonRetriable()])]))
-    for error in (StepFailed("a", "b", "c", 1), DuplicateStep("a", "b", "c"), NonDeterministic("a", "b", "c")):
+    for error in (
+        StepFailed("a", "b", "c", 1),
+        InvokeFailed("a", "b", "c", "d", "e"),
+        DuplicateStep("a", "b", "c"),
+        NonDeterministic("a", "b", "c"),
+    ):
         assert not policy.allows(error)
 
 
@@ -337,6 +344,8 @@ def test_the_public_api_is_exactly_what_is_exported() -> None:
         "DuplicateFunction",
         "DuplicateStep",
         "Event",
+        "EventWait",
+        "First",
         "Function",
         "FunctionsError",
         "InvalidControl",
@@ -346,6 +355,7 @@ def test_the_public_api_is_exactly_what_is_exported() -> None:
         "InvalidStep",
         "InvalidTrigger",
         "InvalidValue",
+        "InvokeFailed",
         "LimitExceeded",
         "MisplacedStep",
         "NonDeterministic",
@@ -358,6 +368,7 @@ def test_the_public_api_is_exactly_what_is_exported() -> None:
         "SyncContext",
         "SyncStep",
         "event",
+        "on_event",
     ]
     import types
 

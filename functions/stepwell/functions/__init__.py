@@ -16,6 +16,7 @@ from stepwell.functions.errors import (
     InvalidStep,
     InvalidTrigger,
     InvalidValue,
+    InvokeFailed,
     LimitExceeded,
     MisplacedStep,
     NonDeterministic,
@@ -26,8 +27,10 @@ from stepwell.functions.errors import (
 from stepwell.functions.function import Function
 from stepwell.functions.received import ReceivedEvent
 from stepwell.functions.retries import Retries
-from stepwell.functions.step import Step, SyncStep
+from stepwell.functions.step import Step
+from stepwell.functions.sync_step import SyncStep
 from stepwell.functions.triggers import event
+from stepwell.functions.waits import EventWait, First, on_event
 
 __all__ = [
     "App",
@@ -37,6 +40,8 @@ __all__ = [
     "DuplicateFunction",
     "DuplicateStep",
     "Event",
+    "EventWait",
+    "First",
     "Function",
     "FunctionsError",
     "InvalidControl",
@@ -46,6 +51,7 @@ __all__ = [
     "InvalidStep",
     "InvalidTrigger",
     "InvalidValue",
+    "InvokeFailed",
     "LimitExceeded",
     "MisplacedStep",
     "NonDeterministic",
@@ -58,4 +64,5 @@ __all__ = [
     "SyncContext",
     "SyncStep",
     "event",
+    "on_event",
 ]
