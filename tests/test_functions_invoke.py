@@ -208,7 +208,7 @@ async def test_it_comes_back_in_its_turn_beside_a_wait_and_a_sleep() -> None:
 async def test_one_that_ends_while_the_run_is_live_lets_it_go_on() -> None:
     gate = asyncio.Event()
 
-    async def handler(ctx: Context) -> int:
+    async def handler(ctx: Context) -> Any:
         counted, _ = await asyncio.gather(ctx.step.invoke("count", count), ctx.step.run("body", gate.wait))
         return counted
 

@@ -2,6 +2,7 @@
 
 from stepwell.client import Event
 from stepwell.functions.app import App
+from stepwell.functions.cancelling import CancelOn
 from stepwell.functions.context import Context, SyncContext
 from stepwell.functions.controls import Concurrency
 from stepwell.functions.errors import (
@@ -24,7 +25,9 @@ from stepwell.functions.errors import (
     RetryAfter,
     StepFailed,
 )
+from stepwell.functions.failed import RunFailed
 from stepwell.functions.function import Function
+from stepwell.functions.limits import Idempotency, Timeouts
 from stepwell.functions.received import ReceivedEvent
 from stepwell.functions.retries import Retries
 from stepwell.functions.step import Step
@@ -34,6 +37,7 @@ from stepwell.functions.waits import EventWait, First, on_event
 
 __all__ = [
     "App",
+    "CancelOn",
     "Concurrency",
     "Context",
     "DefinitionError",
@@ -44,6 +48,7 @@ __all__ = [
     "First",
     "Function",
     "FunctionsError",
+    "Idempotency",
     "InvalidControl",
     "InvalidDuration",
     "InvalidHandler",
@@ -59,10 +64,12 @@ __all__ = [
     "ReceivedEvent",
     "Retries",
     "RetryAfter",
+    "RunFailed",
     "Step",
     "StepFailed",
     "SyncContext",
     "SyncStep",
+    "Timeouts",
     "event",
     "on_event",
 ]
