@@ -11,9 +11,18 @@ from typing import Any, Generic, TypeVar
 from pydantic import ValidationError
 
 from stepwell.functions.annotations import first_parameter, resolve, underlying
-from stepwell.functions.controls import Concurrency
+from stepwell.functions.controls import Concurrency, Controls
 from stepwell.functions.errors import InvalidHandler, InvalidValue
-from stepwell.functions.protocol import ConcurrencyManifest, FunctionManifest, RetriesManifest, TriggerManifest
+from stepwell.functions.limits import Idempotency, Timeouts
+from stepwell.functions.protocol import (
+    CancelOnManifest,
+    ConcurrencyManifest,
+    FunctionManifest,
+    IdempotencyManifest,
+    RetriesManifest,
+    TimeoutsManifest,
+    TriggerManifest,
+)
 from stepwell.functions.retries import Retries
 from stepwell.functions.triggers import Trigger
 from stepwell.functions.values import Bodies, Codec, Typed, codec_of, reason
@@ -30,7 +39,7 @@ class Function(Generic[R]):
         handler: `def` or `async def`, called with the context.
         triggers: what starts it.
         retries: how failed steps, and errors outside steps, are tried again.
-        concurrency: how many runs may execute at once.
+        controls: what limits its runs.
         scope: local names where the handler was defined, for annotations written as text.
 
     Raises:
@@ -44,7 +53,7 @@ class Function(Generic[R]):
         "_output",
         "app",
         "bodies",
-        "concurrency",
+        "controls",
         "handler",
         "id",
         "is_async",
@@ -59,7 +68,7 @@ class Function(Generic[R]):
         handler: Callable[[Any], Any],
         triggers: tuple[Trigger, ...],
         retries: Retries,
-        concurrency: tuple[Concurrency, ...],
+        controls: Controls,
         scope: Mapping[str, Any] | None = None,
     ) -> None:
         check_handler(f"{app}/{id}", handler)
@@ -68,7 +77,7 @@ class Function(Generic[R]):
         self.handler = handler
         self.triggers = triggers
         self.retries = retries
-        self.concurrency = concurrency
+        self.controls = controls
         self.is_async = inspect.iscoroutinefunction(underlying(handler))
         self.bodies = Bodies()
         self._context = _early(handler, scope)
@@ -81,6 +90,11 @@ class Function(Generic[R]):
         return f"{self.app}/{self.id}"
 
     @property
+    def concurrency(self) -> tuple[Concurrency, ...]:
+        """How many runs may execute at once."""
+        return self.controls.concurrency
+
+    @property
     def manifest(self) -> FunctionManifest:
         """What the platform is told about it."""
         return FunctionManifest(
@@ -88,6 +102,12 @@ class Function(Generic[R]):
             triggers=[TriggerManifest(event=trigger.event, if_=trigger.if_) for trigger in self.triggers],
             retries=RetriesManifest(times=self.retries.times),
             concurrency=[ConcurrencyManifest(limit=one.limit, key=one.key) for one in self.concurrency],
+            timeouts=_timeouts(self.controls.timeouts),
+            cancel_on=[
+                CancelOnManifest(event=one.event, if_=one.condition, within=one.within_ms)
+                for one in self.controls.cancel_on
+            ],
+            idempotency=_idempotency(self.controls.idempotency),
         )
 
     @property
@@ -136,6 +156,14 @@ class Function(Generic[R]):
 
     def __repr__(self) -> str:
         return f"<Function {self.name}>"
+
+
+def _timeouts(given: Timeouts | None) -> TimeoutsManifest | None:
+    return None if given is None else TimeoutsManifest(start=given.start_ms, finish=given.finish_ms)
+
+
+def _idempotency(given: Idempotency | None) -> IdempotencyManifest | None:
+    return None if given is None else IdempotencyManifest(key=given.key, period=given.period_ms)
 
 
 def check_handler(name: str, handler: object) -> None:
