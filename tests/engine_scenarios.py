@@ -517,7 +517,9 @@ async def an_answer_is_about_a_mebibyte_and_says_that_there_is_more(bench: Bench
     for _ in range(8):
         event = bench.event()
         body = b'{"name":"n","data":"%s"}' % (b"x" * 400_000)
-        assert await bench.ingest.add((1, event, "", 0, "", f"{run_id(event, 'app/f', 0)} app/f v1 - - -", body)) == b"OK"
+        assert (
+            await bench.ingest.add((1, event, "", 0, "", f"{run_id(event, 'app/f', 0)} app/f v1 - - -", body)) == b"OK"
+        )
     first = await bench.leases.lease("w", "w:1", 64, ["app/f"])
     assert (len(first.leases), first.more) == (3, True)
     rest = [await bench.leases.lease("w", f"w:{call}", 64, ["app/f"]) for call in (2, 3)]

@@ -65,9 +65,7 @@ class Scheduler:
         errands: what runs ask of others.
     """
 
-    def __init__(
-        self, partitions: Sequence[Partition], clock: Clock, settings: Settings, errands: AllErrands
-    ) -> None:
+    def __init__(self, partitions: Sequence[Partition], clock: Clock, settings: Settings, errands: AllErrands) -> None:
         expiry = int(settings.session_expiry * 1000)
         patience = int(settings.cancel_patience * 1000)
         runs = [Runs(partition, patience) for partition in partitions]

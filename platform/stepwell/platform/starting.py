@@ -1,6 +1,6 @@
 """What a run is created with besides its event: lane, home, and what is to happen to it although it does nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 

@@ -15,8 +15,8 @@ Resolved = Literal["OK", "DONE", "GONE"]
 class Creation:
     """A run to be created away from its event.
 
-    `due` in ms UTC or 0; `options`, `link` and `notes` as in lua/include/creation.lua; `record`: the event, as its own partition
-    holds it.
+    `due` in ms UTC or 0; `options`, `link` and `notes` as in lua/include/creation.lua; `record`: the event, as its own
+    partition holds it.
     """
 
     run: str
@@ -44,7 +44,8 @@ class Runs:
     async def cancel(self, run: str, why: bytes = b"", *, early: bool = False) -> Cancelled:
         """Cancels a run: at once, or by asking its owner. `ENDED` and `GONE` change nothing.
 
-        `why` is an error as JSON that is kept with the run; with `early`, one that is yet to be created is cancelled then.
+        `why` is an error as JSON that is kept with the run. With `early`, a run that is yet to be created is cancelled
+        when it is.
         """
         early = early or self._partition.store.partitions > 1
         answer = await self._partition.script("cancel", self._patience, int(early), items=[(run, why)])

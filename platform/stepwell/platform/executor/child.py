@@ -29,9 +29,9 @@ from stepwell.platform.logs import configure_logs
 from stepwell.platform.registry import Registry
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.store import Store
-from stepwell.platform.waits.waits import Waits
 from stepwell.platform.subscriptions import check_conditions
 from stepwell.platform.target import BadTarget, load_apps
+from stepwell.platform.waits.waits import Waits
 
 ALIVE = 1.0
 """Seconds between two signs of life."""

@@ -61,8 +61,8 @@ KEY_NAMES: Mapping[str, str] = MappingProxyType(
         "k_news": ":news:",
         # ZSET session -> ms when it was declared dead; a tombstone.
         "k_dead": ":dead",
-        # ZSET "run|step", "run|" (the run itself), "run!" (a cancel that was not heard) or "run~" (begin or end by) -> ms
-        # when due.
+        # ZSET "run|step", "run|" (the run itself), "run!" (a cancel that was not heard) or "run~" (it has to begin, or
+        # to end) -> ms when due.
         "k_timers": ":timers",
         # STREAM <target partition>: creations not yet delivered to it, in order. Rows go when acknowledged.
         "k_outbox": ":outbox:",

@@ -1,12 +1,12 @@
 """Making sure that events of a name can be found by certain paths, those that came before included."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.ids import partition_of
-from stepwell.platform.reading.events import LogIndex
+from stepwell.platform.reading.events import LogIndex, Position
 from stepwell.platform.reading.headers import event_name
 from stepwell.platform.reading.newest import newest
 from stepwell.platform.records import EventRecord
@@ -66,7 +66,9 @@ class Awaiting:
 
     async def _look_back(self, name: str, paths: Paths) -> None:
         awaited, seen = Awaited([(name, paths)]), 0
-        async with aclosing(newest([LogIndex(partition) for partition in self._partitions], None)) as batches:
+        logs = [LogIndex(partition) for partition in self._partitions]
+        newest_first: AsyncGenerator[list[Position]] = newest(logs, None)
+        async with aclosing(newest_first) as batches:
             async for batch in batches:
                 for first in range(0, len(batch), AT_ONCE):
                     await self._note(name, awaited, [position.event for position in batch[first : first + AT_ONCE]])

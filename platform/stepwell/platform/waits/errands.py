@@ -3,7 +3,6 @@ should these have died, by the scheduler."""
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from contextvars import Context
 from typing import Any
 

@@ -71,9 +71,7 @@ class Invoking:
         body = encode({"name": NAME, "data": invocation.data, "ts": invocation.ts})
         link = f"invoke {invocation.run} {invocation.key}"
         record = b"N %s\n%s" % (child.run.encode(), body)
-        creation = Creation(
-            child.run, child.lane, child.version, event, 0, record, child.options, link, child.notes
-        )
+        creation = Creation(child.run, child.lane, child.version, event, 0, record, child.options, link, child.notes)
         await self._runs[child.home].create([creation])
 
     async def _beginning(self, invocation: Invocation) -> tuple[Beginning, str] | None:
