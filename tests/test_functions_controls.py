@@ -3,7 +3,7 @@ only one, and what is called when one has failed."""
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, assert_type
 
 import orjson
 import pytest
@@ -13,6 +13,7 @@ from stepwell.functions import (
     CancelOn,
     Context,
     DuplicateFunction,
+    Function,
     Idempotency,
     InvalidControl,
     InvalidHandler,
@@ -207,6 +208,7 @@ async def test_data_that_tells_of_no_run_fails_it() -> None:
 def test_it_is_a_function_like_any_other() -> None:
     app = App("shop")
     made = app.function(on="order.placed", id="fulfil", retries=0, on_failure=alert)(fulfil)
+    assert_type(made, Function[None])
     assert app.functions["fulfil"] is made
     [_, told] = app.manifest.model_dump(mode="json", exclude_defaults=True)["functions"]
     assert told == {
@@ -214,6 +216,18 @@ def test_it_is_a_function_like_any_other() -> None:
         "triggers": [{"event": "inngest/function.failed", "if": "event.data.function == 'shop/fulfil'"}],
         "retries": {"times": 4},
     }
+
+
+def test_what_type_checkers_take_for_one() -> None:
+    app = App("shop")
+
+    async def of_something_else(ctx: Context[int]) -> None: ...
+
+    for number, handler in enumerate((alert, untyped)):
+        app.function(on="a", id=f"async-{number}", on_failure=handler)(fulfil)
+    app.function(on="a", id="sync", on_failure=alert_in_a_thread)(fulfil)
+    app.function(on="a", id="no", on_failure=of_something_else)(fulfil)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    assert [len(one.triggers) for one in app.functions.values()] == [1] * 8
 
 
 def test_one_handler_may_serve_several_functions() -> None:

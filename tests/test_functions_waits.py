@@ -14,6 +14,12 @@ from stepwell.functions.replay import Cancelled, Completed, Failed, Suspended
 from tests.functions_journal import STARTED, Driver, until
 
 DAY = 86_400_000
+Slip = Callable[[Any], Any]
+ONE_EACH: list[Slip] = [
+    lambda step: step.wait_for_event("x", "a"),
+    lambda step: step.wait_for_any("x", {"a": on_event("a")}),
+    lambda step: step.invoke("x", "shop/pack"),
+]
 
 
 def driver(handler: Any, data: Any = None) -> Driver:
@@ -324,6 +330,19 @@ async def test_waits_may_repeat_their_id() -> None:
     assert output(await d.lease()) == ["page", "page"]
 
 
+@pytest.mark.parametrize("step", ONE_EACH)
+async def test_one_id_in_two_branches_is_refused_with_both_places(step: Slip) -> None:
+    async def branch(ctx: Context) -> None:
+        await step(ctx.step)
+
+    async def handler(ctx: Context) -> None:
+        await asyncio.gather(branch(ctx), branch(ctx))
+
+    said = await failed(driver(handler))
+    assert said.startswith("DuplicateStep: step id 'x' is used by two branches that run side by side")
+    assert said.count(f"{__file__}:") == 2
+
+
 # What goes wrong
 
 
@@ -385,8 +404,6 @@ async def test_a_cancelled_handler_waits_for_nothing_more() -> None:
     execution.cancel()
     assert await task == Cancelled()
 
-
-Slip = Callable[[Any], Any]
 
 SLIPS: list[tuple[Slip, str]] = [
     (

@@ -101,7 +101,7 @@ class Race:
     timers: tuple[Timer, ...]
 
     def timer(self, now: int) -> Timer | None:
-        """The one that is over first; without the time (0), durations come before moments."""
+        """The one that is over first, of a wait that is reached now; 0 when that is unknown, then durations are."""
         return min(self.timers, key=lambda timer: timer.due(now), default=None)
 
     def first(self, what: str, payload: bytes) -> First:

@@ -208,7 +208,9 @@ class Steps:
             if tried is None:
                 return call.value
             row = tried
-        return self._bench.read(call, _unless_failed(row).payload)
+        if row.state == "failed":
+            raise step_failed(row)
+        return self._bench.read(call, row.payload)
 
     async def _pause(self, ticket: Ticket, kind: str, begin: Callable[[str], Awaitable[Outcome]]) -> Outcome:
         """Begins something when it is first reached, and waits for its end."""
