@@ -178,13 +178,14 @@ class Harness:
         found: list[str] = []
         for partition in self.partitions:
             permanent = {partition.keys.name(name) for name in PERMANENT}
-            forgotten = partition.keys.name("k_dedupe")
+            forgotten = partition.keys.name("k_dedupe"), partition.keys.name("k_heard")
             names = await partition.read("KEYS", f"{partition.keys.name('k_meta')[:-5]}*")
             found += [key for key in map(bytes.decode, names) if key not in permanent and not key.startswith(forgotten)]
         return found
 
     async def forget_everything(self) -> None:
-        """Lets retention remove all that has ended."""
+        """Lets retention remove all that has ended, when everybody was told of it."""
+        await self.waits.errands.empty()
         self.clock.advance(int(self.settings.retention_days * 86_400_000) + 1)
         await self.scheduler.trim()
 

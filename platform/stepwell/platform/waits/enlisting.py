@@ -47,7 +47,7 @@ class Enlisting:
         """
         trigger, found = await self._trigger(run) if any(listing.rest for listing in listings) else {}, list[Found]()
         for listing, last in zip(listings, seen, strict=True):
-            after = None if listing.after is None else max(listing.after, last)
+            after = None if listing.after is None else max(self._index.beginning(listing.after), last)
             one = await self._enlist(listing, f"{run}|{key}", after, ttl, trigger, last=len(listings) == 1)
             found += [] if one is None else [one]
         if found:
@@ -66,7 +66,13 @@ class Enlisting:
             return
         trigger, ttl = event_json(event), listing.within and listing.within + DAY
         found = await self._enlist(
-            listing, f"{run}!{number}", event.position, ttl, trigger, last=True, created=record.created
+            listing,
+            f"{run}!{number}",
+            self._index.beginning(event.position),
+            ttl,
+            trigger,
+            last=True,
+            created=record.created,
         )
         if found is not None:
             await self.cancel(run, found.event)
