@@ -74,6 +74,7 @@ async def test_an_event_that_came_before_the_wait_was_reached_is_seen_oldest_fir
 
     async with harness(store, app) as platform:
         await platform.send("said", {"id": 1, "n": "before the run"})
+        platform.clock.advance(1)
         run = await platform.start("go", {"id": 1})
         await platform.until(run, Status.RUNNING)
         await platform.send("said", {"id": 2, "n": "of another"})
