@@ -44,8 +44,8 @@ def beginning(function: RegisteredFunction, event: Mapping[str, Any], where: int
     run = run_id(event["id"], function.id, home)
     if not function.controlled:
         return Beginning(run, home, lane, function.version)
-    cancels = [*_cancels(function, event)]
-    options = ",".join([*_once(function, event), *_limits(function), *_listed(cancels)])
+    cancels = [*_cancels(function, event, partitions)]
+    options = ",".join([*_once(function, event), *_limits(function), *_listed(cancels, home, partitions)])
     notes = SEPARATOR.join([listing.note() for listing in cancels]).decode()
     return Beginning(run, home, lane, function.version, options or "-", notes or "-")
 
@@ -73,19 +73,20 @@ def _once(function: RegisteredFunction, event: Mapping[str, Any]) -> Iterator[st
         yield f"once={digest_of(f'{function.id} {word}')}:{control.period}"
 
 
-def _listed(cancels: list[Listing]) -> Iterator[str]:
+def _listed(cancels: list[Listing], home: int, partitions: int) -> Iterator[str]:
     if cancels:
-        yield f"cancel={';'.join([listing.text for listing in cancels])}"
+        yield f"cancel={';'.join([listing.text(home, partitions) for listing in cancels])}"
 
 
-def _cancels(function: RegisteredFunction, event: Mapping[str, Any]) -> Iterator[Listing]:
+def _cancels(function: RegisteredFunction, event: Mapping[str, Any], partitions: int) -> Iterator[Listing]:
     for control in function.manifest.cancel_on:
         try:
             found = sought(control.event, control.if_, event, tuple)
         except (ExpressionError, EvaluationError) as error:
             _say(function, "cancel_on", str(error))
             continue
-        yield Listing.of(found, within=control.within or 0)
+        own = partitions > 1 and control.event == event["name"]
+        yield Listing.of(found, within=control.within or 0, own=own)
 
 
 def _say(function: RegisteredFunction, control: str, error: str) -> None:

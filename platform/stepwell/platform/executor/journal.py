@@ -17,7 +17,6 @@ from stepwell.platform.ids import partition_of
 from stepwell.platform.incoming import LATEST, BadEvent, parse_events
 from stepwell.platform.ingest import Ingest
 from stepwell.platform.records import Lease, StepRow
-from stepwell.platform.retention import DAY
 from stepwell.platform.waits.listing import ALONE, ORDINALS, Listing, wordlike
 from stepwell.platform.waits.outcome import event_json, failed
 from stepwell.platform.waits.sought import condition_of, sought
@@ -83,13 +82,12 @@ class RunJournal:
             listings = [await self._listing(key, wait, ordinal) for wait, ordinal in numbers(kind, waits)]
         except StepwellError as error:
             raise JournalUnavailable(str(error)) from None
-        ttl = 0 if delay is None and until is None else (delay or 0) + DAY
-        todo = encode({"waits": listings, "ttl": ttl})
+        home, count = partition_of(self._run), self._waits.partitions
         shown = encode({"waits": listings, "conditions": [wait.condition for wait in waits]})
         elsewhere = Elsewhere(
-            listings=";".join([listing.text for listing in listings]),
+            listings=";".join([listing.text(home, count) for listing in listings]),
             marks=" ".join([listing.mark for listing in listings]),
-            todo=todo,
+            todo=encode({"waits": listings}),
         )
         return await self._arm(key, kind, b"done %s\n%s" % (wordlike(due), shown), *open_end(delay, until), elsewhere)
 
@@ -147,7 +145,8 @@ class RunJournal:
                 f"{self._lease.function}: step {key!r}: too many different events are waited for; do not make names of "
                 "events out of ids: put the id into the data, and use match="
             )
-        return Listing.of(found, ordinal, self._lease.event.position if wait.lookback else None)
+        own = self._waits.partitions > 1 and wait.event == self._lease.event.name
+        return Listing.of(found, ordinal, self._lease.event.position if wait.lookback else None, own=own)
 
     async def retry(self, key: str, kind: str, attempts: int, delay: int, took: int, error: bytes) -> Outcome:
         """Records a failed attempt that is tried again in `delay` ms."""

@@ -3,15 +3,15 @@
 --! item: what who
 --! include: clock meta
 --! allow-oom
--- what: matches, ends or arming.
+-- what: matches, ends, strays or arming.
 now = clock(now)
 if unknown_format() then return unknown_format() end
-local count = 0
+local sets, count = {matches = k_matches, ends = k_ends, strays = k_strays}, 0
 for what, who in items() do
   if what == 'arming' then
     count = count + redis.call('HDEL', k_arming, who)
   else
-    count = count + redis.call('ZREM', what == 'ends' and k_ends or k_matches, who)
+    count = count + redis.call('ZREM', sets[what], who)
   end
 end
 return count
