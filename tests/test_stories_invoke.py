@@ -13,7 +13,7 @@ from tests.platform_harness import Harness, harness
 
 async def child_of(platform: Harness, run: str, key: str) -> str:
     """The run that a step has invoked."""
-    found: list[bytes] = []
+    found: list[bytes | None] = []
 
     async def known() -> bool:
         home = platform.partition_of(run)
@@ -21,6 +21,7 @@ async def child_of(platform: Harness, run: str, key: str) -> str:
         return found[0] is not None
 
     await platform.eventually(known)
+    assert found[0]
     return found[0].decode()
 
 
