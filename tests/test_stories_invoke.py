@@ -48,7 +48,7 @@ async def test_a_child_gets_its_data_and_gives_its_output(store: Store) -> None:
         a, b = await asyncio.gather(
             ctx.step.invoke("a", price, {"n": 1}), ctx.step.invoke("b", "shop/price", {"n": 20})
         )
-        return a + int(b)
+        return int(a) + int(b)
 
     @app.function(on="go sync")
     def also(ctx: SyncContext[Any]) -> int:
