@@ -43,8 +43,8 @@ class Enlisting:
     async def enlist_step(self, run: str, key: str, listings: Sequence[Listing], seen: Sequence[int], ttl: int) -> bool:
         """Lists the waits of a step, or ends it with the oldest event that has come already.
 
-        `seen`: for each listing, the position of the last event that a wait like it has taken. Answers whether the note of
-        what has to be done was removed as well. Raises `StepwellError`.
+        `seen`: for each listing, the position of the last event that a wait like it has taken. Answers whether the note
+        of what has to be done was removed as well. Raises `StepwellError`.
         """
         found = list[Found]()
         trigger: Mapping[str, Any] = await self._trigger(run) if any(listing.rest for listing in listings) else {}
