@@ -13,7 +13,7 @@ from tests.platform_harness import Harness, harness
 
 async def child_of(platform: Harness, run: str, key: str) -> str:
     """The run that a step has invoked."""
-    found: list[bytes] = []
+    found: list[bytes | None] = []
 
     async def known() -> bool:
         home = platform.partition_of(run)
@@ -21,6 +21,7 @@ async def child_of(platform: Harness, run: str, key: str) -> str:
         return found[0] is not None
 
     await platform.eventually(known)
+    assert found[0]
     return found[0].decode()
 
 
@@ -47,7 +48,7 @@ async def test_a_child_gets_its_data_and_gives_its_output(store: Store) -> None:
         a, b = await asyncio.gather(
             ctx.step.invoke("a", price, {"n": 1}), ctx.step.invoke("b", "shop/price", {"n": 20})
         )
-        return a + int(b)
+        return int(a) + int(b)
 
     @app.function(on="go sync")
     def also(ctx: SyncContext[Any]) -> int:

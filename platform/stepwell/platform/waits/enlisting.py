@@ -39,11 +39,12 @@ class Enlisting:
         self._runs = runs
         self._index = index
 
-    async def enlist_step(self, run: str, key: str, listings: Sequence[Listing], seen: Sequence[int]) -> None:
+    async def enlist_step(self, run: str, key: str, listings: Sequence[Listing], seen: Sequence[int]) -> bool:
         """Lists the waits of a step, or ends it with the oldest event that has come already.
 
         `seen`: for each listing, the position of the last event that a wait like it has taken; and behind these that at
-        which the step began to wait. Raises `StepwellError`.
+        which the step began to wait. Answers whether the note of what has to be done was removed as well. Raises
+        `StepwellError`.
         """
         evaluates = any(listing.rest or listing.own for listing in listings)
         trigger, found = await self._trigger(run) if evaluates else None, list[Found]()
@@ -60,6 +61,7 @@ class Enlisting:
         strays = self._elsewhere(run, listings)
         if strays and not await self._waits(run, key):
             await self._unlist(f"{run}|{key}", strays)
+        return not found and not strays and len(listings) == 1
 
     async def enlist_cancel(self, run: str, number: int, listing: Listing) -> None:
         """Lists an event that cancels a run, or cancels it because that has come already. Raises `StepwellError`."""

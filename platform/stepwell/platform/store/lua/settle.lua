@@ -1,4 +1,4 @@
---! Forgets errands that are done. Answers how many.
+--! Forgets errands that are done. Answers 1 for each that there was.
 --! args: now
 --! item: what who
 --! include: clock meta
@@ -6,12 +6,13 @@
 -- what: matches, ends, strays or arming.
 now = clock(now)
 if unknown_format() then return unknown_format() end
-local sets, count = {matches = k_matches, ends = k_ends, strays = k_strays}, 0
+
+local sets, answers = {matches = k_matches, ends = k_ends, strays = k_strays}, {}
 for what, who in items() do
   if what == 'arming' then
-    count = count + redis.call('HDEL', k_arming, who)
+    answers[#answers + 1] = redis.call('HDEL', k_arming, who)
   else
-    count = count + redis.call('ZREM', sets[what], who)
+    answers[#answers + 1] = redis.call('ZREM', sets[what], who)
   end
 end
-return count
+return answers
