@@ -10,6 +10,8 @@ from stepwell.platform.ids import home_of
 from stepwell.platform.records import Status
 from stepwell.platform.store.memory import memory_store
 from stepwell.platform.store.store import Store
+from stepwell.platform.waits.errands import Errands
+from stepwell.platform.waits.index import Index
 from tests.platform_harness import Harness, harness
 
 PARTITIONS = 4
@@ -111,28 +113,34 @@ async def test_a_list_never_expires_under_those_who_wait_for_longer(store: Store
         assert await platform.partitions[HOME].read("TTL", key) == -1
 
 
+@pytest.mark.parametrize("name", ["by event", "step"])
 async def test_what_ends_while_it_is_listed_elsewhere_does_not_stay_there(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Store, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    app = App("shop")
+    app, late = App("shop"), list[str]()
 
-    @app.function(on="go", cancel_on=CancelOn("said", match="data.id"))
-    async def work(ctx: Context[Any]) -> None:
+    @app.function(on="by event", cancel_on=CancelOn("said", match="data.id"))
+    async def by_event(ctx: Context[Any]) -> None:
+        await ctx.step.sleep("nap", "1d")
+
+    @app.function(on="step")
+    async def step(ctx: Context[Any]) -> None:
         await ctx.step.wait_for_event("one", "said", if_="async.data.n > 1")
 
     async with harness(store, app) as platform:
-        enlisting = platform.waits.errands[AWAY]._enlisting
-        index, armed = enlisting._index, enlisting._index.enlist
+        listed = Index.enlist
 
-        async def and_then_it_is_cancelled(listing: Any, who: str, *more: Any, **named: Any) -> Any:
-            await platform.cancel(who[:26])
-            await platform.waits.errands[AWAY]._gather_in()
-            return await armed(listing, who, *more, **named)
+        async def too_late(index: Index, listing: Any, who: str, *more: Any, **named: Any) -> Any:
+            late.append(await platform.cancel(who[:26]))
+            await platform.waits.errands[AWAY].gather_in()
+            return await listed(index, listing, who, *more, **named)
 
-        monkeypatch.setattr(type(index), "enlist", staticmethod(and_then_it_is_cancelled))
-        run = await platform.start("go", {"id": 1}, id=sent_from(AWAY))
-        await platform.until(run, Status.CANCELLED)
+        monkeypatch.setattr(Index, "enlist", too_late)
+        monkeypatch.setattr(Errands, "arm", _nothing)
+        run = await platform.start(name, {"id": 1}, id=sent_from(AWAY))
+        await platform.until(run, Status.WAITING)
         await platform.waits.errands.empty()
+        assert late == ["CANCELLED"]
         assert await lists(platform) == []
 
 
@@ -178,8 +186,8 @@ async def test_events_that_come_between_arming_and_listing_count_without_look_ba
         await platform.stop_worker()
         # What is left when the worker dies between arming the wait and listing it, and nobody has seen to it yet.
         with monkeypatch.context() as dying:
-            dying.setattr("stepwell.platform.waits.errands.Errands.arm", _nothing)
-            dying.setattr("stepwell.platform.waits.errands.Errands._arm", _nothing)
+            dying.setattr(Errands, "arm", _nothing)
+            dying.setattr(Errands, "_arm", _nothing)
             await platform.send("said", {"n": 1})
             platform.clock.advance(1)
             run = await platform.start("go", id=sent_from(AWAY))

@@ -63,7 +63,7 @@ class Errands:
         """
         done, count = 0, BATCH
         while count >= BATCH:
-            counts = await all_of(self._hearing.hear(), self._aftermath.follow(), self._arm(), self._gather_in())
+            counts = await all_of(self._hearing.hear(), self._aftermath.follow(), self._arm(), self.gather_in())
             count = max(counts)
             done += sum(counts)
         return done
@@ -88,7 +88,7 @@ class Errands:
         await all_of(*works)
         return len(works)
 
-    async def _gather_in(self) -> int:
+    async def gather_in(self) -> int:
         """Takes waits that are over off the lists of other partitions."""
         rows: list[bytes] = await self._source.read("ZRANGE", self._source.keys.name("k_strays"), 0, BATCH - 1)
         strays = [row.decode().split(" ", 2) for row in rows]
