@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from stepwell.functions import App, CancelOn, Context, on_event
+from stepwell.functions import App, CancelOn, Concurrency, Context, on_event
 from stepwell.platform.ids import home_of
 from stepwell.platform.records import Status
+from stepwell.platform.store.group import Group
 from stepwell.platform.store.memory import memory_store
 from stepwell.platform.store.store import Store
 from stepwell.platform.waits.errands import Errands
@@ -199,6 +200,43 @@ async def test_events_that_come_between_arming_and_listing_count_without_look_ba
             platform.clock.advance(1)
         await platform.waits.errands.empty()
         assert await platform.output(run) == 2
+
+
+async def test_a_deploy_between_reaching_a_step_and_starting_its_child_makes_no_second_child(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def deployed(*limits: Concurrency) -> App:
+        app = App("shop")
+
+        @app.function(on="never", concurrency=list(limits))
+        async def child(ctx: Context[Any]) -> str:
+            return ctx.run_id
+
+        @app.function(on="go")
+        async def parent(ctx: Context[Any]) -> str:
+            return await ctx.step.invoke("call", child)
+
+        return app
+
+    async with harness(store, deployed()) as platform:
+        settle = Group.add
+        with monkeypatch.context() as dying:
+            # What is left when the worker dies between starting the child and noting that.
+            dying.setattr(
+                Group, "add", lambda group, item: settle(group, item if item[0] != "arming" else ("ends", ""))
+            )
+            run = await platform.start("go", id=sent_from(AWAY))
+            await platform.until(run, Status.WAITING)
+        home = platform.partition_of(run)
+        child = (await home.read("HGET", home.keys.name("k_run", run), "k:call")).decode()
+        await platform.until(child, Status.COMPLETED)
+        await platform.registry.register(deployed(Concurrency(1)).manifest)
+        await platform.waits.errands.empty()
+        assert await platform.output(run) == child
+        runs = [
+            await one.read("ZRANGE", one.keys.name("k_runs_of", "shop/child"), 0, -1) for one in platform.partitions
+        ]
+        assert [name.decode() for names in runs for name in names] == [child]
 
 
 async def _nothing(*_: Any) -> int:

@@ -36,10 +36,13 @@ class Beginning:
     notes: str = "-"
 
 
-def beginning(function: RegisteredFunction, event: Mapping[str, Any], where: int, partitions: int) -> Beginning:
-    """The run of a function for an event {id, name, data, ts} that is at home in partition `where`."""
-    # What is counted is counted in one place.
-    home = home_of(function.id, partitions) if function.counted else where
+def home_for(function: RegisteredFunction, where: int, partitions: int) -> int:
+    """The home of a run that something in partition `where` starts: what is counted is counted in one place."""
+    return home_of(function.id, partitions) if function.counted else where
+
+
+def beginning(function: RegisteredFunction, event: Mapping[str, Any], home: int, partitions: int) -> Beginning:
+    """The run of a function for an event {id, name, data, ts}, at home in the partition `home`; see `home_for`."""
     lane = lane_of(function.id, function.constraints, event)
     run = run_id(event["id"], function.id, home)
     if not function.controlled:

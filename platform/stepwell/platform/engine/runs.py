@@ -9,6 +9,7 @@ from stepwell.platform.engine.partition import Partition
 
 Cancelled = Literal["CANCELLED", "ASKED", "ENDED", "GONE"]
 Resolved = Literal["OK", "DONE", "GONE"]
+Created = Literal["OK", "DUP", "SKIPPED"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +62,10 @@ class Runs:
         answer = await self._resolve.add((run, key, "done" if ok else "failed", mark, position, payload))
         return answer.decode()  # type: ignore[no-any-return]
 
-    async def create(self, creations: Sequence[Creation]) -> None:
+    async def create(self, creations: Sequence[Creation]) -> list[Created]:
         """Creates runs whose events live elsewhere, 64 and 1 MiB a call; those that exist stay as they are."""
         items = [
             (made.run, made.lane, made.version, made.event, made.due, made.options, made.link, made.notes, made.record)
             for made in creations
         ]
-        await asyncio.gather(*[self._create.add(item) for item in items])
+        return [answer.decode() for answer in await asyncio.gather(*[self._create.add(item) for item in items])]

@@ -99,14 +99,19 @@ class RunJournal:
 
     async def invoke(self, key: str, function: str, data: bytes, *, delay: int | None, detach: bool) -> Outcome:
         """Starts a child and records a wait for its end; see `Journal`."""
-        invocation = await self._waits.invoking.plan(self._run, key, function, decode(data))
+        if len(data) > self._max_event:
+            raise LimitExceeded(
+                f"{self._lease.function}: step {key!r}: the data for {function} has {len(data):,} bytes, and an event "
+                f"may have {self._max_event:,} (setting STEPWELL_MAX_EVENT_BYTES)"
+            )
         try:
-            child = await self._waits.invoking.child(invocation) or ""
+            invocation = await self._waits.invoking.plan(self._run, key, function, decode(data))
         except StepwellError as error:
             raise JournalUnavailable(str(error)) from None
+        child = self._waits.invoking.child(invocation)
         late = failed("Timeout", f"run {child} of {function} has not ended in time", child)
         shown = encode({"function": function, "detach": detach, "run": child})
-        todo = encode({"function": function, "data": invocation.data, "ts": invocation.ts})
+        todo = encode({"function": function, "data": invocation.data, "ts": invocation.ts, "home": invocation.home})
         payload = b"failed %s\n%s" % (wordlike(late), shown)
         return await self._arm(key, "invoke", payload, *open_end(delay, None), Elsewhere(child=child, todo=todo))
 

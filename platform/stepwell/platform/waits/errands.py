@@ -109,7 +109,7 @@ class Errands:
         """Answers whether that it had to be done is forgotten already."""
         if "waits" in what:
             return await self._enlisting.enlist_step(run, key, listings_in(what["waits"]), seen)
-        await self._invoking.start(Invocation(run, key, what["function"], what["data"], what["ts"]))
+        await self._invoking.start(Invocation(run, key, what["function"], what["data"], what["ts"], what["home"]))
         return False
 
 

@@ -8,12 +8,18 @@
 now = clock(now)
 if unknown_format() then return unknown_format() end
 
+--- Of branches that wait for the same events, one may be behind the others: what they have taken stays taken.
+local function take(rid, mark, position)
+  local last = redis.call('HGET', k_run .. rid, 'w:' .. mark)
+  if not last or tonumber(last) < tonumber(position) then redis.call('HSET', k_run .. rid, 'w:' .. mark, position) end
+end
+
 local function resolve(rid, key, state, mark, position, payload)
   local run = load_run(rid)
   local row = run and read_row(rid, key)
   if not row then return 'GONE' end
   if row.due == 0 or not (run.status == 'running' or run.status == 'waiting' or run.status == 'queued') then return 'DONE' end
-  if mark ~= '' then redis.call('HSET', k_run .. rid, 'w:' .. mark, position) end
+  if mark ~= '' then take(rid, mark, position) end
   resolve_step(run, key, row, state, payload)
   return 'OK'
 end
