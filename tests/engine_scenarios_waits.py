@@ -228,6 +228,18 @@ async def an_event_and_a_wait_find_each_other_whichever_comes_first(bench: Bench
             assert (await hear(bench, "event", 5, word=word))[1] == [f"S-{who}"]
 
 
+@scenario
+async def an_event_that_may_be_awaited_is_kept_until_it_was_given_to_all(bench: Bench) -> None:
+    heard, other = bench.event(), bench.event()
+    for event, words in ((heard, "one two"), (other, "")):
+        assert await bench.ingest.add((1, event, "", 0, words, "", BODY)) == b"OK"
+    assert await bench.read("ZRANGE", "k_matches", "", 0, -1) == [f"{heard} one two".encode()]
+    bench.clock.advance(DAY)
+    assert await bench.ticks.trim_events(DAY) == 0
+    assert await settle(bench, "matches", f"{heard} one two") == 1
+    assert await bench.ticks.trim_events(DAY) == 2
+
+
 # One outcome.
 
 
@@ -341,6 +353,15 @@ async def a_run_that_began_in_time_need_not_end_unless_that_is_said(bench: Bench
 
 
 @scenario
+async def a_run_that_ends_in_time_leaves_no_timer(bench: Bench) -> None:
+    for options in (f"start={HOUR}", f"finish={HOUR}", f"start={HOUR},finish={HOUR}"):
+        await made(bench, options=options)
+        await bench.finish(await bench.one())
+        assert await bench.runs.cancel(await made(bench, options=options)) == "CANCELLED"
+        assert not await bench.exists("k_timers")
+
+
+@scenario
 async def the_first_reason_for_a_cancel_is_kept_until_the_run_ends(bench: Bench) -> None:
     lease = await bench.started()
     assert await bench.runs.cancel(lease.run, b'{"type":"One"}') == "ASKED"
@@ -418,3 +439,15 @@ async def a_name_is_waited_for_once_and_within_a_limit(bench: Bench) -> None:
     assert await ask("c", "d") == b"FULL"
     assert await ask("c") == [2, 1]
     assert await ask("a", "b", "c") == [2, 0]
+
+
+@scenario
+async def a_run_is_kept_until_all_were_told_of_its_end(bench: Bench) -> None:
+    child, other = await made(bench, link="invoke parent call"), await bench.send()
+    for _ in range(2):
+        await bench.finish(await bench.one())
+    bench.clock.advance(DAY)
+    assert await bench.ticks.trim_runs(DAY) == 1
+    assert (await bench.exists("k_run", child), await bench.exists("k_run", other)) == (True, False)
+    assert await settle(bench, "ends", child) == 1
+    assert await bench.ticks.trim_runs(DAY) == 1

@@ -46,7 +46,7 @@ START, FINISH, PERIOD, WITHIN = 5_000, 20_000, 30_000, 12_000
 TOMBSTONES = 2 * 86_400_000 + 1
 STOP = "async.data.id == event.data.id"
 LARGE = "async.data.n > 3"
-MANIFEST = {
+MANIFEST: dict[str, Any] = {
     "id": "app",
     "version": "v1",
     "functions": [

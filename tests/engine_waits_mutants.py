@@ -65,7 +65,6 @@ MUTANTS = [
     ),
     Mutant("key-for-ever", "include/creation.lua", "tonumber(over) > now", "true"),
     Mutant("key-forgotten-early", "include/creation.lua", "tonumber(over) > now", "tonumber(over) > now + 1"),
-    Mutant("key-holds-itself-back", "include/creation.lua", "first ~= rid and ", ""),
     Mutant("held-back-silently", "create.lua", "skipped and 'SKIPPED' or 'DUP'", "'DUP'"),
     Mutant(
         "cancel-listings-not-owed", "include/creation.lua", "  if notes ~= '-' then owe_listings(rid, notes) end\n", ""
