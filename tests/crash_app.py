@@ -36,6 +36,38 @@ async def count(ctx: Context[Any]) -> int:
     return await ctx.step.run("count", noted, ctx, "count")
 
 
+@app.function(on="family")
+async def parent(ctx: Context[Any]) -> int:
+    """Two children at once, and then a third."""
+    await ctx.step.run("ask", brief, ctx, "ask")
+    first, second = await asyncio.gather(ctx.step.invoke("a", child, {"n": 1}), ctx.step.invoke("b", child, {"n": 20}))
+    return first + second + await ctx.step.invoke("c", child, {"n": 300})
+
+
+@app.function(on="never")
+async def child(ctx: Context[Any]) -> int:
+    """Gives its number."""
+    await ctx.step.run("child", brief, ctx, "child")
+    return int(ctx.data["n"])
+
+
+@app.function(on="turns")
+async def turns(ctx: Context[Any]) -> list[int]:
+    """Takes three events, one after the other."""
+    taken: list[int] = []
+    for number in range(3):
+        event = await ctx.step.wait_for_event(f"turn-{number}", "turn", match="data.id")
+        taken.append(event.data["n"] if event else -1)
+        await ctx.step.run(f"took-{number}", brief, ctx, f"took-{number}")
+    return taken
+
+
+async def brief(ctx: Context[Any], step: str) -> int:
+    with _ledger().body(step, ctx.event.id, ctx.run_id):
+        await asyncio.sleep(0.05)
+    return os.getpid()
+
+
 async def slow(ctx: Context[Any]) -> int:
     with _ledger().body("slow", ctx.event.id, ctx.run_id):
         await asyncio.sleep(ctx.event.data["seconds"])

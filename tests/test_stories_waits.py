@@ -1,7 +1,8 @@
 """Stories of runs that wait for events, told on every kind of Redis."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from stepwell.functions import App, Context, SyncContext, on_event
 from stepwell.platform.records import Status
 from stepwell.platform.store.store import Store
+from stepwell.platform.waits.hearing import Heard, Hearing
 from tests.platform_harness import Harness, harness
 
 HOUR = 3_600_000
@@ -141,6 +143,36 @@ async def test_conditions_that_no_index_can_answer_are_evaluated(store: Store) -
             await platform.send("paid", {"id": id, "sum": amount})
             await platform.waits.errands.empty()
         assert await platform.output(run) == 101
+
+
+async def test_an_event_reaches_all_of_very_many_although_others_leave_meanwhile(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = App("shop")
+
+    @app.function(on="go")
+    async def work(ctx: Context[Any]) -> Any:
+        event = await ctx.step.wait_for_event("paid", "paid", if_="async.data.sum >= event.data.sum")
+        return event and event.data["sum"]
+
+    async with harness(store, app) as platform:
+        others = [await platform.start("go", {"sum": 1_000}) for _ in range(70)]
+        runs = [await platform.start("go", {"sum": 1}) for _ in range(80)]
+        for run in [*others, *runs]:
+            await platform.until(run, Status.WAITING)
+        await platform.waits.errands.empty()
+        give, leaving = Hearing._give, iter(others[:30])
+
+        async def and_some_leave(self: Hearing, offers: Sequence[tuple[Heard, str]]) -> None:
+            await give(self, offers)
+            for run in islice(leaving, 10):
+                await platform.cancel(run)
+
+        monkeypatch.setattr(Hearing, "_give", and_some_leave)
+        await platform.send("paid", {"sum": 5})
+        await platform.waits.errands.empty()
+        assert [await platform.output(run) for run in runs] == [5] * 80
+        assert {(await platform.run(run)).status for run in others[30:]} == {Status.WAITING}
 
 
 async def test_the_first_of_several_wins_and_the_others_are_void(store: Store) -> None:
