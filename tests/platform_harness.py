@@ -38,7 +38,7 @@ class Harness:
         self.partitions = partitions_of(store, self.clock)
         self.registry = Registry(self.partitions)
         self.ingest = Ingest(self.partitions, self.registry, self.clock)
-        self.scheduler = Scheduler(self.partitions, self.clock, settings)
+        self.scheduler = Scheduler(self.partitions, self.clock, settings, self.registry)
         self.worker: Worker | None = None
         self._working: asyncio.Task[None] | None = None
 

@@ -357,6 +357,7 @@ def test_the_public_api_is_exactly_what_is_exported() -> None:
         "StepFailed",
         "SyncContext",
         "SyncStep",
+        "cron",
         "event",
     ]
     import types

@@ -27,7 +27,7 @@ from stepwell.functions.function import Function
 from stepwell.functions.received import ReceivedEvent
 from stepwell.functions.retries import Retries
 from stepwell.functions.step import Step, SyncStep
-from stepwell.functions.triggers import event
+from stepwell.functions.triggers import cron, event
 
 __all__ = [
     "App",
@@ -57,5 +57,6 @@ __all__ = [
     "StepFailed",
     "SyncContext",
     "SyncStep",
+    "cron",
     "event",
 ]

@@ -13,9 +13,15 @@ from pydantic import ValidationError
 from stepwell.functions.annotations import first_parameter, resolve, underlying
 from stepwell.functions.controls import Concurrency
 from stepwell.functions.errors import InvalidHandler, InvalidValue
-from stepwell.functions.protocol import ConcurrencyManifest, FunctionManifest, RetriesManifest, TriggerManifest
+from stepwell.functions.protocol import (
+    ConcurrencyManifest,
+    CronManifest,
+    FunctionManifest,
+    RetriesManifest,
+    TriggerManifest,
+)
 from stepwell.functions.retries import Retries
-from stepwell.functions.triggers import Trigger
+from stepwell.functions.triggers import EventTrigger, Trigger
 from stepwell.functions.values import Bodies, Codec, Typed, codec_of, reason
 
 R = TypeVar("R")
@@ -85,7 +91,7 @@ class Function(Generic[R]):
         """What the platform is told about it."""
         return FunctionManifest(
             id=self.id,
-            triggers=[TriggerManifest(event=trigger.event, if_=trigger.if_) for trigger in self.triggers],
+            triggers=[_manifest(trigger) for trigger in self.triggers],
             retries=RetriesManifest(times=self.retries.times),
             concurrency=[ConcurrencyManifest(limit=one.limit, key=one.key) for one in self.concurrency],
         )
@@ -136,6 +142,19 @@ class Function(Generic[R]):
 
     def __repr__(self) -> str:
         return f"<Function {self.name}>"
+
+
+def _manifest(trigger: Trigger) -> TriggerManifest | CronManifest:
+    if isinstance(trigger, EventTrigger):
+        return TriggerManifest(event=trigger.event, if_=trigger.if_)
+    return CronManifest(
+        cron=trigger.expr,
+        tz=trigger.tz,
+        jitter=trigger.jitter,
+        overlap=trigger.overlap,
+        catch_up=trigger.catch_up,
+        window=trigger.window,
+    )
 
 
 def check_handler(name: str, handler: object) -> None:

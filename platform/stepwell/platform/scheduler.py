@@ -1,4 +1,4 @@
-"""The scheduler: ticks every partition as often as there is something to do, and clears away what is old."""
+"""The scheduler: ticks every partition as often as there is something to do, fires schedules, and clears away what is old."""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,11 +7,13 @@ from contextlib import suppress
 import structlog
 
 from stepwell.platform.clock import Clock
+from stepwell.platform.cron.crons import Crons
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.engine.runs import Runs
 from stepwell.platform.engine.ticks import Ticked, Ticks
 from stepwell.platform.errors import StepwellError
 from stepwell.platform.outbox import Outbox
+from stepwell.platform.registry import Registry
 from stepwell.platform.retention import Retention
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.keys import tick_channel
@@ -60,14 +62,20 @@ class Scheduler:
         partitions: to tick.
         clock: theirs.
         settings: limits.
+        registry: of this process; without one it has its own.
     """
 
-    def __init__(self, partitions: Sequence[Partition], clock: Clock, settings: Settings) -> None:
-        expiry = int(settings.session_expiry * 1000)
-        runs = [Runs(partition, int(settings.cancel_patience * 1000)) for partition in partitions]
+    def __init__(
+        self, partitions: Sequence[Partition], clock: Clock, settings: Settings, registry: Registry | None = None
+    ) -> None:
+        expiry, patience = int(settings.session_expiry * 1000), int(settings.cancel_patience * 1000)
+        runs = [Runs(partition, patience) for partition in partitions]
+        known = registry or Registry(partitions)
         self._partitions = partitions
         self._ticks = [Ticks(partition, expiry, settings.crash_limit) for partition in partitions]
         self._tickers = [Ticker(ticks) for ticks in self._ticks]
+        # Apart from the ticks: ten thousand schedules of one second must not hold up the timers.
+        self._crons = [Crons(partition, known, len(partitions), patience) for partition in partitions]
         # Apart from the ticks: a partition out of reach must not hold up the timers of the others.
         self._outboxes = [Outbox(partition, runs) for partition in partitions] if len(partitions) > 1 else []
         self._retention = Retention(partitions, self._ticks, settings)
@@ -78,6 +86,12 @@ class Scheduler:
             await outbox.empty()
         for ticker in self._tickers:
             await ticker.tick()
+        await self.fire()
+
+    async def fire(self) -> None:
+        """Fires the schedules that are due now, in every partition."""
+        for crons in self._crons:
+            await crons.tick()
 
     async def trim(self) -> None:
         """Removes what is too old, in every partition."""
@@ -88,17 +102,18 @@ class Scheduler:
         async with asyncio.TaskGroup() as group:
             for ticker in self._tickers:
                 group.create_task(ticker.run())
+            for crons in self._crons:
+                group.create_task(crons.run())
             for outbox in self._outboxes:
                 group.create_task(outbox.run())
             group.create_task(self._listen())
             group.create_task(self._retention.run())
 
     async def _listen(self) -> None:
-        channels = {
-            tick_channel(partition.keys.tag): ticker
-            for partition, ticker in zip(self._partitions, self._tickers, strict=True)
-        }
+        parts = zip(self._partitions, self._tickers, self._crons, strict=True)
+        channels = {tick_channel(partition.keys.tag): (ticker, crons) for partition, ticker, crons in parts}
         async with self._partitions[0].store.subscribe(*channels) as messages:
             async for message in messages:
-                for ticker in self._tickers if message is None else [channels[message[0]]]:
-                    ticker.wake()
+                for one in channels.values() if message is None else [channels[message[0]]]:
+                    for part in one:
+                        part.wake()

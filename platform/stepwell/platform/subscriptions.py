@@ -5,7 +5,7 @@ from typing import Any, Generic, TypeVar
 
 import structlog
 
-from stepwell.functions.protocol import Manifest
+from stepwell.functions.protocol import CronManifest, Manifest
 from stepwell.platform.errors import InvalidManifest
 from stepwell.platform.expressions import Expression, ExpressionError, compile_expression
 from stepwell.platform.matching import Matcher
@@ -42,6 +42,8 @@ def check_conditions(manifest: Manifest) -> None:
     """Raises `InvalidManifest` for the first condition of a trigger that is none."""
     for function in manifest.functions:
         for trigger in function.triggers:
+            if isinstance(trigger, CronManifest):
+                continue
             try:
                 compile_expression(trigger.if_ or "true", NAMES)
             except ExpressionError as error:

@@ -4,7 +4,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, Json
 
-from stepwell.functions.protocol import ConcurrencyManifest, RetriesManifest, TriggerManifest
+from stepwell.functions.protocol import ConcurrencyManifest, CronManifest, RetriesManifest, TriggerManifest
 
 T = TypeVar("T")
 RunStatus = Literal["queued", "running", "waiting", "completed", "failed", "cancelled"]
@@ -101,7 +101,7 @@ class Function(_Answer):
     id: str = Field(description="as app/function")
     app: str
     version: str
-    triggers: list[TriggerManifest]
+    triggers: list[TriggerManifest | CronManifest]
     retries: RetriesManifest
     concurrency: list[ConcurrencyManifest]
     runs: int = Field(description="that are kept")

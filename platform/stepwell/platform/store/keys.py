@@ -15,7 +15,8 @@ SLOTS = 16384
 KEY_NAMES: Mapping[str, str] = MappingProxyType(
     {
         # HASH format, partitions, registry (version), vt (virtual time), next (the ticker sleeps until), ticked, grace,
-        # position (of the last event).
+        # position (of the last event), planned (version of the registry whose schedules are all here), crons (when it was
+        # last looked what of them is due).
         "k_meta": ":meta",
         # HASH app id -> manifest; only in partition 0.
         "k_apps": ":apps",
@@ -69,10 +70,16 @@ KEY_NAMES: Mapping[str, str] = MappingProxyType(
         "k_outboxes": ":outboxes",
         # ZSET run id -> ms of a cancel that came before its create.
         "k_tombstones": ":tombstones",
+        # HASH schedule -> what is known of it; see lua/include/schedules.lua. Removed by the registration that drops it.
+        "k_schedules": ":schedules",
+        # ZSET schedule -> ms when its next time is fired; not those that are paused. Goes with it.
+        "k_crons": ":crons",
+        # SET of schedules with times that wait for the run before to end.
+        "k_crons_held": ":crons:held",
     }
 )
 
-PERMANENT = frozenset({"k_meta", "k_apps", "k_limits", "k_log", "k_dead"})
+PERMANENT = frozenset({"k_meta", "k_apps", "k_limits", "k_log", "k_dead", "k_schedules", "k_crons"})
 """Keys that stay for as long as the platform is installed; retention bounds what is in them."""
 
 FEED = "sw:feed"

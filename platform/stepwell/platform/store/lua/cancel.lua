@@ -1,33 +1,18 @@
 --! Cancels runs. Answers CANCELLED, ASKED (its owner was told), ENDED or GONE per run.
 --! args: now patience:int early:int
 --! item: rid
---! include: clock meta batch feed run lanes steps timers ending owner commit
+--! include: clock meta batch feed run lanes steps timers ending owner cancelling commit
 --! allow-oom
 -- patience: ms an owner has to let go before the run is cancelled over its head.
 -- early: 1 leaves a tombstone for a run that does not exist yet, for a create that is still on its way.
 now = clock(now)
 if unknown_format() then return unknown_format() end
 
-local function ask(run)
-  if run.cancel == 0 then
-    set(run, 'cancel', now)
-    arm_timer(run.id .. '!', now + patience)
-  end
-  later('SADD', k_news .. session_of(run.token), run.id .. '|')
-  tell(session_of(run.token))
-  return 'ASKED'
-end
-
 local function cancel(rid)
   local run = load_run(rid)
-  if not run then
-    if early == 1 then redis.call('ZADD', k_tombstones, now, rid) end
-    return 'GONE'
-  end
-  if run.status == 'running' then return ask(run) end
-  if run.status ~= 'queued' and run.status ~= 'waiting' then return 'ENDED' end
-  end_run(run, 'cancelled', '')
-  return 'CANCELLED'
+  if run then return cancel_run(run, patience) end
+  if early == 1 then redis.call('ZADD', k_tombstones, now, rid) end
+  return 'GONE'
 end
 
 local answers = {}
