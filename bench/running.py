@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from bench import crash, fanout, ingest, latency, memory, sequence, sleeping, throughput, transitions
+from bench import clockwork, crash, fanout, ingest, latency, memory, sequence, sleeping, throughput, transitions
 from bench.figure import BenchFailed, Figure
 from bench.machine import Machine
 from bench.report import Report
@@ -28,6 +28,7 @@ SECTIONS: MappingProxyType[str, Section] = MappingProxyType(
         "W4": fanout.measure,
         "W5": sleeping.measure,
         "W6": crash.measure,
+        "W9": clockwork.measure,
         "ingest": ingest.measure,
         "memory": memory.measure,
         "transitions": transitions.measure,

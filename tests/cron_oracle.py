@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from cronsim import CronSim
 
 from stepwell.platform.cron.expression import fires
-from stepwell.platform.cron.zone import Zone, clock_of
+from stepwell.platform.cron.zone import Zone
 
 FROM, TO = datetime(2011, 1, 1, tzinfo=UTC), datetime(2031, 1, 1, tzinfo=UTC)
 AROUND = 2 * 86_400
@@ -101,7 +101,8 @@ class Difference:
         def shown(moments: Sequence[int]) -> str:
             return " ".join(datetime.fromtimestamp(one, zone).strftime("%Y-%m-%dT%H:%M%z") for one in moments) or "-"
 
-        return f"{self.change.zone} {self.change.by} {self.expression!r}: only ours {shown(self.ours)}, only theirs {shown(self.theirs)}"
+        only = f"only ours {shown(self.ours)}, only theirs {shown(self.theirs)}"
+        return f"{self.change.zone} {self.change.by} {self.expression!r}: {only}"
 
 
 def changes_of(zone: str) -> Iterator[Change]:
@@ -190,6 +191,6 @@ def sweep(changes: Sequence[Change]) -> tuple[Counter[str], list[Difference]]:
 if __name__ == "__main__":
     counted, left = sweep(every_change()[:: int(sys.argv[1]) if len(sys.argv) > 1 else 1])
     for line in left:
-        print(line)
+        sys.stdout.write(f"{line}\n")
     for name, count in counted.items():
-        print(f"{count:>8,}  {name}")
+        sys.stdout.write(f"{count:>8,}  {name}\n")

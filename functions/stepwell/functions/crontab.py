@@ -4,8 +4,8 @@
     0-59    0-23  1-31          1-12   0-7 (0 and 7: Sunday)
 
 A field is a list, with commas, of values, ranges `a-b` and steps `*/n` or `a-b/n`; months and days of the week have
-names of three letters. Days of the month know `L`, the last one; days of the week `5#2`, the second Friday, and `L5`, the
-last, of every day of the month. `?` in a field of days is `*`.
+names of three letters. Days of the month know `L`, the last one; days of the week `5#2`, the second Friday, and `L5`,
+the last one. `?` in a field of days is `*`.
 """
 
 from __future__ import annotations
@@ -94,10 +94,10 @@ def check_expression(text: str) -> str:
     if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidTrigger(f'a cron expression is text, such as "0 9 * * *", not {text!r}')
     given = text.lower().split()
-    if len(text) > MOST or text.lower() not in NICKNAMES and len(given) != len(FIELDS):
+    if len(text) > MOST or (text.lower() not in NICKNAMES and len(given) != len(FIELDS)):
         raise InvalidTrigger(
-            f"cron {text[:MOST]!r}: write five fields, minute, hour, day of the month, month and day of the week, as in "
-            f'"0 9 * * mon-fri", or one of {", ".join(NICKNAMES)}'
+            f"cron {text[:MOST]!r}: write five fields, minute, hour, day of the month, month and day of the week, as "
+            f'in "0 9 * * mon-fri", or one of {", ".join(NICKNAMES)}'
         )
     for one, known in zip(given, FIELDS, strict=False) if len(given) == len(FIELDS) else ():
         try:

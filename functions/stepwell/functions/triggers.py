@@ -94,7 +94,7 @@ def cron(
         jitter: each run starts up to so much later, always the same for the same time; at most a day.
         overlap: when the run before has not ended: "allow" both, "skip" the new one, "queue" it until the other has
             ended, or "cancel_old".
-        catch_up: what of the times that came while nothing could start runs is made up for: "none", the "last", or "all".
+        catch_up: which of the times at which nothing could start runs are made up for: "none", the "last", or "all".
         window: how old such a time may be; at most 366 days.
 
     Raises:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from stepwell.platform.clock import Clock
+from stepwell.platform.cron.schedules import Schedules
 from stepwell.platform.engine.partition import Partition, partitions_of
 from stepwell.platform.engine.runs import Runs
 from stepwell.platform.history import History
@@ -25,6 +26,7 @@ class Installation:
     ingest: Ingest
     history: History
     runs: tuple[Runs, ...]
+    schedules: Schedules
 
     @classmethod
     def over(cls, store: Store, settings: Settings, clock: Clock) -> "Installation":
@@ -41,6 +43,7 @@ class Installation:
             Ingest(partitions, registry, clock),
             History(partitions, registry),
             tuple(Runs(partition, patience) for partition in partitions),
+            Schedules(partitions, registry),
         )
 
     def runs_at(self, run: str) -> Runs:

@@ -42,6 +42,11 @@ class RegisteredFunction:
         crons = [trigger for trigger in self.manifest.triggers if isinstance(trigger, CronManifest)]
         return tuple(Schedule.of(self.id, cron) for cron in crons)
 
+    @property
+    def starts(self) -> tuple[str, ...]:
+        """All that starts it, in words."""
+        return (*self.events, *(f"{schedule.cron} ({schedule.tz})" for schedule in self.schedules))
+
     def limits(self) -> Iterator[tuple[str, str]]:
         """Names and values of the hash of limits that concern it; see store/keys.py."""
         names = [f"{self.id}#{index}" for index in range(len(self.constraints))]

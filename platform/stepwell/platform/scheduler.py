@@ -1,4 +1,4 @@
-"""The scheduler: ticks every partition as often as there is something to do, fires schedules, and clears away what is old."""
+"""The scheduler: ticks partitions as often as there is something to do, fires schedules, clears away what is old."""
 
 import asyncio
 from collections.abc import Sequence

@@ -1,5 +1,6 @@
 """A schedule of a function, as an app registered it."""
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,7 +10,8 @@ import structlog
 
 from stepwell.functions.protocol import CronManifest, Manifest
 from stepwell.functions.triggers import CatchUp, Overlap
-from stepwell.platform.cron.expression import check_cron, last_fire, next_fire
+from stepwell.platform.cron.expression import check_cron, last_fire, next_fire, rule_of
+from stepwell.platform.cron.zone import zone_of
 from stepwell.platform.errors import InvalidManifest
 
 GRACE = 60_000
@@ -21,7 +23,7 @@ class Schedule:
     """When a function runs, and what becomes of times at which it could not.
 
     Args:
-        id: `app/function/` and 8 digits that stand for expression and zone: while these stay, so does what is known of it.
+        id: `app/function/` and 8 digits for expression and zone: while these stay, so does what is known of it.
         function: as `app/function`.
         cron: its expression, and the zone whose clocks it is read by.
         jitter, window: in ms.
@@ -60,11 +62,16 @@ class Schedule:
     @property
     def known(self) -> bool:
         """Whether this machine knows its zone, and understands its expression."""
-        return _known(self.cron, self.tz)
+        return _times(self.cron, self.tz).known
+
+    def prepare(self, now: int) -> None:
+        """Finds its next times, so that the questions to come are answered at once."""
+        self.due(self.after(now))
+        self.after(self.after(now))
 
     def after(self, when: int) -> int:
         """The first time behind `when`, in ms UTC; 0 when there is none, or this machine does not know the zone."""
-        return _after(self.cron, self.tz, when)
+        return _times(self.cron, self.tz).after(when)
 
     def times(self, start: int, end: int) -> Iterator[int]:
         """All times from `start` on and before `end`."""
@@ -75,10 +82,7 @@ class Schedule:
 
     def last(self, until: int) -> int:
         """The last time not behind `until`; 0 when there is none."""
-        try:
-            return last_fire(self.cron, self.tz, until) or 0
-        except ValueError:
-            return 0
+        return last_fire(self.cron, self.tz, until) or 0 if self.known else 0
 
     def due(self, when: int) -> int:
         """When a time is fired, later by its jitter: never so much that the following one comes first."""
@@ -101,21 +105,38 @@ def check_schedules(manifest: Manifest) -> None:
                     raise InvalidManifest(name, f"cron {trigger.cron!r}", str(error)) from None
 
 
-@lru_cache(maxsize=16_384)
-def _known(cron: str, tz: str) -> bool:
-    try:
-        next_fire(cron, tz, 0)
-    except ValueError as error:
-        structlog.get_logger("stepwell.cron").error("schedule_not_understood", cron=cron, tz=tz, error=str(error))
-        return False
-    return True
+class Times:
+    """The times of an expression in a zone, those asked for lately remembered: ten thousand may be due at once."""
+
+    __slots__ = ("_cron", "_spans", "_tz", "known")
+
+    def __init__(self, cron: str, tz: str) -> None:
+        self._cron = cron
+        self._tz = tz
+        self._spans: deque[tuple[int, int]] = deque(maxlen=2)
+        self.known = self._is_known()
+
+    def _is_known(self) -> bool:
+        try:
+            rule_of(self._cron)
+            zone_of(self._tz)
+        except ValueError as error:
+            # It was understood by whoever registered it, so by a newer version, or one that knows more zones.
+            log = structlog.get_logger("stepwell.cron")
+            log.error("schedule_not_understood", cron=self._cron, tz=self._tz, error=str(error))
+            return False
+        return True
+
+    def after(self, when: int) -> int:
+        """The first time behind `when`, 0 when there is none."""
+        for start, end in self._spans:
+            if start <= when < end:
+                return end
+        found = next_fire(self._cron, self._tz, when) or 0 if self.known else 0
+        self._spans.append((when, found))
+        return found
 
 
 @lru_cache(maxsize=16_384)
-def _after(cron: str, tz: str, when: int) -> int:
-    # The same for every schedule of the same times, and asked for again with the next step.
-    try:
-        return next_fire(cron, tz, when) or 0
-    except ValueError:
-        # It was understood by whoever registered it, so by a newer version, or one that knows more zones.
-        return 0
+def _times(cron: str, tz: str) -> Times:
+    return Times(cron, tz)

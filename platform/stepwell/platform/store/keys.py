@@ -15,8 +15,8 @@ SLOTS = 16384
 KEY_NAMES: Mapping[str, str] = MappingProxyType(
     {
         # HASH format, partitions, registry (version), vt (virtual time), next (the ticker sleeps until), ticked, grace,
-        # position (of the last event), planned (version of the registry whose schedules are all here), crons (when it was
-        # last looked what of them is due).
+        # position (of the last event), planned (version of the registry whose schedules are all here), crons (when it
+        # was last looked which are due).
         "k_meta": ":meta",
         # HASH app id -> manifest; only in partition 0.
         "k_apps": ":apps",
@@ -70,7 +70,7 @@ KEY_NAMES: Mapping[str, str] = MappingProxyType(
         "k_outboxes": ":outboxes",
         # ZSET run id -> ms of a cancel that came before its create.
         "k_tombstones": ":tombstones",
-        # HASH schedule -> what is known of it; see lua/include/schedules.lua. Removed by the registration that drops it.
+        # HASH schedule -> what is known of it; see lua/include/schedules.lua. Goes with the registration that drops it.
         "k_schedules": ":schedules",
         # ZSET schedule -> ms when its next time is fired; not those that are paused. Goes with it.
         "k_crons": ":crons",
