@@ -73,7 +73,7 @@ class Lives:
         self._costs = Costs(redis, count)
         self._owner = Owner(partition, settings.max_steps, settings.max_run_bytes)
         self._leases = Leases(partition, expiry, settings.crash_limit)
-        self._ticks = Ticks(partition, expiry, settings.crash_limit)
+        self._ticks = Ticks(partition, expiry, settings.crash_limit, int(settings.cancel_patience * 1000))
         self._session = Session(new_session_id(clock.now()))
         self._held: list[Lease] = []
 

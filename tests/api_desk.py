@@ -27,6 +27,7 @@ from stepwell.platform.store.store import Store
 
 SESSION = "w1"
 EXPIRY = 15_000
+PATIENCE = 30_000
 LOCAL = "http://127.0.0.1:8288"
 
 
@@ -104,7 +105,7 @@ class Desk:
     async def tick(self) -> None:
         """Fires what is due."""
         for partition in self.installation.partitions:
-            await Ticks(partition, EXPIRY, 3).tick()
+            await Ticks(partition, EXPIRY, 3, PATIENCE).tick()
 
     def front(self, *, dev: bool = True, **options: Any) -> Front:
         """The ASGI application."""

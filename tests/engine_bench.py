@@ -50,7 +50,7 @@ class Place:
         self.owner = Owner(partition, max_steps=5, max_bytes=1 << 17)
         self.leases = Leases(partition, EXPIRY, CRASH_LIMIT)
         self.runs = Runs(partition, PATIENCE)
-        self.ticks = Ticks(partition, EXPIRY, CRASH_LIMIT)
+        self.ticks = Ticks(partition, EXPIRY, CRASH_LIMIT, PATIENCE)
         self.ingest = partition.group("ingest", WINDOW, BUCKET)
         self.seq = 0
         self._made = 0
@@ -64,7 +64,7 @@ class Place:
         names = [f"{function}#{index}" for index in range(len(limits))]
         items: list[tuple[str, str]] = [(function, " ".join(names))] if names else []
         items += [(f"#{name}", str(limit)) for name, limit in zip(names, limits, strict=True)]
-        await self.partition.script("adopt", self._version, items=items)
+        await self.partition.script("adopt", self._version, 0, items=items)
 
     def event(self) -> str:
         """The id of an event to come."""
@@ -76,7 +76,7 @@ class Place:
         home = self.partition.index if target == "-" else int(target)
         run = run_id(event, lane.split("|")[0], home)
         digest = digest_of(sender) if sender else ""
-        return await self.ingest.add((self._version, event, digest, due, f"{run} {lane} v1 {target} -", BODY))
+        return await self.ingest.add((self._version, event, digest, due, "", f"{run} {lane} v1 {target} - -", BODY))
 
     async def send(self, lane: str = "app/f", *, sender: str = "", due: int = 0, target: str = "-") -> str:
         """The same a ms later, so that runs have an order; gives the id of the run."""

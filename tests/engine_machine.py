@@ -97,7 +97,7 @@ class EngineMachine(RuleBasedStateMachine):
         self.owner = Owner(self.partition, max_steps=1000, max_bytes=1 << 20)
         self.leases = Leases(self.partition, EXPIRY, CRASH_LIMIT)
         self.runs = Runs(self.partition, PATIENCE)
-        self.ticks = Ticks(self.partition, EXPIRY, CRASH_LIMIT)
+        self.ticks = Ticks(self.partition, EXPIRY, CRASH_LIMIT, PATIENCE)
         self.ingest = self.partition.group("ingest", WINDOW, BUCKET)
         await self._deploy()
 
@@ -108,7 +108,7 @@ class EngineMachine(RuleBasedStateMachine):
             names = [f"{function}#{index}" for index in range(len(limits))]
             items += [(function, " ".join(names))] if names else []
             items += [(f"#{name}", str(limit)) for name, limit in zip(names, limits, strict=True)]
-        await self.partition.script("adopt", self.version, items=items)
+        await self.partition.script("adopt", self.version, 0, items=items)
 
     # What it takes to draw and to repeat.
 
@@ -174,7 +174,8 @@ class EngineMachine(RuleBasedStateMachine):
             event,
             digest_of(sender) if sender else "",
             due,
-            f"{run} {lane} v1 - -",
+            "",
+            f"{run} {lane} v1 - - -",
             b'{"name":"n","data":{}}',
         )
         answer = self.run_async(self._send(item))

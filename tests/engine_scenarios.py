@@ -180,7 +180,7 @@ async def a_limit_that_is_added_holds_for_runs_that_wait_already(bench: Bench) -
 @scenario
 async def an_older_registry_changes_no_limits(bench: Bench) -> None:
     await bench.limit("app/f", 1)
-    assert await bench.partition.script("adopt", 1, items=[]) == 2
+    assert await bench.partition.script("adopt", 1, 0, items=[]) == 2
     await bench.send("app/f|")
     await bench.send("app/f|")
     assert len(await bench.lease("w")) == 1
@@ -517,7 +517,9 @@ async def an_answer_is_about_a_mebibyte_and_says_that_there_is_more(bench: Bench
     for _ in range(8):
         event = bench.event()
         body = b'{"name":"n","data":"%s"}' % (b"x" * 400_000)
-        assert await bench.ingest.add((1, event, "", 0, f"{run_id(event, 'app/f', 0)} app/f v1 - -", body)) == b"OK"
+        assert (
+            await bench.ingest.add((1, event, "", 0, "", f"{run_id(event, 'app/f', 0)} app/f v1 - - -", body)) == b"OK"
+        )
     first = await bench.leases.lease("w", "w:1", 64, ["app/f"])
     assert (len(first.leases), first.more) == (3, True)
     rest = [await bench.leases.lease("w", f"w:{call}", 64, ["app/f"]) for call in (2, 3)]
@@ -813,7 +815,7 @@ async def an_event_that_is_sent_again_after_a_lost_reply_starts_nothing_twice(be
 @scenario
 async def an_event_matched_with_another_registry_is_not_taken(bench: Bench) -> None:
     event = bench.event()
-    assert await bench.ingest.add((99, event, "", 0, "", b"{}")) == b"RELOAD"
+    assert await bench.ingest.add((99, event, "", 0, "", "", b"{}")) == b"RELOAD"
     assert not await bench.exists("k_event", event)
 
 
@@ -893,8 +895,8 @@ async def retention_removes_a_run_with_all_that_is_its_own_at_its_age(bench: Ben
 async def an_event_is_kept_for_its_runs_and_goes_with_the_last(bench: Bench) -> None:
     event = bench.event()
     runs = [run_id(event, name, 0) for name in ("app/f", "app/g")]
-    lines = f"{runs[0]} app/f v1 - -\n{runs[1]} app/g v1 - -"
-    assert await bench.ingest.add((1, event, "", 0, lines, b'{"name":"n","data":{}}')) == b"OK"
+    lines = f"{runs[0]} app/f v1 - - -\n{runs[1]} app/g v1 - - -"
+    assert await bench.ingest.add((1, event, "", 0, "", lines, b'{"name":"n","data":{}}')) == b"OK"
     bench.clock.advance(DAY)
     assert await bench.ticks.trim_events(DAY) == 1
     for run, function in zip(runs, ("app/f", "app/g"), strict=True):

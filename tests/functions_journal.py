@@ -13,16 +13,45 @@ from stepwell.functions.replay.ending import Ending, Released, Retry, Suspended
 from stepwell.functions.replay.execution import Execution
 from stepwell.functions.replay.start import Start
 from stepwell.functions.replay.threads import Threads
+from stepwell.functions.waits import EventWait
+from stepwell.platform.expressions import compile_expression
+
+STARTED = 1_700_000_000_000
 
 
 @dataclass
 class ManualTime:
     """ms UTC, which only moves when told to."""
 
-    now: int = 1_700_000_000_000
+    now: int = STARTED
 
     def advance(self, ms: int) -> None:
         self.now += ms
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What a pending step waits for: events, or the end of a function it has invoked."""
+
+    waits: Sequence[EventWait] = ()
+    due: bytes = b"null"
+    function: str = ""
+    data: Any = None
+    detach: bool = False
+
+    @property
+    def over(self) -> tuple[bool, bytes]:
+        """Whether it has ended well when its time is over, and with what."""
+        if self.function:
+            return False, _error("TimedOut", "it took too long")
+        return True, self.due
+
+    def won(self, kind: str, started: dict[str, Any], came: dict[str, Any]) -> bytes | None:
+        """The payload with which an event ends it; None when it is none of those waited for."""
+        for index, wait in enumerate(self.waits):
+            if wait.event == came["name"] and _holds(wait.condition, {"event": started, "async": came}):
+                return orjson.dumps(came if kind == "wait_for_event" else [index, came])
+        return None
 
 
 @dataclass
@@ -35,6 +64,12 @@ class Run:
     sent: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict[str, list[Mapping[str, Any]]])
     turn: int = 0
     attempt: int = 0
+    waiting: dict[str, Waiting] = field(default_factory=dict[str, Waiting])
+
+    @property
+    def event(self) -> dict[str, Any]:
+        """What started it."""
+        return {"id": "event-1", "name": "order.placed", "data": self.data, "ts": STARTED}
 
     def next_turn(self) -> int:
         self.turn += 1
@@ -53,10 +88,35 @@ class Run:
         self.time.now = max(self.time.now, row.due)
         if row.state == "retrying":
             woken = Outcome(row.key, row.kind, "retrying", 0, row.attempts, 0, row.payload)
-        else:
-            woken = Outcome(row.key, row.kind, "done", self.next_turn(), row.attempts, 0, b"null")
-        self.rows[row.key] = woken
-        return woken
+            self.rows[row.key] = woken
+            return woken
+        return self.end(row.key, *self.waiting.get(row.key, Waiting()).over)
+
+    def end(self, key: str, ok: bool, payload: bytes) -> Outcome:
+        """Ends a pending step."""
+        row = self.rows[key]
+        assert row.state == "pending", row
+        ended = Outcome(key, row.kind, "done" if ok else "failed", self.next_turn(), 0, 0, payload)
+        self.rows[key] = ended
+        return ended
+
+    def deliver(self, name: str, data: Any) -> list[Outcome]:
+        """An event comes; gives the waits it has ended."""
+        came = {"id": f"{name}-1", "name": name, "data": data, "ts": self.time.now, "received_at": self.time.now}
+        ended: list[Outcome] = []
+        for row in list(self.rows.values()):
+            payload = self.waiting[row.key].won(row.kind, self.event, came) if row.key in self.waiting else None
+            if payload is not None and row.state == "pending":
+                ended.append(self.end(row.key, True, payload))
+        return ended
+
+    def complete(self, key: str, output: Any) -> Outcome:
+        """The function that a step has invoked completes."""
+        return self.end(key, True, b"" if output is None else orjson.dumps(output))
+
+    def fail(self, key: str, kind: str, message: str) -> Outcome:
+        """The function that a step has invoked fails."""
+        return self.end(key, False, _error(kind, message))
 
 
 class MemoryJournal:
@@ -108,6 +168,22 @@ class MemoryJournal:
         await self._end()
         return self.run.rows[key]
 
+    async def wait(
+        self, key: str, kind: str, waits: Sequence[EventWait], *, delay: int | None, until: int | None, due: bytes
+    ) -> Outcome:
+        self._begin(f"wait {key}")
+        orjson.loads(due)
+        self._open(key, kind, Waiting(tuple(waits), due), delay, until)
+        await self._end()
+        return self.run.rows[key]
+
+    async def invoke(self, key: str, function: str, data: bytes, *, delay: int | None, detach: bool) -> Outcome:
+        self._begin(f"invoke {key}")
+        waiting = Waiting(function=function, data=orjson.loads(data), detach=detach)
+        self._open(key, "invoke", waiting, delay, None)
+        await self._end()
+        return self.run.rows[key]
+
     async def retry(self, key: str, kind: str, attempts: int, delay: int, took: int, error: bytes) -> Outcome:
         self._begin(f"retry {key}")
         self.run.rows[key] = Outcome(key, kind, "retrying", 0, attempts, self.run.time.now + max(1, delay), error)
@@ -120,6 +196,16 @@ class MemoryJournal:
         self.run.sent.setdefault(key, list(events))
         await self._end()
         return [f"{key}/{index}" for index in range(len(events))]
+
+    def _open(self, key: str, kind: str, waiting: Waiting, delay: int | None, until: int | None) -> None:
+        if key in self.run.rows:
+            return
+        now = self.run.time.now
+        due = now + delay if delay is not None else until
+        self.run.waiting[key] = waiting
+        self.run.rows[key] = Outcome(key, kind, "pending", 0, 0, due or 0, b"null")
+        if due is not None and due <= now:
+            self.run.end(key, *waiting.over)
 
     def _begin(self, call: str) -> None:
         if self.lost:
@@ -166,7 +252,7 @@ class Driver:
         return Start(
             run_id="run-1",
             function_id=self.function.name,
-            events=[{"id": "event-1", "name": "order.placed", "data": run.data, "ts": 1_700_000_000_000}],
+            events=[run.event],
             attempt=run.attempt,
             max_attempts=self.function.retries.times + 1,
             outcomes=list(run.rows.values()),
@@ -224,3 +310,11 @@ async def until(condition: Callable[[], object], ticks: int = 10_000) -> None:
             return
         await asyncio.sleep(0)
     raise AssertionError("it never came to hold")
+
+
+def _holds(condition: str, variables: dict[str, Any]) -> bool:
+    return not condition or compile_expression(condition, variables).matches(variables)
+
+
+def _error(kind: str, message: str) -> bytes:
+    return orjson.dumps({"type": kind, "message": message, "traceback": None, "run_id": "child"})

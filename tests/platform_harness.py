@@ -23,6 +23,7 @@ from stepwell.platform.scheduler import Scheduler
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.keys import PERMANENT
 from stepwell.platform.store.store import Store
+from stepwell.platform.waits.waits import Waits
 
 PATIENCE = 20.0
 """Seconds after which a test gives up waiting."""
@@ -38,7 +39,8 @@ class Harness:
         self.partitions = partitions_of(store, self.clock)
         self.registry = Registry(self.partitions)
         self.ingest = Ingest(self.partitions, self.registry, self.clock)
-        self.scheduler = Scheduler(self.partitions, self.clock, settings, self.registry)
+        self.waits = Waits.over(self.partitions, self.registry, self.ingest, settings, self.clock)
+        self.scheduler = Scheduler(self.partitions, self.clock, settings, self.waits.errands, self.registry)
         self.worker: Worker | None = None
         self._working: asyncio.Task[None] | None = None
 
@@ -53,6 +55,7 @@ class Harness:
             self.partitions,
             self.apps,
             self.ingest,
+            self.waits,
             self.clock,
             self.settings,
             session,
@@ -175,15 +178,16 @@ class Harness:
         found: list[str] = []
         for partition in self.partitions:
             permanent = {partition.keys.name(name) for name in PERMANENT}
-            forgotten = partition.keys.name("k_dedupe")
+            forgotten = partition.keys.name("k_dedupe"), partition.keys.name("k_heard")
             names = await partition.read("KEYS", f"{partition.keys.name('k_meta')[:-5]}*")
             found += [key for key in map(bytes.decode, names) if key not in permanent and not key.startswith(forgotten)]
         return found
 
     async def forget_everything(self) -> None:
-        """Lets retention remove all that has ended."""
+        """Lets retention remove all that has ended, when everybody was told of it."""
+        await self.waits.errands.empty()
         self.clock.advance(int(self.settings.retention_days * 86_400_000) + 1)
-        await Scheduler(self.partitions, self.clock, self.settings).trim()
+        await self.scheduler.trim()
 
 
 @asynccontextmanager

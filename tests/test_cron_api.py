@@ -52,7 +52,8 @@ async def only(client: httpx2.AsyncClient) -> str:
 async def advance(desk: Desk, ms: int) -> None:
     """Lets time pass, and what is due happen."""
     desk.clock.advance(ms)
-    await Scheduler(desk.installation.partitions, desk.clock, desk.installation.settings).tick()
+    installation = desk.installation
+    await Scheduler(installation.partitions, desk.clock, installation.settings, installation.waits.errands).tick()
 
 
 async def test_schedules_are_listed_with_their_next_and_last_times(desk: Desk, client: httpx2.AsyncClient) -> None:

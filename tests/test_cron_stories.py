@@ -9,10 +9,10 @@ import pytest
 from stepwell.functions import App, Concurrency, Context, cron
 from stepwell.functions.triggers import CatchUp, Overlap
 from stepwell.platform.codec import decode
+from stepwell.platform.cron.firing import NOTHING
 from stepwell.platform.cron.state import ScheduleState
 from stepwell.platform.errors import InvalidManifest
 from stepwell.platform.records import Status
-from stepwell.platform.registry import Registry
 from stepwell.platform.scheduler import Scheduler
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.store import Store
@@ -248,7 +248,7 @@ async def test_a_new_server_goes_on_where_the_old_one_ended(store: Store) -> Non
     async with harness(store, app_of(), worker=False) as platform:
         await platform.advance(HOUR)
         platform.clock.advance(HOUR)
-        restarted = Scheduler(platform.partitions, platform.clock, Settings())
+        restarted = Scheduler(platform.partitions, platform.clock, Settings(), platform.waits.errands)
         await restarted.tick()
         await restarted.tick()
         assert await fired(platform) == [HOUR, 2 * HOUR]
@@ -359,7 +359,7 @@ async def test_a_schedule_that_another_version_registered_is_left_to_it(store: S
 async def test_two_schedulers_at_the_same_second_fire_a_time_once(store: Store, first: int) -> None:
     """Whichever comes first, also when both have looked before either fires."""
     async with harness(store, app_of("* * * * *"), worker=False) as platform:
-        both = [Scheduler(platform.partitions, platform.clock, Settings(), Registry(platform.partitions)) for _ in "ab"]
+        both = [Scheduler(platform.partitions, platform.clock, Settings(), platform.waits.errands) for _ in "ab"]
         for _ in range(5):
             platform.clock.advance(MINUTE)
             order = both[first:] + both[:first]
@@ -372,7 +372,7 @@ async def test_who_has_looked_and_comes_second_finds_the_time_taken(store: Store
         partition, [id] = platform.partitions[0], platform.registry.snapshot.schedules
         version = platform.registry.snapshot.version
         first, second = START + MINUTE, START + 2 * MINUTE
-        item = (id, first, 0, second, second, 1, "allow", "-", "-", "-", "-", b"")
+        item = (id, first, 0, second, second, 1, "allow", *NOTHING)
         await platform.advance(MINUTE)
         assert await partition.script("fire", version, 0, 64, items=[item]) == [b"LOST"]
         assert await partition.script("fire", version - 1, 0, 64, items=[item]) == [b"RELOAD"]
@@ -381,7 +381,7 @@ async def test_who_has_looked_and_comes_second_finds_the_time_taken(store: Store
 
 async def test_a_scheduler_that_knows_an_old_registry_reads_the_new_one(store: Store) -> None:
     async with harness(store, app_of(), worker=False) as platform:
-        other = Scheduler(platform.partitions, platform.clock, Settings(), Registry(platform.partitions))
+        other = Scheduler(platform.partitions, platform.clock, Settings(), platform.waits.errands)
         await platform.advance(HOUR)
         await platform.registry.register(app_of("30 * * * *").manifest)
         platform.clock.advance(30 * MINUTE)

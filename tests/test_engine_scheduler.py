@@ -1,7 +1,8 @@
 """The scheduler: it does all that is due, sleeps until more is, wakes when asked to, and outlives outages."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,18 @@ from stepwell.platform.outbox import Outbox
 from stepwell.platform.scheduler import Scheduler, Ticker
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.memory import Remembered
+from stepwell.platform.waits.errands import AllErrands
 from tests.engine_bench import Bench, store_over
+
+
+class NoErrands(AllErrands):
+    """What a scheduler is given that has only to tick."""
+
+    def __init__(self) -> None:
+        super().__init__(())
+
+    def hurry(self, source: int) -> Callable[[Any], None]:
+        return lambda _: None
 
 
 @pytest.fixture
@@ -44,7 +56,7 @@ async def test_a_ticker_goes_on_until_nothing_is_due(bench: Bench) -> None:
 async def test_one_tick_of_the_scheduler_serves_every_partition(bench: Bench) -> None:
     there = await bench.send(target="1", due=bench.clock.now() + 1_000)
     here = await bench.send(due=bench.clock.now() + 1_000)
-    scheduler = Scheduler((bench.partition, bench.other.partition), bench.clock, Settings())
+    scheduler = Scheduler((bench.partition, bench.other.partition), bench.clock, Settings(), NoErrands())
     await scheduler.tick()
     bench.clock.advance(2_000)
     await scheduler.tick()
@@ -61,7 +73,7 @@ async def test_an_outbox_that_cannot_be_delivered_stops_no_timer(bench: Bench, m
 
     monkeypatch.setattr(Outbox, "deliver", hangs)
     bench.clock.advance(2_000)
-    scheduler = Scheduler((bench.partition, bench.other.partition), bench.clock, Settings())
+    scheduler = Scheduler((bench.partition, bench.other.partition), bench.clock, Settings(), NoErrands())
     running = asyncio.create_task(scheduler.run())
     async with asyncio.timeout(20):
         while await bench.exists("k_timers"):  # noqa: ASYNC110 - what is waited for happens in Redis

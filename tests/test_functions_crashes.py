@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stepwell.functions import App, Context, NonRetriable, Retries, StepFailed, SyncContext
+from stepwell.functions import App, Context, InvokeFailed, NonRetriable, Retries, StepFailed, SyncContext, on_event
 from stepwell.functions.journal import Outcome
 from stepwell.functions.replay import Completed, Execution, Released, Start, Suspended, Threads
 from stepwell.functions.replay.ending import Ending, Retry
@@ -60,6 +60,7 @@ def story(ledger: Ledger) -> Any:
             seen.append(await ctx.step.run(name, ledger.work, name))
             await ctx.step.sleep(f"{name}-rest", "1m")
             seen.append(await ctx.step.run(f"{name}-after", ledger.work, f"{name}-after"))
+            seen.append(await ctx.step.wait_for_event(f"{name}-event", name, timeout="2m"))
 
         await asyncio.gather(branch("a"), branch("b"))
         try:
@@ -68,6 +69,11 @@ def story(ledger: Ledger) -> Any:
             seen.append(error.message)
         seen.append(await ctx.step.send("tell", {"name": "order.packed", "data": {}}))
         await ctx.step.sleep("rest", "1h")
+        first = await ctx.step.wait_for_any("first", {"event": on_event("event"), "time": "1m"})
+        try:
+            await ctx.step.invoke("other", "shop/other", timeout="1m")
+        except InvokeFailed as error:
+            seen.extend([first.name, error.type])
         seen.append(await ctx.step.run("last", ledger.work, "last"))
         return seen
 
@@ -81,6 +87,7 @@ def sync_story(ledger: Ledger) -> Any:
         def branch(name: str) -> list[str]:
             first = ctx.step.run(name, ledger.work, name)
             ctx.step.sleep(f"{name}-rest", "1m")
+            ctx.step.wait_for_event(f"{name}-event", name, timeout="2m")
             return [first, ctx.step.run(f"{name}-after", ledger.work, f"{name}-after")]
 
         seen.extend(ctx.step.parallel(lambda: branch("a"), lambda: branch("b")))
@@ -140,6 +147,12 @@ class Sleep:
 
 
 @dataclass(frozen=True)
+class Await:
+    kind: str
+    minutes: int
+
+
+@dataclass(frozen=True)
 class Fork:
     branches: tuple[tuple[Any, ...], ...]
     how: str
@@ -149,6 +162,7 @@ def programs() -> st.SearchStrategy[tuple[Any, ...]]:
     leaf = st.one_of(
         st.builds(Work, st.sampled_from([0, 0, 0, 1, 5])),
         st.builds(Sleep, st.integers(0, 3)),
+        st.builds(Await, st.sampled_from(["event", "any", "invoke"]), st.integers(0, 3)),
     )
     return st.recursive(
         st.lists(leaf, max_size=3).map(tuple),
@@ -193,6 +207,9 @@ class Interpreter:
             case Sleep(minutes):
                 await ctx.step.sleep(path, minutes * 60)
                 trace.append(path)
+            case Await(kind, minutes):
+                came = await getattr(self, kind)(ctx, path, minutes * 60)
+                trace.extend([path, f"at {path}: {came}"])
             case Fork(branches, how):
                 coroutines = [
                     self.block(ctx, branch, f"{path}b{number}", trace) for number, branch in enumerate(branches)
@@ -200,6 +217,20 @@ class Interpreter:
                 await getattr(self, how)(coroutines, trace)
             case _:
                 raise AssertionError(item)
+
+    async def event(self, ctx: Context, path: str, seconds: int) -> str:
+        event = await ctx.step.wait_for_event(path, path, timeout=seconds)
+        return "nothing came" if event is None else f"{event.name} came"
+
+    async def any(self, ctx: Context, path: str, seconds: int) -> str:
+        first = await ctx.step.wait_for_any(path, {"event": on_event(path), "time": seconds})
+        return f"{first.name} came"
+
+    async def invoke(self, ctx: Context, path: str, seconds: int) -> str:
+        try:
+            return f"{await ctx.step.invoke(path, 'shop/other', timeout=seconds)} came"
+        except InvokeFailed as error:
+            return f"{error.type} came"
 
     async def gather(self, coroutines: list[Any], trace: list[str]) -> None:
         await asyncio.gather(*coroutines)
@@ -232,7 +263,7 @@ async def live(d: Driver, rng: random.Random, faults: bool) -> Ending:
             if journal.crashed.is_set():
                 execution.abandon()
             elif faults and rng.random() < 0.02 and d.run.due():
-                woken = d.run.wake()
+                woken = stirred(d.run, rng) or d.run.wake()
                 assert woken is not None
                 await asyncio.sleep(0)
                 execution.resolve(woken)
@@ -240,12 +271,24 @@ async def live(d: Driver, rng: random.Random, faults: bool) -> Ending:
         match ending:
             case Suspended():
                 if ending.turn == d.run.turn and not ready(d.run):
-                    assert d.run.wake() is not None, "suspended with nothing to wait for"
+                    assert stirred(d.run, rng) or d.run.wake(), "suspended with nothing to wait for"
             case Released():
                 pass
             case _:
                 return ending
     raise AssertionError("no end")
+
+
+def stirred(run: Run, rng: random.Random) -> Outcome | None:
+    """At times, ends a wait before its time: with an event, or because what was invoked has ended."""
+    waiting = [key for key in run.waiting if run.rows[key].state == "pending"]
+    if not waiting or rng.random() < 0.5:
+        return None
+    key = rng.choice(waiting)
+    if not run.waiting[key].function:
+        [ended] = run.deliver(key, {})
+        return ended
+    return run.complete(key, "output") if rng.random() < 0.5 else run.fail(key, "ValueError", "no")
 
 
 @given(program=programs(), seed=st.integers(0, 2**16))
@@ -289,7 +332,7 @@ def straight(block: Sequence[Any], path: str = "p") -> list[str]:
         match item:
             case Work(fails):
                 lines.append(f"{at} ValueError" if fails > 1 else at)
-            case Sleep():
+            case Sleep() | Await():
                 lines.append(at)
             case Fork(branches):
                 for number, branch in enumerate(branches):
@@ -307,7 +350,13 @@ def sleeper() -> Any:
         async def branch(number: int) -> None:
             await ctx.step.sleep(f"nap-{number}", "1d")
 
-        await asyncio.gather(branch(0), branch(1))
+        await asyncio.gather(
+            branch(0),
+            branch(1),
+            ctx.step.wait_for_event("event", "event", timeout="1d"),
+            ctx.step.wait_for_any("any", {"event": on_event("event"), "time": "1d"}),
+            ctx.step.invoke("invoke", "shop/other"),
+        )
 
     return App("shop").function(on="a")(handler)
 

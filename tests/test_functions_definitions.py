@@ -22,6 +22,7 @@ from stepwell.functions import (
     InvalidHandler,
     InvalidId,
     InvalidTrigger,
+    InvokeFailed,
     NonDeterministic,
     NonRetriable,
     Retries,
@@ -48,19 +49,18 @@ def test_a_function_is_registered_with_its_triggers_and_controls() -> None:
     )(fulfil)
     assert (one.name, one.is_async, repr(one)) == ("shop/fulfil", True, "<Function shop/fulfil>")
     assert list(app.functions) == ["fulfil", "second"]
-    assert app.manifest.model_dump(mode="json") == {
+    assert app.manifest.model_dump(mode="json", exclude_defaults=True) == {
         "id": "shop",
         "version": "7",
         "functions": [
             {
                 "id": "fulfil",
-                "triggers": [{"event": "order.placed", "if": ""}],
+                "triggers": [{"event": "order.placed"}],
                 "retries": {"times": 4},
-                "concurrency": [],
             },
             {
                 "id": "second",
-                "triggers": [{"event": "order.*", "if": ""}, {"event": "order.placed", "if": ""}],
+                "triggers": [{"event": "order.*"}, {"event": "order.placed"}],
                 "retries": {"times": 0},
                 "concurrency": [{"limit": 5, "key": "event.data.customer"}],
             },
@@ -294,6 +294,7 @@ def test_retry_after_a_moment_needs_to_know_the_time() -> None:
         RetryAfter("5m", "busy"),
         RetryAfter(datetime(2024, 1, 1, tzinfo=UTC)),
         StepFailed("charge", "ValueError", "no", 5),
+        InvokeFailed("pack", "shop/pack", "run-2", "ValueError", "no"),
         DuplicateStep("x", "a.py:1 in f", "a.py:2 in f"),
         NonDeterministic("x", "run", "sleep"),
         InvalidId("no"),
@@ -311,7 +312,12 @@ def test_which_errors_are_tried_again() -> None:
     assert policy.allows(RetryAfter("1s"))
     assert policy.allows(ExceptionGroup("", [ValueError(), KeyError()]))
     assert not policy.allows(ExceptionGroup("", [ValueError(), ExceptionGroup("", [NonRetriable()])]))
-    for error in (StepFailed("a", "b", "c", 1), DuplicateStep("a", "b", "c"), NonDeterministic("a", "b", "c")):
+    for error in (
+        StepFailed("a", "b", "c", 1),
+        InvokeFailed("a", "b", "c", "d", "e"),
+        DuplicateStep("a", "b", "c"),
+        NonDeterministic("a", "b", "c"),
+    ):
         assert not policy.allows(error)
 
 
@@ -331,14 +337,18 @@ def test_the_public_api_is_exactly_what_is_exported() -> None:
     assert public == sorted(public)
     assert public == [
         "App",
+        "CancelOn",
         "Concurrency",
         "Context",
         "DefinitionError",
         "DuplicateFunction",
         "DuplicateStep",
         "Event",
+        "EventWait",
+        "First",
         "Function",
         "FunctionsError",
+        "Idempotency",
         "InvalidControl",
         "InvalidDuration",
         "InvalidHandler",
@@ -346,6 +356,7 @@ def test_the_public_api_is_exactly_what_is_exported() -> None:
         "InvalidStep",
         "InvalidTrigger",
         "InvalidValue",
+        "InvokeFailed",
         "LimitExceeded",
         "MisplacedStep",
         "NonDeterministic",
@@ -353,12 +364,15 @@ def test_the_public_api_is_exactly_what_is_exported() -> None:
         "ReceivedEvent",
         "Retries",
         "RetryAfter",
+        "RunFailed",
         "Step",
         "StepFailed",
         "SyncContext",
         "SyncStep",
+        "Timeouts",
         "cron",
         "event",
+        "on_event",
     ]
     import types
 

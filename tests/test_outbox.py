@@ -55,7 +55,7 @@ async def test_large_events_travel_in_calls_of_about_a_mebibyte(bench: Bench, mo
     for _ in range(5):
         event = bench.event()
         runs.append(run_id(event, "app/f", 1))
-        assert await bench.ingest.add((1, event, "", 0, f"{runs[-1]} app/f v1 1", body)) == b"OK"
+        assert await bench.ingest.add((1, event, "", 0, "", f"{runs[-1]} app/f v1 1 - -", body)) == b"OK"
     calls: list[int] = []
     begin = Store.begin
 

@@ -113,7 +113,7 @@ async def test_a_registration_cut_short_is_made_good_by_the_next_event(partition
     text = manifest("a", "b", "c").model_dump_json(exclude_defaults=True)
     await partitions[0].script("register", "shop", text)
     for partition in partitions[:reached]:
-        await partition.script("adopt", 2, items=[])
+        await partition.script("adopt", 2, 0, items=[])
     # Whoever has seen it makes every partition know it, and these send to look whoever has not.
     seen = Registry(partitions)
     await seen.load()
@@ -125,7 +125,7 @@ async def test_a_late_copy_of_an_older_registry_changes_nothing(partitions: Part
     registry = Registry(partitions)
     await registry.register(manifest("a", limits=(1,)))
     await registry.register(manifest("a", limits=(2,)))
-    assert await partitions[1].script("adopt", 1, items=[("#shop/a#0", "1")]) == 2
+    assert await partitions[1].script("adopt", 1, 0, items=[("#shop/a#0", "1")]) == 2
     assert (await limits_at(partitions[1]))[b"#shop/a#0"] == b"2"
 
 
@@ -158,11 +158,11 @@ async def test_a_registry_that_never_settles_is_given_up_with_a_reason(
     await registry.register(manifest("a"))
 
     async def elsewhere(_: Registry) -> None:
-        await partitions[0].script("adopt", 99, items=[])
+        await partitions[0].script("adopt", 99, 0, items=[])
 
     monkeypatch.setattr(Registry, "refresh", elsewhere)
     for partition in partitions:
-        await partition.script("adopt", 98, items=[])
+        await partition.script("adopt", 98, 0, items=[])
     with pytest.raises(StoreUnavailable, match="keeps changing"):
         await start(partitions, registry)
 

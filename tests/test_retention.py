@@ -103,7 +103,7 @@ async def test_a_partition_out_of_reach_does_not_keep_the_others_from_being_trim
     await ended(bench)
     bench.clock.advance(2 * DAY)
     partitions = (bench.other.partition, bench.partition)
-    keeper = Retention(partitions, [Down(bench.other.partition, 1, 1), bench.ticks], ROOMY)
+    keeper = Retention(partitions, [Down(bench.other.partition, 1, 1, 1), bench.ticks], ROOMY)
     with pytest.raises(StoreUnavailable):
         await keeper.trim()
     assert await bench.read("ZCARD", "k_ended") == 0

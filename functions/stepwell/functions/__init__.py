@@ -2,6 +2,7 @@
 
 from stepwell.client import Event
 from stepwell.functions.app import App
+from stepwell.functions.cancelling import CancelOn
 from stepwell.functions.context import Context, SyncContext
 from stepwell.functions.controls import Concurrency
 from stepwell.functions.errors import (
@@ -16,6 +17,7 @@ from stepwell.functions.errors import (
     InvalidStep,
     InvalidTrigger,
     InvalidValue,
+    InvokeFailed,
     LimitExceeded,
     MisplacedStep,
     NonDeterministic,
@@ -23,22 +25,30 @@ from stepwell.functions.errors import (
     RetryAfter,
     StepFailed,
 )
+from stepwell.functions.failed import RunFailed
 from stepwell.functions.function import Function
+from stepwell.functions.limits import Idempotency, Timeouts
 from stepwell.functions.received import ReceivedEvent
 from stepwell.functions.retries import Retries
-from stepwell.functions.step import Step, SyncStep
+from stepwell.functions.step import Step
+from stepwell.functions.sync_step import SyncStep
 from stepwell.functions.triggers import cron, event
+from stepwell.functions.waits import EventWait, First, on_event
 
 __all__ = [
     "App",
+    "CancelOn",
     "Concurrency",
     "Context",
     "DefinitionError",
     "DuplicateFunction",
     "DuplicateStep",
     "Event",
+    "EventWait",
+    "First",
     "Function",
     "FunctionsError",
+    "Idempotency",
     "InvalidControl",
     "InvalidDuration",
     "InvalidHandler",
@@ -46,6 +56,7 @@ __all__ = [
     "InvalidStep",
     "InvalidTrigger",
     "InvalidValue",
+    "InvokeFailed",
     "LimitExceeded",
     "MisplacedStep",
     "NonDeterministic",
@@ -53,10 +64,13 @@ __all__ = [
     "ReceivedEvent",
     "Retries",
     "RetryAfter",
+    "RunFailed",
     "Step",
     "StepFailed",
     "SyncContext",
     "SyncStep",
+    "Timeouts",
     "cron",
     "event",
+    "on_event",
 ]

@@ -9,22 +9,34 @@ import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import wraps
 from types import MappingProxyType
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar, overload
 
 import orjson
 
+from stepwell.functions.cancelling import CancelOn, cancellations
 from stepwell.functions.context import Context, SyncContext
-from stepwell.functions.controls import Concurrency, concurrencies
-from stepwell.functions.errors import DefinitionError, DuplicateFunction, InvalidTrigger
+from stepwell.functions.controls import Concurrency, Controls, concurrencies
+from stepwell.functions.errors import DefinitionError, DuplicateFunction, InvalidId, InvalidTrigger
+from stepwell.functions.failed import RunFailed, failures_of
 from stepwell.functions.function import Function, check_handler
-from stepwell.functions.ids import VERSION, check_id
+from stepwell.functions.ids import ID, ID_CHARACTERS, VERSION, check_id
+from stepwell.functions.limits import Idempotency, Timeouts
+from stepwell.functions.limits import idempotency as idempotency_of
+from stepwell.functions.limits import timeouts as timeouts_of
 from stepwell.functions.protocol import Manifest
-from stepwell.functions.retries import Retries, retries
+from stepwell.functions.retries import Retries
+from stepwell.functions.retries import retries as policy_of
 from stepwell.functions.triggers import Trigger, triggers
 
 D = TypeVar("D")
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+ON_FAILURE: Final = ".on_failure"
+Definition = tuple[tuple[Trigger, ...], Retries, Controls]
+FailureHandler = Callable[[Context[RunFailed]], Awaitable[Any]] | Callable[[SyncContext[RunFailed]], Any]
+"""What `on_failure=` takes."""
 
 
 class Registering(Protocol):
@@ -96,6 +108,10 @@ class App:
         id: str | None = None,
         retries: int | Retries | None = None,
         concurrency: int | Concurrency | Iterable[Concurrency] | None = None,
+        cancel_on: CancelOn | Iterable[CancelOn] | None = None,
+        timeouts: Timeouts | None = None,
+        idempotency: str | Idempotency | None = None,
+        on_failure: FailureHandler | None = None,
     ) -> Registering:
         """Makes a function of the handler it decorates.
 
@@ -104,24 +120,46 @@ class App:
             id: its id; by default the handler's name.
             retries: of failed steps and of errors outside steps; an int is how often. Default: 4.
             concurrency: how many runs may execute at once.
+            cancel_on: events that cancel its runs.
+            timeouts: how long its runs may take.
+            idempotency: which events start only one run; a text is the key of an `Idempotency`.
+            on_failure: a handler that is called, as a function of its own with the id "ID.on_failure", when a run has
+                failed.
 
         Raises:
             DefinitionError: one of its children, with a text that names the function.
         """
-        return _Decorator(self, on, id, retries, concurrency)
+        return _Decorator(
+            self,
+            id,
+            lambda: (
+                triggers(on),
+                policy_of(retries),
+                Controls(
+                    concurrencies(concurrency),
+                    cancellations(cancel_on),
+                    timeouts_of(timeouts),
+                    idempotency_of(idempotency),
+                ),
+            ),
+            on_failure,
+        )
 
-    def _add(self, function: Function[R]) -> Function[R]:
-        if function.id in self._functions:
-            raise DuplicateFunction(
-                f"app {self.id!r} has a function {function.id!r} already: give one of them another id=, "
-                f"{_place(self._functions[function.id])} or {_place(function)}"
-            )
-        self._functions[function.id] = function
-        return function
+    def _add(self, *functions: Function[Any]) -> None:
+        """Adds all of them, or none."""
+        for function in functions:
+            if function.id in self._functions:
+                raise DuplicateFunction(
+                    f"app {self.id!r} has a function {function.id!r} already: give one of them another id=, "
+                    f"{_place(self._functions[function.id])} or {_place(function)}"
+                )
+        self._functions.update((function.id, function) for function in functions)
 
     def _hash(self) -> str:
         shape = sorted(
-            (one.manifest.model_dump(mode="json") for one in self._functions.values()), key=lambda one: one["id"]
+            # Without defaults, so that it stays the same when a control is added that nobody uses yet.
+            (one.manifest.model_dump(mode="json", exclude_defaults=True) for one in self._functions.values()),
+            key=lambda one: one["id"],
         )
         return hashlib.sha256(orjson.dumps([self.id, shape], option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]
 
@@ -130,34 +168,40 @@ class App:
 
 
 class _Decorator:
-    __slots__ = ("_app", "_concurrency", "_id", "_on", "_retries")
+    __slots__ = ("_app", "_define", "_id", "_on_failure")
 
     def __init__(
-        self,
-        app: App,
-        on: str | Trigger | Iterable[str | Trigger],
-        id: str | None,
-        retries: int | Retries | None,
-        concurrency: int | Concurrency | Iterable[Concurrency] | None,
+        self, app: App, id: str | None, define: Callable[[], Definition], on_failure: FailureHandler | None
     ) -> None:
         self._app = app
-        self._on = on
         self._id = id
-        self._retries = retries
-        self._concurrency = concurrency
+        self._define = define
+        self._on_failure = on_failure
 
     def __call__(self, handler: Callable[[Any], Any], /) -> Function[Any]:
+        scope = sys._getframe(1).f_locals  # pyright: ignore[reportPrivateUsage]
         name = self._id if self._id is not None else str(getattr(handler, "__name__", handler))
         full = f"{self._app.id}/{name}"
         check_handler(full, handler)
         check_id("function", name)
         try:
-            found, policy, limits = triggers(self._on), retries(self._retries), concurrencies(self._concurrency)
+            definition = self._define()
         except DefinitionError as error:
             raise type(error)(f"{full}: {error}") from None
-        return self._app._add(  # pyright: ignore[reportPrivateUsage]
-            Function(self._app.id, name, handler, found, policy, limits, sys._getframe(1).f_locals)  # pyright: ignore[reportPrivateUsage]
-        )
+        made: Function[Any] = Function(self._app.id, name, handler, *definition, scope)
+        self._app._add(made, *self._failure(made, scope))  # pyright: ignore[reportPrivateUsage]
+        return made
+
+    def _failure(self, of: Function[Any], scope: Mapping[str, Any]) -> list[Function[Any]]:
+        """The function that is run when the other one has failed, if there is one."""
+        if self._on_failure is None:
+            return []
+        name = f"{of.id}{ON_FAILURE}"
+        if not re.fullmatch(ID, name):
+            most = ID_CHARACTERS - len(ON_FAILURE)
+            raise InvalidId(f"{of.name}: with on_failure= a function's id has at most {most} characters")
+        started_by = (failures_of(of.name),)
+        return [Function(of.app, name, self._on_failure, started_by, Retries(), Controls(), scope)]
 
 
 def _place(function: Function[Any]) -> str:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Generic
 from typing_extensions import TypeVar
 
 from stepwell.functions.received import ReceivedEvent
-from stepwell.functions.step import Step, SyncStep
+from stepwell.functions.step import Step
+from stepwell.functions.sync_step import SyncStep
 
 if TYPE_CHECKING:
     from stepwell.functions.replay.start import Start

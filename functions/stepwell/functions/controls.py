@@ -1,4 +1,4 @@
-"""How many runs of a function may be under way."""
+"""What limits the runs of a function: how many may be under way, and all else that is said of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from stepwell.functions.cancelling import CancelOn
 from stepwell.functions.errors import InvalidControl
+from stepwell.functions.limits import Idempotency, Timeouts
 
 PATH: Final = re.compile(r"event\.data(\.[A-Za-z_][A-Za-z0-9_]*)+")
 
@@ -32,6 +34,23 @@ class Concurrency:
             raise InvalidControl(f"Concurrency: limit is an int of 1 or more, not {self.limit!r}")
         if self.key is not None and not PATH.fullmatch(self.key):
             raise InvalidControl(f'Concurrency: key is a path such as "event.data.customer", not {self.key!r}')
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """All controls of one function.
+
+    Args:
+        concurrency: how many runs may execute at once.
+        cancel_on: events that cancel runs.
+        timeouts: how long runs may take.
+        idempotency: which events start only one run.
+    """
+
+    concurrency: tuple[Concurrency, ...] = ()
+    cancel_on: tuple[CancelOn, ...] = ()
+    timeouts: Timeouts | None = None
+    idempotency: Idempotency | None = None
 
 
 def concurrencies(given: int | Concurrency | Iterable[Concurrency] | None) -> tuple[Concurrency, ...]:

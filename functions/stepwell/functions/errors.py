@@ -15,6 +15,7 @@
     │   └── MisplacedStep          a step inside another step, or outside its own run
     ├── RetryAfter                 raise it to say when the next attempt is due
     ├── StepFailed                 raised in the handler when a step has failed for good; catch it to compensate
+    ├── InvokeFailed               raised in the handler when a function it invoked did not complete; catch it as well
     ├── DuplicateStep              one step id in two branches that run side by side
     └── NonDeterministic           a step id met again as another kind of step
 
@@ -127,6 +128,30 @@ class StepFailed(FunctionsError):
     def __str__(self) -> str:
         times = "1 attempt" if self.attempts == 1 else f"{self.attempts} attempts"
         return f"step {self.step!r} failed after {times}: {self.type}: {self.message}"
+
+
+class InvokeFailed(FunctionsError):
+    """A function that a step has invoked did not complete: it failed, was cancelled, took too long, or is not known.
+
+    Args:
+        step: key of the step.
+        function: "app-id/function-id" of what was invoked.
+        run_id: of its run; "" when there was none.
+        type: name of the class of its error.
+        message: text of its error.
+    """
+
+    def __init__(self, step: str, function: str, run_id: str, type: str, message: str) -> None:  # noqa: A002 - as above
+        super().__init__(step, function, run_id, type, message)
+        self.step = step
+        self.function = function
+        self.run_id = run_id
+        self.type = type
+        self.message = message
+
+    def __str__(self) -> str:
+        run = f" (run {self.run_id})" if self.run_id else ""
+        return f"step {self.step!r}: {self.function} did not complete{run}: {self.type}: {self.message}"
 
 
 class DuplicateStep(FunctionsError):

@@ -11,13 +11,17 @@ from typing import Any, Generic, TypeVar
 from pydantic import ValidationError
 
 from stepwell.functions.annotations import first_parameter, resolve, underlying
-from stepwell.functions.controls import Concurrency
+from stepwell.functions.controls import Concurrency, Controls
 from stepwell.functions.errors import InvalidHandler, InvalidValue
+from stepwell.functions.limits import Idempotency, Timeouts
 from stepwell.functions.protocol import (
+    CancelOnManifest,
     ConcurrencyManifest,
     CronManifest,
     FunctionManifest,
+    IdempotencyManifest,
     RetriesManifest,
+    TimeoutsManifest,
     TriggerManifest,
 )
 from stepwell.functions.retries import Retries
@@ -36,7 +40,7 @@ class Function(Generic[R]):
         handler: `def` or `async def`, called with the context.
         triggers: what starts it.
         retries: how failed steps, and errors outside steps, are tried again.
-        concurrency: how many runs may execute at once.
+        controls: what limits its runs.
         scope: local names where the handler was defined, for annotations written as text.
 
     Raises:
@@ -50,7 +54,7 @@ class Function(Generic[R]):
         "_output",
         "app",
         "bodies",
-        "concurrency",
+        "controls",
         "handler",
         "id",
         "is_async",
@@ -65,7 +69,7 @@ class Function(Generic[R]):
         handler: Callable[[Any], Any],
         triggers: tuple[Trigger, ...],
         retries: Retries,
-        concurrency: tuple[Concurrency, ...],
+        controls: Controls,
         scope: Mapping[str, Any] | None = None,
     ) -> None:
         check_handler(f"{app}/{id}", handler)
@@ -74,7 +78,7 @@ class Function(Generic[R]):
         self.handler = handler
         self.triggers = triggers
         self.retries = retries
-        self.concurrency = concurrency
+        self.controls = controls
         self.is_async = inspect.iscoroutinefunction(underlying(handler))
         self.bodies = Bodies()
         self._context = _early(handler, scope)
@@ -87,6 +91,11 @@ class Function(Generic[R]):
         return f"{self.app}/{self.id}"
 
     @property
+    def concurrency(self) -> tuple[Concurrency, ...]:
+        """How many runs may execute at once."""
+        return self.controls.concurrency
+
+    @property
     def manifest(self) -> FunctionManifest:
         """What the platform is told about it."""
         return FunctionManifest(
@@ -94,6 +103,12 @@ class Function(Generic[R]):
             triggers=[_manifest(trigger) for trigger in self.triggers],
             retries=RetriesManifest(times=self.retries.times),
             concurrency=[ConcurrencyManifest(limit=one.limit, key=one.key) for one in self.concurrency],
+            timeouts=_timeouts(self.controls.timeouts),
+            cancel_on=[
+                CancelOnManifest(event=one.event, if_=one.condition, within=one.within_ms)
+                for one in self.controls.cancel_on
+            ],
+            idempotency=_idempotency(self.controls.idempotency),
         )
 
     @property
@@ -155,6 +170,14 @@ def _manifest(trigger: Trigger) -> TriggerManifest | CronManifest:
         catch_up=trigger.catch_up,
         window=trigger.window,
     )
+
+
+def _timeouts(given: Timeouts | None) -> TimeoutsManifest | None:
+    return None if given is None else TimeoutsManifest(start=given.start_ms, finish=given.finish_ms)
+
+
+def _idempotency(given: Idempotency | None) -> IdempotencyManifest | None:
+    return None if given is None else IdempotencyManifest(key=given.key, period=given.period_ms)
 
 
 def check_handler(name: str, handler: object) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 from stepwell.functions.errors import InvalidId, InvalidTrigger
 
 ID: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+ID_CHARACTERS: Final = 64
 VERSION: Final = r"[!-~]{1,128}"
 EVENT_NAME_BYTES: Final = 512
 STEP_ID_BYTES: Final = 256

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from stepwell.functions.waits import EventWait
+
 State = Literal["pending", "retrying", "done", "failed"]
 
 
@@ -23,12 +25,13 @@ class Outcome:
 
     Args:
         key: the step's id, then "id:1", "id:2" for repeats.
-        kind: run, sleep, send.
+        kind: run, sleep, send, wait_for_event, wait_for_any, invoke.
         state: pending and retrying wait for `due`; done and failed never change again.
         turn: completion sequence of the run; outcomes acknowledged together share it; 0 while pending or retrying.
         attempts: tries of the body so far.
         due: ms UTC when it wakes, else 0; retrying with 0 means the next attempt may begin.
-        payload: JSON: the output when done, the error {type, message, traceback} when failed or retrying.
+        payload: JSON: the output when done (see also `Journal.wait` and `Journal.invoke`), the error {type, message,
+            traceback} when failed or retrying.
     """
 
     key: str
@@ -69,4 +72,35 @@ class Journal(Protocol):
 
     async def send(self, key: str, events: Sequence[Mapping[str, Any]]) -> list[str]:
         """Publishes events and gives their ids; the same key sent again publishes nothing new."""
+        ...
+
+    async def wait(
+        self, key: str, kind: str, waits: Sequence[EventWait], *, delay: int | None, until: int | None, due: bytes
+    ) -> Outcome:
+        """Records a wait for whichever event comes first, or gives what is recorded already.
+
+        Args:
+            key: of the step.
+            kind: wait_for_event, whose payload is the event {id, name, data, ts}; or wait_for_any, whose payload is
+                [index in `waits`, event].
+            waits: what each event must be like.
+            delay: ms after which it is done without an event; None for no such time.
+            until: instead, the moment in ms UTC.
+            due: JSON, the payload then.
+        """
+        ...
+
+    async def invoke(self, key: str, function: str, data: bytes, *, delay: int | None, detach: bool) -> Outcome:
+        """Starts a run of another function and records a wait for its end, or gives what is recorded already.
+
+        Done, the payload is the function's output (empty for None); failed, it is the error {type, message, traceback}
+        and the run_id if there is one.
+
+        Args:
+            key: of the step.
+            function: "app-id/function-id".
+            data: of the event it is started with, a JSON object.
+            delay: ms after which the step fails; None for no such time.
+            detach: whether that run goes on when this one is cancelled.
+        """
         ...

@@ -59,6 +59,28 @@ class ConcurrencyManifest(_Wire):
     key: Annotated[str, Field(pattern=f"^{PATH.pattern}$")] | None = None
 
 
+class TimeoutsManifest(_Wire):
+    """ms from a run's creation to its first execution, and from that to its end; null: as long as it takes."""
+
+    start: Annotated[int, Field(ge=1)] | None = None
+    finish: Annotated[int, Field(ge=1)] | None = None
+
+
+class CancelOnManifest(_Wire):
+    """An event that cancels runs: its name, a condition over `event` and `async` or "", and for how many ms."""
+
+    event: Annotated[str, AfterValidator(check_event_name)]
+    if_: Annotated[str, Field(max_length=4096, alias="if")] = ""
+    within: Annotated[int, Field(ge=1)] | None = None
+
+
+class IdempotencyManifest(_Wire):
+    """Events with one value of the expression `key` start one run in `period` ms."""
+
+    key: Annotated[str, Field(min_length=1, max_length=4096)]
+    period: Annotated[int, Field(ge=1)]
+
+
 class FunctionManifest(_Wire):
     """One function of an app."""
 
@@ -66,6 +88,9 @@ class FunctionManifest(_Wire):
     triggers: Annotated[list[TriggerManifest | CronManifest], Field(min_length=1)]
     retries: RetriesManifest
     concurrency: list[ConcurrencyManifest] = []
+    timeouts: TimeoutsManifest | None = None
+    cancel_on: list[CancelOnManifest] = []
+    idempotency: IdempotencyManifest | None = None
 
 
 class Manifest(_Wire):

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 @dataclass(frozen=True, slots=True)
 class ReceivedEvent:
-    """The event that started a run.
+    """An event: one that started a run, or one it has waited for.
 
     Args:
         id: by which the platform knows it.

@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar, o
 
 from stepwell.functions.durations import Duration, milliseconds, moment
 from stepwell.functions.errors import FunctionsError, InvalidDuration, InvalidStep, InvalidValue
+from stepwell.functions.function import Function
+from stepwell.functions.invocation import invocation
 from stepwell.functions.options import Options, Place
 from stepwell.functions.outgoing import Outgoing, wire
+from stepwell.functions.received import ReceivedEvent
 from stepwell.functions.retries import Retries, retries
 from stepwell.functions.slips import ABSENT, bodiless
+from stepwell.functions.waits import EventWait, First, race
 
 if TYPE_CHECKING:
     from stepwell.functions.replay.gate import Ticket
@@ -21,10 +25,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
-T1 = TypeVar("T1")
-T2 = TypeVar("T2")
-T3 = TypeVar("T3")
-T4 = TypeVar("T4")
 DEFAULTS: Final = Options()
 
 
@@ -47,8 +47,8 @@ def explained(
             refused = step._refused  # pyright: ignore[reportPrivateUsage]
             try:
                 return method(step, *args, **kwargs)
-            except (InvalidDuration, InvalidValue) as error:
-                return refused(type(error), f"step {_id(args, kwargs)!r}: {error}")
+            except (InvalidDuration, InvalidStep, InvalidValue) as error:
+                return refused(type(error), f"step {id_in(args, kwargs)!r}: {error}")
             except TypeError as error:
                 return refused(InvalidStep, f"{error}: write {example}")
 
@@ -153,6 +153,93 @@ class Step:
         wired = [wire(event) for event in events]
         return self._steps.send(self._ticket(id), wired)
 
+    @explained('step.wait_for_event("approval", "order.approved", match="data.id", timeout="7d")')
+    def wait_for_event(
+        self,
+        id: str,
+        name: str,
+        *,
+        match: str | None = None,
+        if_: str | None = None,
+        timeout: Duration | None = None,
+        lookback: bool = True,
+    ) -> Coroutine[Any, Any, ReceivedEvent | None]:
+        """Waits in the record for an event, and gives it; None when `timeout` has passed without one.
+
+        Args:
+            id: names the step within the run.
+            name: of the event; no wildcard.
+            match: a path, such as "data.id", at which it and the event that started the run have the same value.
+            if_: instead, an expression over `event`, which started the run, and `async`, the one waited for.
+            timeout: counted from when the wait is first reached; None: for as long as the run lives.
+            lookback: whether one counts that came after the event that started the run, but before the wait was
+                reached.
+
+        Raises:
+            InvalidStep, InvalidDuration: a value cannot be used.
+        """
+        wait = EventWait(name, match, if_, lookback)
+        delay = None if timeout is None else milliseconds(timeout)
+        return self._steps.wait_for_event(self._ticket(id), wait, delay)
+
+    @explained('step.wait_for_any("decision", {"approved": on_event("order.approved"), "reminder": "3d"})')
+    def wait_for_any(
+        self, id: str, entries: Mapping[str, EventWait | Duration | datetime]
+    ) -> Coroutine[Any, Any, First]:
+        """Waits in the record for whichever comes first, and gives that; all others are void.
+
+        Args:
+            id: names the step within the run.
+            entries: by name, what is waited for: `on_event(…)`, up to 16 of them, a duration counted from when the
+                wait is first reached, or an aware datetime.
+
+        Raises:
+            InvalidStep, InvalidDuration: a value cannot be used.
+        """
+        entered = race(entries)
+        return self._steps.wait_for_any(self._ticket(id), entered)
+
+    @overload
+    def invoke(
+        self,
+        /,
+        id: str,
+        function: Function[T],
+        data: object = None,
+        *,
+        timeout: Duration | None = None,
+        detach: bool = False,
+    ) -> Coroutine[Any, Any, T]: ...
+    @overload
+    def invoke(
+        self, /, id: str, function: str, data: object = None, *, timeout: Duration | None = None, detach: bool = False
+    ) -> Coroutine[Any, Any, Any]: ...
+    @explained('step.invoke("pack", pack, {"order": "A-1"}), where pack is what @app.function(…) has made')
+    def invoke(
+        self,
+        id: str,
+        function: Function[Any] | str,
+        data: object = None,
+        *,
+        timeout: Duration | None = None,
+        detach: bool = False,
+    ) -> Coroutine[Any, Any, Any]:
+        """Runs another function, in a run of its own, and gives what it has returned.
+
+        Args:
+            id: names the step within the run.
+            function: as `@app.function(…)` made it, or "app-id/function-id"; by name, the result is plain JSON.
+            data: what its `ctx.data` is: a dict, a dataclass, or a pydantic model.
+            timeout: how long it may take, counted from when the step is first reached; None: for as long as it likes.
+            detach: whether it goes on when this run is cancelled.
+
+        Raises:
+            InvokeFailed: it failed, was cancelled, did not end in time, or is not known.
+            InvalidStep, InvalidDuration, InvalidValue: a value cannot be used.
+        """
+        call = invocation(self._steps.name.partition("/")[0], function, data, timeout, detach)
+        return self._steps.invoke(self._ticket(id), call)
+
     def options(self, *, retries: int | Retries | None = None, timeout: Duration | None = None) -> Step:
         """The same steps with other settings: `await ctx.step.options(retries=0, timeout="10s").run("charge", charge)`.
 
@@ -163,94 +250,30 @@ class Step:
         Raises:
             InvalidControl, InvalidDuration: a value cannot be used.
         """
-        return Step(self._steps, _options(self._options, retries, timeout), self._place)
+        return Step(self._steps, merged(self._options, retries, timeout), self._place)
 
     def _ticket(self, id: str) -> Ticket:
         # The caller called what `explained` has made of a method, which has called the method.
-        return self._steps.ticket(id, self._place or _caller(4))
+        return self._steps.ticket(id, self._place or caller(4))
 
     def _refused(self, kind: type[FunctionsError], why: str) -> Coroutine[Any, Any, Any]:
         """What raises an error when it is awaited."""
         return self._steps.refused(kind(f"{self._steps.name}: {why}"))
 
 
-def blocking(method: Callable[Concatenate[Step, P], Coroutine[Any, Any, T]]) -> Callable[Concatenate[SyncStep, P], T]:
-    """A method of `Step` for threads: the same code, performed on the loop while the thread waits."""
-
-    def call(step: SyncStep, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return step.perform(str(_id(args, kwargs)), _caller(), lambda of: method(of, *args, **kwargs))
-
-    call.__doc__ = method.__doc__
-    return call
-
-
-class SyncStep:
-    """The steps of a run, for `def` handlers: as `Step`, but each call blocks until its outcome is there."""
-
-    __slots__ = ("_options", "_steps")
-
-    def __init__(self, steps: Steps, options: Options = DEFAULTS) -> None:
-        self._steps = steps
-        self._options = options
-
-    sleep = blocking(Step.sleep)
-    sleep_until = blocking(Step.sleep_until)
-    send = blocking(Step.send)
-
-    @overload
-    def run(self, id: str, fn: Callable[P, Coroutine[Any, Any, T]], /, *args: P.args, **kwargs: P.kwargs) -> T: ...
-    @overload
-    def run(self, id: str, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T: ...
-    def run(self, id: str = ABSENT, fn: Callable[..., Any] = ABSENT, /, *args: Any, **kwargs: Any) -> Any:
-        """As `Step.run`; a `def` body runs in the handler's own thread, an `async def` body on the worker's loop."""
-        return self.perform(id, _caller(), lambda of: of.run(id, fn, *args, **kwargs))
-
-    @overload
-    def parallel(self, one: Callable[[], T1], /) -> tuple[T1]: ...
-    @overload
-    def parallel(self, one: Callable[[], T1], two: Callable[[], T2], /) -> tuple[T1, T2]: ...
-    @overload
-    def parallel(
-        self, one: Callable[[], T1], two: Callable[[], T2], three: Callable[[], T3], /
-    ) -> tuple[T1, T2, T3]: ...
-    @overload
-    def parallel(
-        self, one: Callable[[], T1], two: Callable[[], T2], three: Callable[[], T3], four: Callable[[], T4], /
-    ) -> tuple[T1, T2, T3, T4]: ...
-    @overload
-    def parallel(self, *branches: Callable[[], T]) -> tuple[T, ...]: ...
-    def parallel(self, *branches: Callable[[], Any]) -> tuple[Any, ...]:
-        """Runs branches beside each other, each in a thread of its own and with steps of its own.
-
-        `a, b = step.parallel(lambda: step.run("pack", pack), lambda: step.run("label", label))`
-
-        Returns:
-            What they returned, when all have ended.
-
-        Raises:
-            BaseException: what the first of them, in the order given, has raised.
-        """
-        return tuple(self._steps.ask("step.parallel", lambda: self._steps.parallel(branches)))
-
-    def options(self, *, retries: int | Retries | None = None, timeout: Duration | None = None) -> SyncStep:
-        """As `Step.options`; a `def` body with a timeout runs in a thread of the worker's."""
-        return SyncStep(self._steps, _options(self._options, retries, timeout))
-
-    def perform(self, id: str, place: Place, step: Callable[[Step], Coroutine[Any, Any, T]]) -> T:
-        """Performs one step on the loop, for the thread that calls."""
-        return self._steps.ask(id, lambda: step(Step(self._steps, self._options, place)))
-
-
-def _caller(depth: int = 2) -> Place:
+def caller(depth: int = 2) -> Place:
+    """Where a step is called, so many frames up."""
     frame = sys._getframe(depth)  # pyright: ignore[reportPrivateUsage]
     return frame.f_code, frame.f_lasti
 
 
-def _id(args: Sequence[object], kwargs: Mapping[str, object]) -> object:
+def id_in(args: Sequence[object], kwargs: Mapping[str, object]) -> object:
+    """The id among the arguments of a step's method."""
     return args[0] if args else kwargs.get("id")
 
 
-def _options(before: Options, given: int | Retries | None, timeout: Duration | None) -> Options:
+def merged(before: Options, given: int | Retries | None, timeout: Duration | None) -> Options:
+    """Options with some of them set anew."""
     return Options(
         before.retries if given is None else retries(given),
         before.timeout if timeout is None else milliseconds(timeout),

@@ -1,10 +1,10 @@
 """An event's way in: give it an id and a home, match it, and hand it to its partition in one grouped call."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from stepwell.platform.clock import Clock
 from stepwell.platform.codec import encode
@@ -22,9 +22,11 @@ WINDOW = 24 * 3_600_000
 BUCKET = WINDOW // 2
 """Width of a bucket of remembered ids: a look-up reads three; ids are forgotten a bucket at a time, 24 to 36 h old."""
 RELOADS = 5
+Hurry: TypeAlias = Callable[[int], Callable[[Any], None]]
+"""Gives, for a partition, a callback that has its errands done."""
 
-Offer: TypeAlias = tuple[int, str, str, int, str, bytes]
-"""An item for the script: registry version, id, digest of the sender's id, ts, runs as lines, body."""
+Offer: TypeAlias = tuple[int, str, str, int, str, str, bytes]
+"""An item for the script: registry version, id, digest of the sender's id, ts, words, runs as lines, body."""
 
 
 class Entry(NamedTuple):
@@ -50,7 +52,7 @@ class Ingest:
     them again with the same ids is safe.
     """
 
-    __slots__ = ("_clock", "_groups", "_outboxes", "_partitions", "_registry")
+    __slots__ = ("_clock", "_groups", "_hurry", "_outboxes", "_partitions", "_registry")
 
     def __init__(self, partitions: Sequence[Partition], registry: Registry, clock: Clock) -> None:
         self._partitions = partitions
@@ -58,6 +60,11 @@ class Ingest:
         self._clock = clock
         self._groups = [partition.group("ingest", WINDOW, BUCKET) for partition in partitions]
         self._outboxes = Outboxes(partitions) if len(partitions) > 1 else None
+        self._hurry: Hurry | None = None
+
+    def connect(self, hurry: Hurry) -> None:
+        """Has waits that events may end seen to at once; without it, the scheduler does so in time."""
+        self._hurry = hurry
 
     async def accept(self, events: Sequence[IncomingEvent]) -> list[str]:
         """Ids of the events, in order; for one whose own id is known, that of the first."""
@@ -97,7 +104,7 @@ class Ingest:
     async def _offer(self, entries: Sequence[Entry], now: int) -> list[tuple[Offer, Reply]]:
         offers = [self._item(entry, now) for entry in entries]
         if len(self._partitions) == 1:
-            return list(zip(offers, await self._groups[0].add_all(offers), strict=True))
+            return list(zip(offers, await self._offer_to(0, offers), strict=True))
         homes: dict[int, list[int]] = {}
         for index, entry in enumerate(entries):
             homes.setdefault(entry.partition, []).append(index)
@@ -111,6 +118,8 @@ class Ingest:
         answers = self._groups[partition].add_all(offers)
         if self._outboxes is not None and any(runs for *_, runs, _ in offers):
             answers.add_done_callback(self._outboxes.hurry(partition))
+        if self._hurry is not None and any(words for *_, words, _, _ in offers):
+            answers.add_done_callback(self._hurry(partition))
         return answers
 
     def _item(self, entry: Entry, now: int) -> Offer:
@@ -119,18 +128,19 @@ class Ingest:
         if event.sender_id:
             body["id"] = event.sender_id
         functions = snapshot.subscriptions.started_by(event.name, lambda: {**body, "id": entry.id})
+        words = " ".join(snapshot.awaited.words({**body, "id": entry.id})) if event.name in snapshot.awaited else ""
         runs = "\n".join([self._run(function, entry) for function in functions])
         digest = digest_of(event.sender_id) if event.sender_id else ""
         # Whether `ts` lies in the future is for Redis to say: its time decides when a run starts.
-        return (snapshot.version, entry.id, digest, event.ts, runs, encode(body))
+        return (snapshot.version, entry.id, digest, event.ts, words, runs, encode(body))
 
     def _run(self, function: RegisteredFunction, entry: Entry) -> str:
         """The run as a line for the script; a function with a constraint has a home of its own."""
         if not function.constraints:
             run = run_id(entry.id, function.id, entry.partition)
-            return f"{run} {function.id} {function.version} - -"
+            return f"{run} {function.id} {function.version} - - -"
         event = entry.event
         home = home_of(function.id, len(self._partitions))
         lane = lane_of(function.id, function.constraints, {"data": event.data, "name": event.name})
         target = "-" if home == entry.partition else str(home)
-        return f"{run_id(entry.id, function.id, home)} {lane} {function.version} {target} -"
+        return f"{run_id(entry.id, function.id, home)} {lane} {function.version} {target} - -"

@@ -12,6 +12,7 @@ from stepwell.platform.ingest import Ingest
 from stepwell.platform.registry import Registry
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.store import Store
+from stepwell.platform.waits.waits import Waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Installation:
     partitions: tuple[Partition, ...]
     registry: Registry
     ingest: Ingest
+    waits: Waits
     history: History
     runs: tuple[Runs, ...]
     schedules: Schedules
@@ -33,6 +35,7 @@ class Installation:
         """The parts over an open store."""
         partitions = partitions_of(store, clock)
         registry = Registry(partitions)
+        ingest = Ingest(partitions, registry, clock)
         patience = int(settings.cancel_patience * 1000)
         return cls(
             settings,
@@ -40,7 +43,8 @@ class Installation:
             store,
             partitions,
             registry,
-            Ingest(partitions, registry, clock),
+            ingest,
+            Waits.over(partitions, registry, ingest, settings, clock),
             History(partitions, registry),
             tuple(Runs(partition, patience) for partition in partitions),
             Schedules(partitions, registry),

@@ -78,6 +78,7 @@ class Outbox:
             int(row[b"due"]),
             record,
             row.get(b"options", "-"),
+            notes=row.get(b"notes", "-"),
         )
 
 

@@ -142,7 +142,7 @@ class RunRecord:
         if len(fields) == 1:
             return None
         *head, created, version, lane = [field.decode() for field in fields[:17]]
-        failed = head[0] == Status.FAILED
+        failed = head[0] in (Status.FAILED, Status.CANCELLED)
         output, error = (b"", fields[17]) if failed else (fields[17], b"")
         return cls._of(run.decode(), head, (created, version, event.decode(), lane), output, error)
 

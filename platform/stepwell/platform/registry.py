@@ -11,14 +11,21 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from stepwell.functions.protocol import CronManifest, FunctionManifest, Manifest, TriggerManifest
+from stepwell.platform.codec import decode, encode
 from stepwell.platform.cron.planning import plan
 from stepwell.platform.cron.schedule import Schedule, check_schedules
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.ids import home_of
 from stepwell.platform.store.keys import REGISTRY
 from stepwell.platform.subscriptions import Subscriptions, check_conditions
+from stepwell.platform.waits.words import Awaited, Paths
 
 _VERSION = b"#version"
+_AWAIT = b"#await "
+MOST_ENTRIES = 10_000
+"""Apps, and names with paths that are waited for."""
+ENDS = ("inngest/function.finished", "inngest/function.failed", "inngest/function.cancelled")
+"""Names of the events that tell that a run has ended."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,10 +72,20 @@ def _functions(manifest: Manifest) -> Iterator[RegisteredFunction]:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The registry as it was at one version."""
+    """The registry as it was at one version.
+
+    Args:
+        version: counts up.
+        apps: by their id.
+        waits: names of events that steps wait for, each with a set of paths.
+        indexed: those of them for which the events that came before are indexed as well.
+    """
 
     version: int
     apps: Mapping[str, Manifest]
+    waits: tuple[tuple[str, Paths], ...] = ()
+    indexed: frozenset[tuple[str, Paths]] = frozenset()
+    awaited: Awaited = field(init=False)
     functions: Mapping[str, RegisteredFunction] = field(init=False)
     schedules: Mapping[str, Schedule] = field(init=False)
     subscriptions: Subscriptions[RegisteredFunction] = field(init=False)
@@ -85,6 +102,17 @@ class Snapshot:
         object.__setattr__(self, "functions", MappingProxyType({function.id: function for function in functions}))
         object.__setattr__(self, "schedules", MappingProxyType({schedule.id: schedule for schedule in schedules}))
         object.__setattr__(self, "subscriptions", Subscriptions(triggers))
+        object.__setattr__(self, "awaited", Awaited(self.waits))
+
+    @property
+    def tells(self) -> int:
+        """Which ends events have to tell of: a bit for each status, as in lua/include/ending.lua."""
+        finished, failed, cancelled = (self.is_heard(name) for name in ENDS)
+        return 7 * finished | 2 * failed | 4 * cancelled
+
+    def is_heard(self, name: str) -> bool:
+        """Whether a function may be started, or a wait ended, by an event of this name."""
+        return name in self.awaited or self.subscriptions.has(name)
 
     def schedules_at(self, partition: int, partitions: int) -> dict[str, Schedule]:
         """Those at home in a partition, of so many, by id."""
@@ -113,8 +141,7 @@ class Registry:
         stored = dict(zip(apps[::2], apps[1::2], strict=True))
         version = int(stored.pop(_VERSION, b"0"))
         if version != self.snapshot.version:
-            manifests = {app.decode(): Manifest.model_validate_json(text) for app, text in stored.items()}
-            self.snapshot = Snapshot(version, manifests)
+            self.snapshot = _snapshot(version, stored)
         return self.snapshot
 
     async def register(self, manifest: Manifest) -> bool:
@@ -129,6 +156,19 @@ class Registry:
         await self.spread()
         return bool(changed)
 
+    async def await_events(self, name: str, paths: Paths, *, indexed: bool) -> bool:
+        """Has events of `name` looked up by `paths` from now on; `indexed`: those that came before are, too.
+
+        Answers False when there is no room for more.
+        """
+        what = _AWAIT + encode([name, paths])
+        answer = await self._partitions[0].script("await", int(indexed), MOST_ENTRIES, items=[(what,)])
+        if answer == b"FULL":
+            return False
+        if (name, paths) not in self.snapshot.waits:
+            await self.spread()
+        return True
+
     async def refresh(self) -> None:
         """Spreads the registry, once for all who ask meanwhile."""
         if self._refreshing is None or self._refreshing.done():
@@ -140,8 +180,20 @@ class Registry:
         """Loads the registry and tells every partition, among them those a registration cut short never reached."""
         snapshot = await self.load()
         for partition in self._partitions:
-            await partition.script("adopt", snapshot.version, items=snapshot.limits())
+            await partition.script("adopt", snapshot.version, snapshot.tells, items=snapshot.limits())
         for partition in self._partitions:
             here = snapshot.schedules_at(partition.index, len(self._partitions))
             await plan(partition, snapshot.version, here)
         await self._partitions[0].read("PUBLISH", REGISTRY, snapshot.version)
+
+
+def _snapshot(version: int, stored: Mapping[bytes, bytes]) -> Snapshot:
+    waits = {field: ready for field, ready in stored.items() if field.startswith(_AWAIT)}
+    apps = {app.decode(): Manifest.model_validate_json(text) for app, text in stored.items() if app not in waits}
+    indexed = frozenset(_wait(field) for field, ready in waits.items() if ready == b"1")
+    return Snapshot(version, apps, tuple(map(_wait, waits)), indexed)
+
+
+def _wait(field: bytes) -> tuple[str, Paths]:
+    name, paths = decode(field.removeprefix(_AWAIT))
+    return name, tuple(map(tuple, paths))

@@ -1,8 +1,9 @@
 """The scheduler: ticks partitions as often as there is something to do, fires schedules, clears away what is old."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 
 import structlog
 
@@ -12,11 +13,12 @@ from stepwell.platform.engine.partition import Partition
 from stepwell.platform.engine.runs import Runs
 from stepwell.platform.engine.ticks import Ticked, Ticks
 from stepwell.platform.errors import StepwellError
-from stepwell.platform.outbox import Outbox
+from stepwell.platform.outbox import PERIOD, Outbox
 from stepwell.platform.registry import Registry
 from stepwell.platform.retention import Retention
 from stepwell.platform.settings import Settings
-from stepwell.platform.store.keys import tick_channel
+from stepwell.platform.store.keys import errand_channel, tick_channel
+from stepwell.platform.waits.errands import AllErrands
 
 PAUSE = 0.5
 """Seconds between tries while Redis is out of reach."""
@@ -62,31 +64,40 @@ class Scheduler:
         partitions: to tick.
         clock: theirs.
         settings: limits.
+        errands: what runs ask of others.
         registry: of this process; without one it has its own.
     """
 
     def __init__(
-        self, partitions: Sequence[Partition], clock: Clock, settings: Settings, registry: Registry | None = None
+        self,
+        partitions: Sequence[Partition],
+        clock: Clock,
+        settings: Settings,
+        errands: AllErrands,
+        registry: Registry | None = None,
     ) -> None:
         expiry, patience = int(settings.session_expiry * 1000), int(settings.cancel_patience * 1000)
         runs = [Runs(partition, patience) for partition in partitions]
         known = registry or Registry(partitions)
         self._partitions = partitions
-        self._ticks = [Ticks(partition, expiry, settings.crash_limit) for partition in partitions]
+        self._ticks = [Ticks(partition, expiry, settings.crash_limit, patience) for partition in partitions]
         self._tickers = [Ticker(ticks) for ticks in self._ticks]
         # Apart from the ticks: ten thousand schedules of one second must not hold up the timers.
         self._crons = [Crons(partition, known, len(partitions), patience) for partition in partitions]
         # Apart from the ticks: a partition out of reach must not hold up the timers of the others.
         self._outboxes = [Outbox(partition, runs) for partition in partitions] if len(partitions) > 1 else []
+        self._errands = errands
         self._retention = Retention(partitions, self._ticks, settings)
 
     async def tick(self) -> None:
         """Does all that is due now, in every partition."""
         for outbox in self._outboxes:
             await outbox.empty()
+        await self._errands.empty()
         for ticker in self._tickers:
             await ticker.tick()
         await self.fire()
+        await self._errands.empty()
 
     async def fire(self) -> None:
         """Fires the schedules that are due now, in every partition."""
@@ -106,14 +117,24 @@ class Scheduler:
                 group.create_task(crons.run())
             for outbox in self._outboxes:
                 group.create_task(outbox.run())
+            group.create_task(self._see_to_errands())
             group.create_task(self._listen())
             group.create_task(self._retention.run())
 
     async def _listen(self) -> None:
-        parts = zip(self._partitions, self._tickers, self._crons, strict=True)
-        channels = {tick_channel(partition.keys.tag): (ticker, crons) for partition, ticker, crons in parts}
-        async with self._partitions[0].store.subscribe(*channels) as messages:
+        hints: dict[str, tuple[Callable[[], None], ...]] = {}
+        for partition, ticker, crons in zip(self._partitions, self._tickers, self._crons, strict=True):
+            hints[tick_channel(partition.keys.tag)] = (ticker.wake, crons.wake)
+            hints[errand_channel(partition.keys.tag)] = (partial(self._errands.hurry(partition.index), None),)
+        async with self._partitions[0].store.subscribe(*hints) as messages:
             async for message in messages:
-                for one in channels.values() if message is None else [channels[message[0]]]:
-                    for part in one:
-                        part.wake()
+                for those in hints.values() if message is None else [hints[message[0]]]:
+                    for hint in those:
+                        hint()
+
+    async def _see_to_errands(self) -> None:
+        """What is left by those who have died."""
+        while True:
+            for partition in self._partitions:
+                self._errands.hurry(partition.index)(None)
+            await asyncio.sleep(PERIOD)

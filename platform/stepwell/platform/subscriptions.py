@@ -29,6 +29,10 @@ class Subscriptions(Generic[T]):
     def __init__(self, triggers: Iterable[tuple[str, str, T]]) -> None:
         self._matcher = Matcher((name, (_condition(text), target)) for name, text, target in triggers)
 
+    def has(self, name: str) -> bool:
+        """Whether an event of this name may start anything."""
+        return bool(self._matcher.match(name))
+
     def started_by(self, name: str, event: Callable[[], Mapping[str, Any]]) -> list[T]:
         """Every target of which a trigger matches, once each; `event` is called only if there is a condition."""
         found = self._matcher.match(name)

@@ -21,7 +21,8 @@ class Start:
         max_attempts: tries of the function body altogether.
         outcomes: every step recorded so far, in any order.
         turn: the last turn given out.
-        now: ms UTC when the run was leased; 0 when unknown, then a `RetryAfter(datetime)` cannot be honoured.
+        now: ms UTC when the run was leased; 0 when unknown, then a `RetryAfter(datetime)` cannot be honoured,
+            and of durations and moments in one `wait_for_any` only the durations count.
         output_limit: bytes a step or the function may give.
     """
 

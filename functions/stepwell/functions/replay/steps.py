@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from time import monotonic
-from typing import Any, NoReturn, TypeVar, cast
+from typing import Any, Final, NoReturn, TypeVar, cast
 
 import orjson
 
 from stepwell.functions.errors import FunctionsError, InvalidStep, NonDeterministic
 from stepwell.functions.function import Function
+from stepwell.functions.invocation import Invocation
 from stepwell.functions.journal import Journal, JournalUnavailable, LeaseLost, Outcome
 from stepwell.functions.options import Options, Place
+from stepwell.functions.received import ReceivedEvent
 from stepwell.functions.replay.attempts import Attempts, since
 from stepwell.functions.replay.bodies import Bench
 from stepwell.functions.replay.call import Call
@@ -24,8 +26,11 @@ from stepwell.functions.replay.ownership import OWNER, AnyTask, Loop
 from stepwell.functions.replay.record import Record
 from stepwell.functions.replay.start import Start
 from stepwell.functions.replay.threads import Threads
+from stepwell.functions.waits import EventWait, First, Race, event_in
 
 T = TypeVar("T")
+EVENT: Final = "wait_for_event"
+ANY: Final = "wait_for_any"
 
 
 class Steps:
@@ -103,7 +108,29 @@ class Steps:
 
     async def sleep(self, ticket: Ticket, delay: int | None, until: int | None) -> None:
         """Waits for ms from when it is first reached, or until a moment in ms UTC."""
-        await self._inside(ticket, self._sleep, delay, until)
+        row = await self._pause(
+            ticket, "sleep", lambda key: self._journal.arm(key, "sleep", b"", delay=delay, until=until)
+        )
+        _unless_failed(row)
+
+    async def wait_for_event(self, ticket: Ticket, wait: EventWait, delay: int | None) -> ReceivedEvent | None:
+        """Waits for an event, and gives it; None when it has not come within `delay` ms."""
+        row = await self._pause(ticket, EVENT, lambda key: self._wait(key, EVENT, [wait], delay))
+        return event_in(_unless_failed(row).payload)
+
+    async def wait_for_any(self, ticket: Ticket, race: Race) -> First:
+        """Waits for the first of several events and times."""
+        row = await self._pause(ticket, ANY, lambda key: self._race(key, race))
+        return race.first(f"{self.name}: step {row.key!r}", _unless_failed(row).payload)
+
+    async def invoke(self, ticket: Ticket, call: Invocation) -> Any:
+        """Runs another function, and gives what it returned.
+
+        Raises:
+            InvokeFailed: it did not complete.
+        """
+        row = await self._pause(ticket, "invoke", lambda key: self._invoke(key, call))
+        return call.result(f"{self.name}: step {row.key!r}", row)
 
     async def send(self, ticket: Ticket, events: Sequence[Mapping[str, Any]]) -> list[str]:
         """Publishes events once, and gives their ids."""
@@ -185,15 +212,31 @@ class Steps:
             raise step_failed(row)
         return self._bench.read(call, row.payload)
 
-    async def _sleep(self, key: str, order: int, delay: int | None, until: int | None) -> None:
+    async def _pause(self, ticket: Ticket, kind: str, begin: Callable[[str], Awaitable[Outcome]]) -> Outcome:
+        """Begins something when it is first reached, and waits for its end."""
+        return await self._inside(ticket, self._ended, kind, begin)
+
+    async def _ended(self, key: str, order: int, kind: str, begin: Callable[[str], Awaitable[Outcome]]) -> Outcome:
         row = self._record.rows.pop(key, None)
         if row is None:
-            row = await self._journaled(lambda: self._journal.arm(key, "sleep", b"", delay=delay, until=until))
-        await self._recorded(row, "sleep", order)
+            row = await self._journaled(lambda: begin(key))
+        await self._recorded(row, kind, order)
         while not row.ended:
             row = await self._record.change(key, order)
-        if row.state == "failed":
-            raise step_failed(row)
+        return row
+
+    async def _wait(self, key: str, kind: str, waits: Sequence[EventWait], delay: int | None) -> Outcome:
+        return await self._journal.wait(key, kind, waits, delay=delay, until=None, due=b"null")
+
+    async def _race(self, key: str, race: Race) -> Outcome:
+        timer = race.timer(self.attempts.now)
+        if timer is None:
+            return await self._wait(key, ANY, race.waits, None)
+        due = orjson.dumps([timer.name])
+        return await self._journal.wait(key, ANY, race.waits, delay=timer.delay, until=timer.until, due=due)
+
+    async def _invoke(self, key: str, call: Invocation) -> Outcome:
+        return await self._journal.invoke(key, call.function, call.data, delay=call.delay, detach=call.detach)
 
     async def _send(self, key: str, order: int, events: Sequence[Mapping[str, Any]]) -> list[str]:
         row = self._record.rows.pop(key, None)
@@ -219,3 +262,9 @@ class Steps:
             return await write()
         finally:
             self._gate.quiescence.landed()
+
+
+def _unless_failed(row: Outcome) -> Outcome:
+    if row.state == "failed":
+        raise step_failed(row)
+    return row

@@ -76,7 +76,7 @@ def _fields(record: RunRecord, created: int, event_name: str | None) -> dict[str
         "created_at": created,
         "started_at": record.started or None,
         "ended_at": record.ended or None,
-        "error": failure(record.error) if record.status is Status.FAILED else None,
+        "error": failure(record.error) if record.status in (Status.FAILED, Status.CANCELLED) else None,
         "version": record.version,
     }
 

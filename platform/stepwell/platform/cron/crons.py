@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import structlog
 
 from stepwell.platform.cron.deciding import decide
-from stepwell.platform.cron.firing import NOTHING, firing
+from stepwell.platform.cron.firing import NOTHING, Firing, firing
 from stepwell.platform.cron.planning import set_back
 from stepwell.platform.cron.schedule import GRACE, Schedule
 from stepwell.platform.cron.state import ScheduleState
@@ -143,8 +143,7 @@ class Crons:
             return None
         made = decide(schedule, state.next, now)
         self._unprepared.append(schedule)
-        function = snapshot.functions[schedule.function]
-        fired = firing(function, schedule, made.when, self._partition.index) if made.when else NOTHING
+        fired = self._of(schedule, made.when) if made.when else NOTHING
         return id, made.expected, made.when, made.next, made.due, made.missed, schedule.overlap, *fired
 
     async def _follow(self, found: Due) -> Sequence[bytes]:
@@ -159,8 +158,11 @@ class Crons:
         schedule = snapshot.schedules.get(id)
         if schedule is None or not state.held:
             return None
-        function = snapshot.functions[schedule.function]
-        return id, state.held[0], *firing(function, schedule, state.held[0], self._partition.index)
+        return id, state.held[0], *self._of(schedule, state.held[0])
+
+    def _of(self, schedule: Schedule, when: int) -> Firing:
+        function = self._registry.snapshot.functions[schedule.function]
+        return firing(function, schedule, when, self._partition.index, self._partitions)
 
 
 def _states(flat: Sequence[bytes]) -> dict[str, ScheduleState]:

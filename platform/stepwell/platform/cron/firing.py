@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from stepwell.platform.codec import encode
 from stepwell.platform.cron.schedule import Schedule
-from stepwell.platform.ids import encode_id, new_id, run_id
-from stepwell.platform.lanes import lane_of
+from stepwell.platform.ids import encode_id, new_id, partition_of
 from stepwell.platform.registry import RegisteredFunction
+from stepwell.platform.starting import beginning
 
 TIMER = "inngest/scheduled.timer"
 """Name of the event that a run of a schedule gets to see."""
@@ -19,25 +19,28 @@ class Firing(NamedTuple):
     run: str
     lane: str
     app_version: str
+    options: str
+    notes: str
     event: str
     body: bytes
 
 
-NOTHING = Firing("-", "-", "-", "-", b"")
+NOTHING = Firing("-", "-", "-", "-", "-", "-", b"")
 
 
-def firing(function: RegisteredFunction, schedule: Schedule, when: int, partition: int) -> Firing:
-    """That of a time: the same whoever makes it, and for all schedules of a function."""
+def firing(function: RegisteredFunction, schedule: Schedule, when: int, partition: int, partitions: int) -> Firing:
+    """That of a time, in the home of its function: the same whoever makes it, and for all schedules of a function."""
     digest = blake2b(f"cron {function.id}".encode(), digest_size=9).digest()
-    return _firing(function, schedule, when, partition, encode_id(when, partition, int.from_bytes(digest, "big")))
+    event = encode_id(when, partition, int.from_bytes(digest, "big"))
+    return _firing(function, schedule, when, event, partitions)
 
 
-def firing_now(function: RegisteredFunction, schedule: Schedule, now: int, partition: int) -> Firing:
+def firing_now(function: RegisteredFunction, schedule: Schedule, now: int, partition: int, partitions: int) -> Firing:
     """That of a person, beside the plan: another one every time."""
-    return _firing(function, schedule, now, partition, new_id(now, partition))
+    return _firing(function, schedule, now, new_id(now, partition), partitions)
 
 
-def _firing(function: RegisteredFunction, schedule: Schedule, when: int, partition: int, event: str) -> Firing:
+def _firing(function: RegisteredFunction, schedule: Schedule, when: int, event: str, partitions: int) -> Firing:
     body = {"name": TIMER, "data": {"cron": schedule.cron}, "ts": when}
-    lane = lane_of(function.id, function.constraints, body)
-    return Firing(run_id(event, function.id, partition), lane, function.version, event, encode(body))
+    made = beginning(function, {**body, "id": event}, partition_of(event), partitions)
+    return Firing(made.run, made.lane, made.version, made.options, made.notes, event, encode(body))

@@ -95,7 +95,7 @@ class Schedules:
         if (schedule := (await self._registry.load()).schedules.get(id)) is None:
             return None
         home, function = self._home(schedule), self._registry.snapshot.functions[schedule.function]
-        made = firing_now(function, schedule, await time_at(home), home.index)
+        made = firing_now(function, schedule, await time_at(home), home.index, len(self._partitions))
         return made.run if await self._start(schedule, [made]) else None
 
     async def backfill(self, id: str, start: int, end: int | None) -> Backfilled | None:
@@ -111,7 +111,7 @@ class Schedules:
         times = list(islice(schedule.times(start, min(end or now, now)), MOST_TIMES + 1))
         if len(times) > MOST_TIMES:
             raise TooManyTimes(id)
-        made = [firing(function, schedule, time, home.index) for time in times]
+        made = [firing(function, schedule, time, home.index, len(self._partitions)) for time in times]
         batches = [made[at : at + BATCH] for at in range(0, len(made), BATCH)]
         runs = [run for batch in batches for run in await self._start(schedule, batch)]
         return Backfilled(tuple(runs), len(times) - len(runs))

@@ -1,8 +1,30 @@
 """What the owner of a lease may write. Concurrent writes of one process to a partition travel in few calls."""
 
+from dataclasses import dataclass
+
 from stepwell.platform.engine.answers import accepted
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.records import StepRow
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What has to be done elsewhere before a wait can end, kept until it is; see lua/arm.lua.
+
+    Args:
+        listings: of a wait for events, with semicolons between.
+        marks: of its waits, with spaces between.
+        child: the run that a step invokes.
+        todo: what to do.
+    """
+
+    listings: str = ""
+    marks: str = ""
+    child: str = ""
+    todo: bytes = b""
+
+
+NOTHING = Elsewhere()
 
 
 class Owner:
@@ -50,10 +72,12 @@ class Owner:
         delay: int | None,
         until: int | None,
         payload: bytes,
+        elsewhere: Elsewhere = NOTHING,
     ) -> StepRow:
         """Records a wait of `delay` ms, or until `until` ms UTC; answers the row, which may be an earlier one."""
         deadline = "" if until is None else until
-        answer = await self._arm.add((run, token, seq, key, kind, delay or 0, deadline, payload))
+        owed = elsewhere.listings, elsewhere.marks, elsewhere.child, elsewhere.todo
+        answer = await self._arm.add((run, token, seq, key, kind, delay or 0, deadline, *owed, payload))
         return StepRow.parse(key.encode(), accepted(answer))
 
     async def retry_step(

@@ -19,18 +19,23 @@ class Ticked:
 
 
 class Ticks:
-    """Ticks of one partition. `expiry`: ms of silence after which a session is dead."""
+    """Ticks of one partition.
 
-    __slots__ = ("_crash_limit", "_expiry", "_partition")
+    `expiry`: ms of silence after which a session is dead. `patience`: ms an owner has to let go of a cancelled run.
+    """
 
-    def __init__(self, partition: Partition, expiry: int, crash_limit: int) -> None:
+    __slots__ = ("_crash_limit", "_expiry", "_partition", "_patience")
+
+    def __init__(self, partition: Partition, expiry: int, crash_limit: int, patience: int) -> None:
         self._partition = partition
         self._expiry = expiry
         self._crash_limit = crash_limit
+        self._patience = patience
 
     async def tick(self) -> Ticked:
         """Fires up to 64 due timers and reaps up to 4 dead sessions, 16 runs each."""
-        fired, reaped, wait = await self._partition.script("tick", BATCH, self._crash_limit, self._expiry, IDLE)
+        limits = BATCH, self._crash_limit, self._expiry, self._patience, IDLE
+        fired, reaped, wait = await self._partition.script("tick", *limits)
         return Ticked(fired, reaped, wait)
 
     async def trim_runs(self, age: int) -> int:

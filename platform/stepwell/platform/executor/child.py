@@ -31,6 +31,7 @@ from stepwell.platform.settings import Settings
 from stepwell.platform.store.store import Store
 from stepwell.platform.subscriptions import check_conditions
 from stepwell.platform.target import BadTarget, load_apps
+from stepwell.platform.waits.waits import Waits
 
 ALIVE = 1.0
 """Seconds between two signs of life."""
@@ -80,10 +81,12 @@ async def _serve(errand: Errand, apps: list[App]) -> None:
         partitions = partitions_of(store, clock)
         registry = Registry(partitions)
         await _register(registry, apps)
+        ingest = Ingest(partitions, registry, clock)
         worker = Worker(
             partitions,
             apps,
-            Ingest(partitions, registry, clock),
+            ingest,
+            Waits.over(partitions, registry, ingest, settings, clock),
             clock,
             settings,
             Session(errand.session),

@@ -1,18 +1,27 @@
 """What a run under a lease has recorded: the replay runtime's journal, kept by the engine."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
-from stepwell.functions.errors import LimitExceeded, NonDeterministic, NonRetriable
+from stepwell.functions.errors import InvalidStep, LimitExceeded, NonDeterministic, NonRetriable
 from stepwell.functions.journal import JournalUnavailable, LeaseLost, Outcome
-from stepwell.platform.codec import encode
+from stepwell.functions.waits import EventWait
+from stepwell.platform.codec import decode, encode
 from stepwell.platform.engine.answers import Conflict, OverLimit, Refusal
-from stepwell.platform.engine.owner import Owner
+from stepwell.platform.engine.owner import NOTHING, Elsewhere, Owner
 from stepwell.platform.errors import StepwellError
 from stepwell.platform.executor.saying import say_step_failed
-from stepwell.platform.incoming import BadEvent, parse_events
+from stepwell.platform.expressions import EvaluationError, ExpressionError
+from stepwell.platform.ids import partition_of
+from stepwell.platform.incoming import LATEST, BadEvent, parse_events
 from stepwell.platform.ingest import Ingest
 from stepwell.platform.records import Lease, StepRow
+from stepwell.platform.retention import DAY
+from stepwell.platform.waits.listing import ALONE, ORDINALS, Listing, wordlike
+from stepwell.platform.waits.outcome import event_json, failed
+from stepwell.platform.waits.sought import condition_of, sought
+from stepwell.platform.waits.waits import Waits
 
 
 def outcome_of(row: StepRow) -> Outcome:
@@ -27,17 +36,19 @@ class RunJournal:
         lease: whose token every write carries.
         owner: writes of the run's partition.
         ingest: takes the events it sends.
+        waits: sees to what it waits for.
         max_event: bytes of an event.
     """
 
-    __slots__ = ("_ingest", "_lease", "_max_event", "_owner", "_run", "_seq", "_token")
+    __slots__ = ("_ingest", "_lease", "_max_event", "_owner", "_run", "_seq", "_token", "_waits")
 
-    def __init__(self, lease: Lease, owner: Owner, ingest: Ingest, max_event: int) -> None:
+    def __init__(self, lease: Lease, owner: Owner, ingest: Ingest, waits: Waits, max_event: int) -> None:
         self._lease = lease
         self._run = lease.run
         self._token = lease.token
         self._owner = owner
         self._ingest = ingest
+        self._waits = waits
         self._max_event = max_event
         self._seq = 0
 
@@ -62,14 +73,81 @@ class RunJournal:
         self, key: str, kind: str, payload: bytes, *, delay: int | None = None, until: int | None = None
     ) -> Outcome:
         """Records a wait of `delay` ms or until a time in ms UTC; gives what is recorded."""
+        return await self._arm(key, kind, payload, delay, until)
+
+    async def wait(
+        self, key: str, kind: str, waits: Sequence[EventWait], *, delay: int | None, until: int | None, due: bytes
+    ) -> Outcome:
+        """Records a wait for the first of some events; see `Journal`."""
+        try:
+            listings = [await self._listing(key, wait, ordinal) for wait, ordinal in numbers(kind, waits)]
+        except StepwellError as error:
+            raise JournalUnavailable(str(error)) from None
+        ttl = 0 if delay is None and until is None else (delay or 0) + DAY
+        todo = encode({"waits": listings, "ttl": ttl})
+        shown = encode({"waits": listings, "conditions": [wait.condition for wait in waits]})
+        elsewhere = Elsewhere(
+            listings=";".join([listing.text for listing in listings]),
+            marks=" ".join([listing.mark for listing in listings]),
+            todo=todo,
+        )
+        return await self._arm(key, kind, b"done %s\n%s" % (wordlike(due), shown), *open_end(delay, until), elsewhere)
+
+    async def invoke(self, key: str, function: str, data: bytes, *, delay: int | None, detach: bool) -> Outcome:
+        """Starts a child and records a wait for its end; see `Journal`."""
+        invocation = await self._waits.invoking.plan(self._run, key, function, decode(data))
+        try:
+            child = await self._waits.invoking.child(invocation) or ""
+        except StepwellError as error:
+            raise JournalUnavailable(str(error)) from None
+        late = failed("Timeout", f"run {child} of {function} has not ended in time", child)
+        shown = encode({"function": function, "detach": detach, "run": child})
+        todo = encode({"function": function, "data": invocation.data, "ts": invocation.ts})
+        payload = b"failed %s\n%s" % (wordlike(late), shown)
+        return await self._arm(key, "invoke", payload, *open_end(delay, None), Elsewhere(child=child, todo=todo))
+
+    async def _arm(
+        self,
+        key: str,
+        kind: str,
+        payload: bytes,
+        delay: int | None,
+        until: int | None,
+        elsewhere: Elsewhere = NOTHING,
+    ) -> Outcome:
         seq = self.next_seq()
         try:
             row = await self._owner.arm(
-                self._run, self._token, seq, key, kind, delay=delay, until=until, payload=payload
+                self._run, self._token, seq, key, kind, delay=delay, until=until, payload=payload, elsewhere=elsewhere
             )
         except (Refusal, StepwellError) as error:
             raise _meaning(key, error) from None
+        if elsewhere.todo and row.state == "pending":
+            await self._see_to(key)
         return outcome_of(row)
+
+    async def _see_to(self, key: str) -> None:
+        """Does at once what the scheduler would do later."""
+        with suppress(StepwellError):
+            await self._waits.errands[partition_of(self._run)].arm(f"{self._run}|{key}")
+
+    async def _listing(self, key: str, wait: EventWait, ordinal: str) -> Listing:
+        event = event_json(self._lease.event)
+        if wait.match is not None and condition_of(f"event.{wait.match}").evaluate({"event": event}) is None:
+            raise InvalidStep(
+                f"{self._lease.function}: step {key!r}: the event that started this run has no {wait.match}, so no "
+                f"{wait.event!r} could match"
+            )
+        try:
+            found = sought(wait.event, wait.condition, event, lambda: self._waits.awaiting.sets_of(wait.event))
+        except (ExpressionError, EvaluationError) as error:
+            raise InvalidStep(f"{self._lease.function}: step {key!r}: {error}") from None
+        if not await self._waits.awaiting.ensure(found.name, found.paths):
+            raise LimitExceeded(
+                f"{self._lease.function}: step {key!r}: too many different events are waited for; do not make names of "
+                "events out of ids: put the id into the data, and use match="
+            )
+        return Listing.of(found, ordinal, self._lease.event.position if wait.lookback else None)
 
     async def retry(self, key: str, kind: str, attempts: int, delay: int, took: int, error: bytes) -> Outcome:
         """Records a failed attempt that is tried again in `delay` ms."""
@@ -92,6 +170,18 @@ class RunJournal:
             raise NonRetriable(f"step {key!r} cannot send this: {refusal}") from None
         except StepwellError as error:
             raise JournalUnavailable(str(error)) from None
+
+
+def numbers(kind: str, waits: Sequence[EventWait]) -> list[tuple[EventWait, str]]:
+    """Each wait with its ordinal; see `Listing`."""
+    if kind == "wait_for_event":
+        return [(wait, ALONE) for wait in waits]
+    return list(zip(waits, ORDINALS, strict=False))
+
+
+def open_end(delay: int | None, until: int | None) -> tuple[int | None, int | None]:
+    """A delay or a moment; the end of all times when neither is given."""
+    return (delay, until) if delay is not None or until is not None else (None, LATEST)
 
 
 def _meaning(key: str, error: Exception) -> BaseException:

@@ -28,6 +28,7 @@ from stepwell.platform.ingest import Ingest
 from stepwell.platform.records import Lease, RunRecord, Status, StepRow
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.keys import session_channel, wake_channel
+from stepwell.platform.waits.waits import Waits
 
 NEWS = 2.0
 """Seconds after which a worker asks for news of its runs without a hint."""
@@ -58,6 +59,7 @@ class Worker:
         partitions: where runs are leased.
         apps: whose functions are served.
         ingest: takes the events that runs send.
+        waits: sees to what runs wait for.
         clock: tells `now` to executions.
         settings: limits.
         session: in whose name runs are leased; somebody else keeps it alive.
@@ -71,6 +73,7 @@ class Worker:
         partitions: Sequence[Partition],
         apps: Iterable[App],
         ingest: Ingest,
+        waits: Waits,
         clock: Clock,
         settings: Settings,
         session: Session,
@@ -83,6 +86,7 @@ class Worker:
         self.functions: Mapping[str, Function[Any]] = {f.name: f for app in apps for f in app.functions.values()}
         self.works: dict[str, Work] = {}
         self._ingest = ingest
+        self._waits = waits
         self._clock = clock
         self._settings = settings
         self._board = board
@@ -211,7 +215,7 @@ class Worker:
         )
 
     def _journal(self, lease: Lease, place: Place) -> RunJournal:
-        return RunJournal(lease, place.owner, self._ingest, self._settings.max_event_bytes)
+        return RunJournal(lease, place.owner, self._ingest, self._waits, self._settings.max_event_bytes)
 
     # Hints and news.
 

@@ -129,7 +129,7 @@ class RunPages:
 
     async def _with_error(self, summary: RunSummary) -> RunSummary:
         run = summary.run
-        if run.status is not Status.FAILED:
+        if run.status not in (Status.FAILED, Status.CANCELLED):
             return summary
         home = self._partitions[partition_of(run.id)]
         error: bytes | None = await home.read("HGET", home.keys.name("k_run", run.id), "err")

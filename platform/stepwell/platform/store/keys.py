@@ -15,10 +15,10 @@ SLOTS = 16384
 KEY_NAMES: Mapping[str, str] = MappingProxyType(
     {
         # HASH format, partitions, registry (version), vt (virtual time), next (the ticker sleeps until), ticked, grace,
-        # position (of the last event), planned (version of the registry whose schedules are all here), crons (when it
-        # was last looked which are due).
+        # position (of the last event), tells (which ends events tell of), planned (version of the registry whose
+        # schedules are all here), crons (when it was last looked which are due).
         "k_meta": ":meta",
-        # HASH app id -> manifest; only in partition 0.
+        # HASH app id -> manifest; "#await <name and paths>" -> 1 when what came before is indexed; only in partition 0.
         "k_apps": ":apps",
         # HASH function -> its constraint names; "#name" -> limit. Replaced by each registration.
         "k_limits": ":limits",
@@ -62,7 +62,8 @@ KEY_NAMES: Mapping[str, str] = MappingProxyType(
         "k_news": ":news:",
         # ZSET session -> ms when it was declared dead; a tombstone.
         "k_dead": ":dead",
-        # ZSET "run|step", "run|" (the run itself) or "run!" (a cancel that was not heard) -> ms when due.
+        # ZSET "run|step", "run|" (the run itself), "run!" (a cancel that was not heard) or "run~" (it has to begin, or
+        # to end) -> ms when due.
         "k_timers": ":timers",
         # STREAM <target partition>: creations not yet delivered to it, in order. Rows go when acknowledged.
         "k_outbox": ":outbox:",
@@ -76,6 +77,17 @@ KEY_NAMES: Mapping[str, str] = MappingProxyType(
         "k_crons": ":crons",
         # SET of schedules with times that wait for the run before to end.
         "k_crons_held": ":crons:held",
+        # ZSET "event words" of events that somebody may wait for -> position. Removed when all who wait were found.
+        "k_matches": ":matches",
+        # ZSET <word>: event id -> position; the events that somebody may wait for. Kept as long as events are.
+        "k_heard": ":heard:",
+        # ZSET <word>: open waits, see lua/include/listing.lua -> position after which an event counts. Removed by what
+        # ends the wait; in another partition than the run's, also by key TTL.
+        "k_waits": ":waits:",
+        # HASH "run|step" or "run!number" -> what has to be done elsewhere for this wait. Removed when it is.
+        "k_arming": ":arming",
+        # ZSET run id -> ms when it ended; ends that somebody has to be told of. Removed when they were.
+        "k_ends": ":ends",
     }
 )
 
@@ -84,6 +96,8 @@ PERMANENT = frozenset({"k_meta", "k_apps", "k_limits", "k_log", "k_dead", "k_sch
 
 FEED = "sw:feed"
 """Channel: one line `run status` per change."""
+ERRAND = "sw:errand:"
+"""Channel, with the tag of a partition behind it: something is to be told to others."""
 ENDED = "sw:ended"
 """Channel: one line per run that ended, as lua/include/ending.lua writes it and `RunRecord.told` reads it."""
 REGISTRY = "sw:registry"
@@ -103,6 +117,11 @@ def session_channel(session: str) -> str:
 def tick_channel(tag: str) -> str:
     """Channel that hints that a timer was armed that is due before the ticker of the partition wakes."""
     return f"sw:tick:{tag}"
+
+
+def errand_channel(tag: str) -> str:
+    """Channel that hints that there is something to be done for others in the partition."""
+    return f"{ERRAND}{tag}"
 
 
 def partition_tags(count: int) -> tuple[str, ...]:

@@ -4,25 +4,26 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stepwell.functions.journal import Outcome
-from stepwell.platform.engine.owner import Owner
+from stepwell.platform.engine.owner import NOTHING, Elsewhere, Owner
 from stepwell.platform.executor.journal import RunJournal
 from stepwell.platform.ingest import Ingest
 from stepwell.platform.records import Lease
 from stepwell.platform.testing.life import Life
+from stepwell.platform.waits.waits import Waits
 
 
 class MortalJournal(RunJournal):
     """Records as `RunJournal` does, for as long as the worker lives; no body takes any of the platform's time.
 
     Args:
-        lease, owner, ingest, max_event: see `RunJournal`.
+        lease, owner, ingest, waits, max_event: see `RunJournal`.
         life: of the worker.
     """
 
     __slots__ = ("_function", "_life")
 
-    def __init__(self, lease: Lease, owner: Owner, ingest: Ingest, max_event: int, life: Life) -> None:
-        super().__init__(lease, owner, ingest, max_event)
+    def __init__(self, lease: Lease, owner: Owner, ingest: Ingest, waits: Waits, max_event: int, life: Life) -> None:
+        super().__init__(lease, owner, ingest, waits, max_event)
         self._function = lease.function
         self._life = life
 
@@ -34,12 +35,17 @@ class MortalJournal(RunJournal):
         await self._life.pass_by("after", self._function, key)
         return turn
 
-    async def arm(
-        self, key: str, kind: str, payload: bytes, *, delay: int | None = None, until: int | None = None
+    async def _arm(
+        self,
+        key: str,
+        kind: str,
+        payload: bytes,
+        delay: int | None,
+        until: int | None,
+        elsewhere: Elsewhere = NOTHING,
     ) -> Outcome:
-        """See `RunJournal`."""
         await self._life.pass_by("before", self._function, key)
-        armed = await super().arm(key, kind, payload, delay=delay, until=until)
+        armed = await super()._arm(key, kind, payload, delay, until, elsewhere)
         self._life.end(self._run, key)
         await self._life.pass_by("after", self._function, key)
         return armed

@@ -55,11 +55,19 @@ class Settling:
         most = self._progress.executions + MOST_EXECUTIONS
         while True:
             await self._rest(most)
+            if await self._errands_left():
+                await self._scheduler.tick()
+                continue
             timer = await self.next_timer()
             if timer is not None and timer[0] <= self._clock.now():
                 await self._scheduler.tick()
             elif not await self._followed():
                 return
+
+    async def _errands_left(self) -> bool:
+        """Whether one run's doings have yet to reach another."""
+        name = self._partition.keys.name
+        return bool(await self._partition.read("EXISTS", name("k_matches"), name("k_arming"), name("k_ends")))
 
     async def next_timer(self) -> tuple[int, str] | None:
         """When the next timer or schedule is due, in ms UTC, and whose it is; `None` when there is none."""

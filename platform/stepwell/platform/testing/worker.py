@@ -36,6 +36,7 @@ class MortalWorker(Worker):
             installation.partitions,
             apps,
             installation.ingest,
+            installation.waits,
             installation.clock,
             installation.settings,
             Session(new_session_id(installation.clock.now())),
@@ -57,4 +58,4 @@ class MortalWorker(Worker):
             self.life.let_go(lease.run)
 
     def _journal(self, lease: Lease, place: Place) -> RunJournal:
-        return MortalJournal(lease, place.owner, self._ingest, self._settings.max_event_bytes, self.life)
+        return MortalJournal(lease, place.owner, self._ingest, self._waits, self._settings.max_event_bytes, self.life)

@@ -1,6 +1,6 @@
 --! Fires times of schedules. Answers OK, DUP, HELD, SKIPPED, MISSED, LOST, PAUSED, GONE or RELOAD per item.
 --! args: now version:int patience:int most_held:int
---! item: id expected:int when:int upcoming:int due:int missed:int overlap rid lane app_version event body
+--! item: id expected:int when:int upcoming:int due:int missed:int overlap rid lane app_version options notes event body
 --! include: clock meta batch feed run lanes steps timers ending owner cancelling firing commit
 -- version: of the registry the caller knows. patience: ms the owner of a run has to let go of it when it is cancelled.
 -- most_held: times of a schedule that wait at most.
@@ -8,6 +8,8 @@
 -- after it, and when that is fired. missed: times that neither this call nor another makes up for.
 now = clock(now)
 if unknown_format() then return unknown_format() end
+
+local OVERTAKEN = '{"type":"Overlap","message":"it had not ended when its schedule came to its next time","traceback":[]}'
 
 local function hold(schedule, when)
   local _, count = string.gsub(schedule.held, '%d+', '')
@@ -25,14 +27,14 @@ local function skip(schedule)
   return 'SKIPPED'
 end
 
-local function fire(schedule, when, overlap, rid, lane, app_version, event, body)
+local function fire(schedule, when, overlap, rid, lane, app_version, options, notes, event, body)
   if when == 0 then return 'MISSED' end
   if when == schedule.skip then return skip(schedule) end
   local before = overlap ~= 'allow' and run_under_way(schedule)
   if overlap == 'queue' and (before or schedule.held ~= '-') then return hold(schedule, when) end
   if before and overlap == 'skip' then return skip(schedule) end
-  if before and overlap == 'cancel_old' and before.id ~= rid then cancel_run(before, patience) end
-  local created = start_timed(schedule, rid, lane, app_version, event, body)
+  if before and overlap == 'cancel_old' and before.id ~= rid then cancel_run(before, OVERTAKEN, patience) end
+  local created = start_timed(schedule, rid, lane, app_version, options, notes, event, body)
   note_firing(schedule, when, rid)
   return created and 'OK' or 'DUP'
 end
@@ -45,12 +47,12 @@ local function refusal(schedule, expected)
 end
 
 local answers = {}
-for id, expected, when, upcoming, due, missed, overlap, rid, lane, app_version, event, body in items() do
+for id, expected, when, upcoming, due, missed, overlap, rid, lane, app_version, options, notes, event, body in items() do
   local schedule = load_schedule(id)
   local answer = refusal(schedule, expected)
   if not answer then
     schedule.next, schedule.missed = upcoming, schedule.missed + missed
-    answer = fire(schedule, when, overlap, rid, lane, app_version, event, body)
+    answer = fire(schedule, when, overlap, rid, lane, app_version, options, notes, event, body)
     if schedule.skip < upcoming then schedule.skip = 0 end
     write_schedule(schedule)
     await_due(schedule, due)

@@ -1,10 +1,11 @@
 --! Accepts events: deduplicates, appends to the log, creates the runs. Answers OK, {DUP, first id} or RELOAD per event.
 --! args: now window:int width:int
---! item: version:int event digest due:int runs body
+--! item: version:int event digest due:int words runs body
 --! include: clock meta batch feed run lanes timers ending creation position commit
 -- window, width: the deduplication window and the width of its buckets, in ms.
+-- words: what somebody may wait for this event by, with spaces between, or empty.
 -- version: of the registry the sender matched with. digest: of the sender's own id, or empty.
--- runs: lines "run lane version target options"; target is "-" here, or the partition that is the run's home.
+-- runs: lines "run lane version target options notes", see creation.lua; target is "-" here, or the partition that is the run's home.
 now = clock(now)
 if unknown_format() then return unknown_format() end
 
@@ -26,38 +27,40 @@ local function remember(digest, event)
 end
 
 local function start(event, due, runs)
-  for rid, lane, version, target, options in string.gmatch(runs, '(%S+) (%S+) (%S+) (%S+) (%S+)') do
+  for rid, lane, version, target, options, notes in string.gmatch(runs, '(%S+) (%S+) (%S+) (%S+) (%S+) (%S+)') do
     if target == '-' then
-      create_run(rid, lane, version, event, due, options, '')
+      create_run(rid, lane, version, event, due, options, '', notes)
     else
       later('SADD', k_outboxes, target)
       redis.call('XADD', k_outbox .. target, '*', 'run', rid, 'lane', lane, 'version', version, 'event', event, 'due', due,
-        'options', options)
+        'options', options, 'notes', notes)
     end
   end
 end
 
-local function accept(event, digest, due, runs, body)
+local function accept(event, digest, due, words, runs, body)
   local ids = {}
-  for rid in string.gmatch(runs, '(%S+) %S+ %S+ %S+ %S+') do ids[#ids + 1] = rid end
-  local record = 'L ' .. now .. ' ' .. next_position() .. ' ' .. table.concat(ids, ',') .. '\n' .. body
+  for rid in string.gmatch(runs, '(%S+) %S+ %S+ %S+ %S+ %S+') do ids[#ids + 1] = rid end
+  local position = next_position()
+  local record = 'L ' .. now .. ' ' .. position .. ' ' .. table.concat(ids, ',') .. '\n' .. body
   -- An event that is there already came with a call whose reply was lost.
   if not redis.call('SET', k_event .. event, record, 'NX') then return end
   if digest ~= '' then remember(digest, event) end
   -- Rows of outboxes before the log: by their times it is known which events they still need, and no row may seem younger.
   start(event, due, runs)
   redis.call('XADD', k_log, '*', 'e', event)
+  if words ~= '' then later('ZADD', k_matches, position, event .. ' ' .. words) end
 end
 
 local answers = {}
-for version, event, digest, due, runs, body in items() do
+for version, event, digest, due, words, runs, body in items() do
   local known = digest ~= '' and first_id(digest)
   if version ~= fact('registry') then
     answers[#answers + 1] = 'RELOAD'
   elseif known then
     answers[#answers + 1] = {'DUP', known}
   else
-    accept(event, digest, due, runs, body)
+    accept(event, digest, due, words, runs, body)
     answers[#answers + 1] = 'OK'
   end
 end

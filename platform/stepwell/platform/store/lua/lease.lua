@@ -1,7 +1,7 @@
 --! Leases up to `n` ready runs to a session. Answers DEAD, or {OK, more, run...}; a repeated call gets the same runs.
 --! args: now session call expiry:int n:int
 --! item: fn
---! include: clock meta batch feed run lanes commit
+--! include: clock meta batch feed run lanes timers commit
 --! allow-oom
 -- call: unique in the session, and the token of every run leased by it. expiry: ms until the session is dead unless it beats.
 -- fn: the functions the session serves; "fn!" are the suspects of fn.
@@ -22,12 +22,22 @@ local function describe(run)
   return {run.id, run.token, run.lane, run.turn, run.steps, run.attempt, run.crashes, run.version, run.event, record, rows}
 end
 
+local function begin(run)
+  run.started = now
+  local within = string.match(run.options, 'finish=(%d+)')
+  if within then
+    arm_timer(run.id .. '~', now + within)
+  elseif string.find(run.options, 'start=', 1, true) then
+    disarm_timer(run.id .. '~')
+  end
+end
+
 local function lease_run(rid, scopes)
   local run = load_run(rid)
   if not run or run.status ~= 'queued' then return nil end
   set(run, 'status', 'running')
   run.token, run.seq, run.answer = call, '0', '-'
-  if run.started == '0' then run.started = now end
+  if run.started == '0' then begin(run) end
   for _, scope in ipairs(scopes) do redis.call('ZADD', k_slots .. scope[1], now, rid) end
   if #scopes > 0 then
     local names = {}

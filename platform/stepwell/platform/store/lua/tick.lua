@@ -1,8 +1,8 @@
 --! Fires due timers, reaps dead sessions. Answers {timers fired, sessions reaped, ms until there is more to do}.
---! args: now limit:int crash_limit:int expiry:int idle:int
---! include: clock meta batch feed run lanes steps timers ending owner ready resolving reaping commit
+--! args: now limit:int crash_limit:int expiry:int patience:int idle:int
+--! include: clock meta batch feed run lanes steps timers ending owner ready resolving reaping cancelling commit
 --! allow-oom
--- limit: of timers a call. expiry: ms of silence after which a session is dead. idle: the longest answer, in ms.
+-- limit: of timers a call. patience: ms an owner has to let go of a run that is cancelled. expiry: ms of silence after which a session is dead. idle: the longest answer, in ms.
 now = clock(now)
 if unknown_format() then return unknown_format() end
 
@@ -37,14 +37,26 @@ end
 
 local function fire_step(run, key)
   local row = read_row(run.id, key)
-  if row and row.due > 0 then resolve_step(run, key, row, 'done', row.payload) end
+  if not row or row.due == 0 then return end
+  local state, payload = when_due(row)
+  resolve_step(run, key, row, state, payload)
+end
+
+--- A run that has not begun, or not ended, in its time.
+local function fire_deadline(run)
+  local what = run.started == '0' and 'start' or 'finish'
+  local within = tonumber(string.match(run.options, what .. '=(%d+)'))
+  if not within then return end
+  cancel_run(run, '{"type":"Timeout","message":"it did not ' .. what .. ' within ' .. within / 1000 ..
+    ' s, the ' .. what .. ' of its Timeouts","traceback":[]}', patience)
 end
 
 local function fire(member)
-  local rid, mark, key = string.match(member, '^(%w+)([|!])(.*)$')
+  local rid, mark, key = string.match(member, '^(%w+)([|!~])(.*)$')
   local run = load_run(rid)
   if not run or (run.status ~= 'running' and run.status ~= 'waiting' and run.status ~= 'queued') then return end
   if mark == '!' then return fire_cancel(run) end
+  if mark == '~' then return fire_deadline(run) end
   if key == '' then return fire_body(run) end
   fire_step(run, key)
 end

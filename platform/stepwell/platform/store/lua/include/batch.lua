@@ -1,5 +1,5 @@
 --- Writes whose reply nobody needs, gathered so that one command serves many runs of the call.
-local batches = {ZADD = {}, ZREM = {}, SADD = {}, SREM = {}, XDEL = {}}
+local batches = {ZADD = {}, ZREM = {}, SADD = {}, SREM = {}, XDEL = {}, HDEL = {}}
 local function later(command, key, first, second)
   local args = batches[command][key]
   if not args then
@@ -12,7 +12,7 @@ end
 
 --- Additions go before removals, so that what one call adds and removes is gone.
 local function write_batches()
-  for _, command in ipairs({'ZADD', 'SADD', 'ZREM', 'SREM', 'XDEL'}) do
+  for _, command in ipairs({'ZADD', 'SADD', 'ZREM', 'SREM', 'XDEL', 'HDEL'}) do
     local gathered = batches[command]
     batches[command] = {}
     for key, args in pairs(gathered) do

@@ -1,7 +1,9 @@
---- Cancels a run: at once, or by asking its owner, who has `patience` ms to let go. Answers CANCELLED, ASKED or ENDED.
-local function ask(run, patience)
+--! include: batch run feed timers ending owner
+--- Cancels a run: at once; or, while it is executing, by asking its owner, who has `patience` ms to let go.
+local function ask(run, why, patience)
   if run.cancel == 0 then
     set(run, 'cancel', now)
+    if why ~= '' then redis.call('HSET', k_run .. run.id, 'why', why) end
     arm_timer(run.id .. '!', now + patience)
   end
   later('SADD', k_news .. session_of(run.token), run.id .. '|')
@@ -9,9 +11,9 @@ local function ask(run, patience)
   return 'ASKED'
 end
 
-local function cancel_run(run, patience)
-  if run.status == 'running' then return ask(run, patience) end
+local function cancel_run(run, why, patience)
+  if run.status == 'running' then return ask(run, why, patience) end
   if run.status ~= 'queued' and run.status ~= 'waiting' then return 'ENDED' end
-  end_run(run, 'cancelled', '')
+  end_run(run, 'cancelled', why)
   return 'CANCELLED'
 end

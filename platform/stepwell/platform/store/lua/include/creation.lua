@@ -11,10 +11,27 @@ local function info_of(lane, version, event, options, link)
   return options == '-' and info or info .. ' ' .. options
 end
 
+--- What is to happen to a run although it does nothing itself: it may have to begin in time.
+local function arm_start(rid, options, due)
+  local within = string.match(options, 'start=(%d+)')
+  if within then arm_timer(rid .. '~', math.max(now, due) + within) end
+end
+
+local function owe_listings(rid, notes)
+  local index = 0
+  for note in string.gmatch(notes, '[^\31]+') do
+    redis.call('HSET', k_run .. rid, 'c:' .. index, note)
+    redis.call('HSET', k_arming, rid .. '!' .. index, '0\n' .. note)
+    index = index + 1
+  end
+  errand()
+end
+
 local tombstones = redis.call('EXISTS', k_tombstones) == 1
 -- options: "-", or any of these with commas between them: start=<ms>, finish=<ms> within which it has to begin, and to
--- end. link: whence it comes, or empty; see run.lua.
-local function create_run(rid, lane, version, event, due, options, link)
+-- end; cancel=<listing>;... of events that cancel it. link: whence it comes, or empty; see run.lua. notes: "-", or what has
+-- to be done for each of those listings, with the character 31 between them.
+local function create_run(rid, lane, version, event, due, options, link, notes)
   if redis.call('EXISTS', k_run .. rid) == 1 then return false end
   if due <= now then due = 0 end
   redis.call('HSET', k_run .. rid, 'h', 'queued - 0 - 0 0 0 0 0 0 ' .. due .. ' 0 0 0',
@@ -23,6 +40,8 @@ local function create_run(rid, lane, version, event, due, options, link)
   note_function(function_of(lane))
   later('ZADD', k_live, 0, rid)
   changed(rid, 'queued')
+  if options ~= '-' then arm_start(rid, options, due) end
+  if notes ~= '-' then owe_listings(rid, notes) end
   if tombstones and redis.call('ZSCORE', k_tombstones, rid) then
     end_run(load_run(rid), 'cancelled', '')
     later('ZREM', k_tombstones, rid)

@@ -1,7 +1,9 @@
+--! include: listing meta
 --- The end of a run, whoever brings it about.
 local function disarm_all(run)
   if run.notbefore ~= 0 then disarm_timer(run.id .. '|') end
   if run.cancel > 0 then disarm_timer(run.id .. '!') end
+  if string.find(run.options, 'start=', 1, true) or string.find(run.options, 'finish=', 1, true) then disarm_timer(run.id .. '~') end
   if run.pending == 0 then return end
   for _, key in ipairs(redis.call('HKEYS', k_steps .. run.id)) do disarm_timer(run.id .. '|' .. key) end
 end
@@ -14,9 +16,21 @@ local function ending_of(run)
   return line .. head_of(run) .. ' ' .. run.created .. ' ' .. run.version .. ' ' .. run.lane .. ' ' .. run.body
 end
 
+--- Whether somebody has to be told of an end, who is not in this partition or not for a script to tell: a parent, children
+-- that were invoked and go with it, functions and waits for the events that tell of ends (`tells`, a bit for each status).
+local BITS = {completed = 1, failed = 2, cancelled = 4}
+local function has_consequences(run, status)
+  return string.sub(run.link, 1, 7) == 'invoke ' or (status == 'cancelled' and run.pending > 0)
+    or math.floor(fact('tells') / BITS[status]) % 2 == 1
+end
+
+local function reason_of(run) return redis.call('HGET', k_run .. run.id, 'why') or '' end
+
 local function end_run(run, status, body)
+  if status == 'cancelled' and body == '' and run.cancel > 0 then body = reason_of(run) end
   if run.status == 'queued' and run.notbefore == 0 then leave_queue(run) end
   disarm_all(run)
+  unlist_all(run)
   free_slots(run)
   set(run, 'status', status)
   set(run, 'ended', now)
@@ -24,6 +38,10 @@ local function end_run(run, status, body)
   later('ZREM', k_live, run.id)
   later('ZADD', k_ended, now, run.id)
   if status ~= 'completed' then later('ZADD', k_outcome .. status, 0, run.id) end
+  if has_consequences(run, status) then
+    later('ZADD', k_ends, now, run.id)
+    errand()
+  end
   ended(ending_of(run))
   changed(run.id, status)
 end

@@ -1,7 +1,7 @@
 --! include: creation position schedules
 --- Starts the run of a time, once: its id is a function of the time and its function. Its event is kept for it alone.
-local function start_timed(schedule, rid, lane, app_version, event, body)
-  if not create_run(rid, lane, app_version, event, 0, '-', 'cron ' .. schedule.id) then return false end
+local function start_timed(schedule, rid, lane, app_version, options, notes, event, body)
+  if not create_run(rid, lane, app_version, event, 0, options, 'cron ' .. schedule.id, notes) then return false end
   redis.call('SET', k_event .. event, 'T ' .. now .. ' ' .. next_position() .. ' ' .. rid .. '\n' .. body)
   return true
 end

@@ -17,7 +17,10 @@
 -- Field "i" holds what never changes: created (ms), version (of the app), event (id), lane; and, unless there is nothing
 -- to say, options and link. Options are "-" or "name=value,...": once, start, finish, cancel; see creation.lua. The link
 -- tells whence it comes: "invoke <run> <step>" (its parent), "rerun <run>", "cron <schedule>".
--- Field "sl" the scopes it holds slots of, "o" its output, "err" its error or that of its last failed attempt.
+-- Field "sl" the scopes it holds slots of, "o" its output, "err" its error or that of its last failed attempt, "why" the
+-- reason of a cancel that its owner has not heard yet, "l:<step>" what it is listed as waiting for (see listing.lua), and
+-- "w:<mark>" the position of the last event that a wait of that mark has taken, "c:<number>" an event that cancels it,
+-- "k:<step>" the run that a step has invoked.
 local HEAD = '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)$'
 local runs = {}
 

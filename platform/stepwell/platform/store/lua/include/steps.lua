@@ -36,3 +36,10 @@ local function count_row(run, row, size)
   if not row then set(run, 'steps', run.steps + 1) end
   set(run, 'bytes', run.bytes + size - (row and #row.payload or 0))
 end
+
+--- What a pending step becomes when it is due: a wait's payload begins with that, "state payload" and a line feed.
+local function when_due(row)
+  local state, payload = string.match(row.state == 'pending' and row.payload or '', '^(%S+) (%S*)\n')
+  if state then return state, payload end
+  return 'done', row.payload
+end

@@ -1,0 +1,118 @@
+"""Listing what waits for events: after a look at those that have come already, oldest first."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from stepwell.platform.engine.partition import Partition
+from stepwell.platform.engine.runs import Runs
+from stepwell.platform.ids import partition_of
+from stepwell.platform.reading.headers import header_of
+from stepwell.platform.records import EventRecord, RunRecord
+from stepwell.platform.waits.index import DAY, Index
+from stepwell.platform.waits.listing import Listing
+from stepwell.platform.waits.outcome import event_json, failed, of_event
+from stepwell.platform.waits.sought import fits
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An event that had come already, and the listing that it fulfils."""
+
+    position: int
+    event: EventRecord
+    listing: Listing
+
+
+class Enlisting:
+    """Lists the waits of runs.
+
+    Args:
+        partitions: all of them.
+        runs: those of each partition.
+        index: the lists.
+    """
+
+    __slots__ = ("_index", "_partitions", "_runs")
+
+    def __init__(self, partitions: Sequence[Partition], runs: Sequence[Runs], index: Index) -> None:
+        self._partitions = partitions
+        self._runs = runs
+        self._index = index
+
+    async def enlist_step(self, run: str, key: str, listings: Sequence[Listing], seen: Sequence[int], ttl: int) -> None:
+        """Lists the waits of a step, or ends it with the oldest event that has come already.
+
+        `seen`: for each listing, the position of the last event that a wait like it has taken. Raises `StepwellError`.
+        """
+        trigger, found = await self._trigger(run) if any(listing.rest for listing in listings) else {}, list[Found]()
+        for listing, last in zip(listings, seen, strict=True):
+            after = None if listing.after is None else max(self._index.beginning(listing.after), last)
+            one = await self._enlist(listing, f"{run}|{key}", after, ttl, trigger, last=len(listings) == 1)
+            found += [] if one is None else [one]
+        if found:
+            first = min(found, key=lambda one: one.position)
+            payload = of_event(first.event, first.listing.ordinal)
+            home = self._runs[partition_of(run)]
+            await home.resolve(run, key, ok=True, payload=payload, mark=first.listing.mark, position=first.position)
+
+    async def enlist_cancel(self, run: str, number: int, listing: Listing) -> None:
+        """Lists an event that cancels a run, or cancels it because that has come already. Raises `StepwellError`."""
+        record = await header_of(self._partitions[partition_of(run)], run)
+        if record is None or record.status.ended:
+            return
+        event = await self._event(run, record.event)
+        if event is None:
+            return
+        trigger, ttl = event_json(event), listing.within and listing.within + DAY
+        found = await self._enlist(
+            listing,
+            f"{run}!{number}",
+            self._index.beginning(event.position),
+            ttl,
+            trigger,
+            last=True,
+            created=record.created,
+        )
+        if found is not None:
+            await self.cancel(run, found.event)
+
+    async def cancel(self, run: str, event: EventRecord) -> None:
+        """Cancels a run because of an event. Raises `StepwellError`."""
+        await self._runs[partition_of(run)].cancel(run, failed("CancelledByEvent", f"{event.name} {event.id} has come"))
+
+    async def _enlist(
+        self,
+        listing: Listing,
+        who: str,
+        after: int | None,
+        ttl: int,
+        trigger: Mapping[str, Any],
+        *,
+        last: bool,
+        created: int = 0,
+    ) -> Found | None:
+        while before := await self._index.enlist(listing, who, after, ttl, last=last):
+            for event_id, position in before:
+                event = await self._event(event_id, event_id)
+                if event and in_time(listing, created, event) and fits(listing.rest, trigger, event_json(event)):
+                    return Found(position, event, listing)
+                after = position
+        return None
+
+    async def _trigger(self, run: str) -> Mapping[str, Any]:
+        home = self._partitions[partition_of(run)]
+        record: RunRecord | None = await header_of(home, run)
+        event = await self._event(run, record.event) if record else None
+        return event_json(event) if event else {}
+
+    async def _event(self, where: str, event: str) -> EventRecord | None:
+        """An event as it is kept in the partition of the id `where`."""
+        home = self._partitions[partition_of(where)]
+        record: bytes | None = await home.read("GET", home.keys.name("k_event", event))
+        return EventRecord.parse(event, record) if record else None
+
+
+def in_time(listing: Listing, created: int, event: EventRecord) -> bool:
+    """Whether an event has come while it counts."""
+    return not listing.within or event.received <= created + listing.within
