@@ -18,9 +18,12 @@ from stepwell.platform.cron.zone import Zone
 FROM, TO = datetime(2011, 1, 1, tzinfo=UTC), datetime(2031, 1, 1, tzinfo=UTC)
 AROUND = 2 * 86_400
 """Seconds before and behind a change that are looked at."""
+MOST_TICKS = 50_000
+"""Steps of cronsim around one change; a few thousand will do."""
 ALIASES = frozenset({"localtime", "posixrules", "Factory"})
 
 MADE_UP = "hours are given, minutes are not, and all of one day's were skipped: we fire once, at the change"
+ENDLESS = "cronsim goes round without end, in Chatham, where clocks go back from 03:45 to 02:45"
 BY_PARTS = "clocks are changed by a part of an hour: cronsim passes over times that they do show, or stops beside them"
 
 USUAL = (
@@ -41,6 +44,25 @@ USUAL = (
     "0 12 * * 5#2",
     "0 12 13 * fri",
 )
+
+
+class Endless(Exception):
+    """cronsim does not come to the next time."""
+
+
+class Bounded(CronSim):
+    """cronsim, but it gives up."""
+
+    def __init__(self, expression: str, start: datetime) -> None:
+        self._ticks = 0
+        super().__init__(expression, start)
+
+    def tick(self, seconds: int = 1) -> None:
+        """See `CronSim`."""
+        self._ticks += 1
+        if self._ticks > MOST_TICKS:
+            raise Endless
+        super().tick(seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +104,15 @@ class Difference:
     expression: str
     ours: tuple[int, ...]
     theirs: tuple[int, ...]
+    endless: bool = False
 
     @property
     def reason(self) -> str:
         """Why ours is right; empty when that is not known."""
         if set(our_times(self.change, self.expression)) != set(times_by_definition(self.change, self.expression)):
             return ""
+        if self.endless:
+            return ENDLESS
         minute, hour, *_ = NICKNAMES.get(self.expression, self.expression).split()
         if self.change.by % 3600 and "*" in (minute[0], hour[0]):
             return BY_PARTS  # cronsim goes on by whole hours, from a minute to the same minute
@@ -137,7 +162,12 @@ def every_change() -> list[Change]:
 def differences(change: Change) -> Iterator[Difference]:
     """How we differ from cronsim around a change."""
     for expression in dict.fromkeys(change.expressions):
-        ours, theirs = set(our_times(change, expression)), set(their_times(change, expression))
+        ours = set(our_times(change, expression))
+        try:
+            theirs = set(their_times(change, expression))
+        except Endless:
+            yield Difference(change, expression, tuple(sorted(ours)), (), endless=True)
+            continue
         if ours != theirs:
             yield Difference(change, expression, tuple(sorted(ours - theirs)), tuple(sorted(theirs - ours)))
 
@@ -170,7 +200,7 @@ NICKNAMES = {"@hourly": "0 * * * *", "@daily": "0 0 * * *"}
 def their_times(change: Change, expression: str) -> Iterator[int]:
     """In seconds since 1970."""
     start = datetime.fromtimestamp(change.moment - AROUND, ZoneInfo(change.zone))
-    found = (int(one.timestamp()) for one in CronSim(NICKNAMES.get(expression, expression), start))
+    found = (int(one.timestamp()) for one in Bounded(NICKNAMES.get(expression, expression), start))
     return takewhile(lambda moment: moment <= change.moment + AROUND, found)
 
 

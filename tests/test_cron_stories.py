@@ -8,13 +8,19 @@ import pytest
 
 from stepwell.functions import App, Concurrency, Context, cron
 from stepwell.functions.triggers import CatchUp, Overlap
+from stepwell.platform.clock import SystemClock
 from stepwell.platform.codec import decode
+from stepwell.platform.cron.crons import Crons, Due
 from stepwell.platform.cron.firing import NOTHING
+from stepwell.platform.cron.planning import time_at
 from stepwell.platform.cron.state import ScheduleState
+from stepwell.platform.engine.partition import partitions_of
 from stepwell.platform.errors import InvalidManifest
 from stepwell.platform.records import Status
 from stepwell.platform.scheduler import Scheduler
 from stepwell.platform.settings import Settings
+from stepwell.platform.store.keys import tick_channel
+from stepwell.platform.store.memory import memory_store
 from stepwell.platform.store.store import Store
 from tests.platform_harness import Harness, harness
 
@@ -356,14 +362,51 @@ async def test_a_schedule_that_another_version_registered_is_left_to_it(store: S
 
 
 @pytest.mark.parametrize("first", [0, 1])
-async def test_two_schedulers_at_the_same_second_fire_a_time_once(store: Store, first: int) -> None:
-    """Whichever comes first, also when both have looked before either fires."""
+async def test_two_schedulers_that_have_both_looked_fire_a_time_once(
+    store: Store, monkeypatch: pytest.MonkeyPatch, first: int
+) -> None:
+    """Both know that it is due before either fires; then one comes first, and then the other."""
+    look, fire, taken = Crons._look, Crons._fire, list[bytes]()  # pyright: ignore[reportPrivateUsage]
+    both, turn = asyncio.Barrier(2), [asyncio.Event(), asyncio.Event()]
+    order: dict[Any, int] = {}
+
+    async def look_together(crons: Crons) -> Due:
+        found = await look(crons)
+        if crons not in order:
+            order[crons] = len(order)
+            await both.wait()
+        return found
+
+    async def fire_in_turn(crons: Crons, found: Due) -> Any:
+        place = order[crons] ^ first
+        if place:
+            await turn[0].wait()
+        answers = await fire(crons, found)
+        turn[place].set()
+        taken.extend(answers)
+        return answers
+
     async with harness(store, app_of("* * * * *"), worker=False) as platform:
-        both = [Scheduler(platform.partitions, platform.clock, Settings(), platform.waits.errands) for _ in "ab"]
+        parts = (platform.partitions, platform.clock, Settings(), platform.waits.errands)
+        schedulers = [Scheduler(*parts), Scheduler(*parts)]
+        for scheduler in schedulers:
+            await scheduler.fire()
+        monkeypatch.setattr(Crons, "_look", look_together)
+        monkeypatch.setattr(Crons, "_fire", fire_in_turn)
+        platform.clock.advance(MINUTE)
+        await asyncio.gather(*[scheduler.fire() for scheduler in schedulers])
+        assert taken == [b"OK", b"LOST"]
+        assert await fired(platform) == [MINUTE]
+        assert (await state(platform)).next == START + 2 * MINUTE
+
+
+async def test_many_schedulers_at_once_fire_each_time_once(store: Store) -> None:
+    async with harness(store, app_of("* * * * *"), worker=False) as platform:
+        parts = (platform.partitions, platform.clock, Settings(), platform.waits.errands)
+        schedulers = [Scheduler(*parts) for _ in range(5)]
         for _ in range(5):
             platform.clock.advance(MINUTE)
-            order = both[first:] + both[:first]
-            await asyncio.gather(*[scheduler.fire() for scheduler in order])
+            await asyncio.gather(*[scheduler.fire() for scheduler in schedulers])
         assert await fired(platform) == [minute * MINUTE for minute in range(1, 6)]
 
 
@@ -403,3 +446,55 @@ async def test_a_registration_that_was_cut_short_is_completed_by_the_scheduler(
         await platform.scheduler.tick()
         await platform.advance(HOUR)
         assert await fired(platform) == [HOUR]
+
+
+async def test_schedules_are_at_home_in_the_partition_of_their_function() -> None:
+    app = App("shop")
+    for index in range(20):
+
+        @app.function(id=f"f{index}", on=cron("@hourly"))
+        async def tidy(ctx: Context[Any]) -> int:
+            return ctx.event.ts
+
+    async with memory_store(Settings(partitions=4)) as store, harness(store, app) as platform:
+        await platform.advance(HOUR)
+        counts = list[int]()
+        for partition in platform.partitions:
+            counts.append(await partition.read("ZCARD", partition.keys.name("k_crons")))
+            for index in range(20):
+                found = await partition.read("ZRANGE", partition.keys.name("k_runs_of", f"shop/f{index}"), 0, -1)
+                assert [await platform.output(run.decode()) for run in found] == [START + HOUR] * len(found)
+        assert sum(counts) == 20
+        assert min(counts) > 0
+
+
+async def test_a_scheduler_wakes_in_time_by_itself_and_when_a_schedule_is_registered(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the time of Redis: a time that is half a second off is fired then, whoever wrote it down."""
+    monkeypatch.setattr("stepwell.platform.cron.crons.IDLE", 60_000)
+    async with harness(store, app_of("0 0 1 1 *"), worker=False) as platform:
+        clock = SystemClock()
+        partitions = partitions_of(store, clock)
+        running = asyncio.create_task(Scheduler(partitions, clock, Settings(), platform.waits.errands).run())
+        [id] = platform.registry.snapshot.schedules
+        await platform.eventually(lambda: _is_listening(platform))
+        due = await time_at(partitions[0]) + 500
+        name = partitions[0].keys.name
+        text = await partitions[0].read("HGET", name("k_schedules"), id)
+        await partitions[0].read("HSET", name("k_schedules"), id, b"%d %s" % (due, text.partition(b" ")[2]))
+        await partitions[0].script("mark", items=[(id, "pause", 0)])
+        await partitions[0].script("mark", items=[(id, "resume", due)])
+        await platform.eventually(lambda: _any_runs(platform))
+        assert 0 <= (await state(platform)).fired - due < 5_000
+        running.cancel()
+
+
+async def _is_listening(platform: Harness) -> bool:
+    partition = platform.partitions[0]
+    _, listeners = await partition.read("PUBSUB", "NUMSUB", tick_channel(partition.keys.tag))
+    return bool(listeners)
+
+
+async def _any_runs(platform: Harness) -> bool:
+    return bool(await run_ids(platform))

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from stepwell.platform.cron.expression import check_cron, fires, last_fire, next_fire
 from tests.cron_oracle import (
     BY_PARTS,
+    ENDLESS,
     MADE_UP,
     changes_of,
     every_change,
@@ -163,6 +164,8 @@ def test_where_we_differ_from_cronsim_is_known() -> None:
     assert sweep([change])[0][MADE_UP] == 1
     half = next(one for one in changes_of("Australia/Lord_Howe") if one.by < 0)
     assert sweep([half])[0][BY_PARTS] > 0
+    chatham = next(one for one in changes_of("Pacific/Chatham") if one.by < 0)
+    assert sweep([chatham])[0][ENDLESS] == 1
 
 
 @pytest.mark.soak

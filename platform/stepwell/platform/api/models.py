@@ -54,7 +54,7 @@ class RunSummary(_Answer):
     event_id: str
     event_name: str | None
     attempt: int = Field(description="failed tries of the function outside its steps")
-    created_at: int = Field(description="when its event was received")
+    created_at: int = Field(description="when its event was received; of a run of a schedule, the time it is for")
     started_at: int | None
     ended_at: int | None
     error: Failure | None
