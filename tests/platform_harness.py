@@ -9,7 +9,7 @@ from stepwell.functions import App
 from stepwell.platform.clock import ManualClock
 from stepwell.platform.codec import decode, encode
 from stepwell.platform.engine.leases import Leases
-from stepwell.platform.engine.partition import partitions_of
+from stepwell.platform.engine.partition import Partition, partitions_of
 from stepwell.platform.engine.runs import Cancelled, Runs
 from stepwell.platform.executor.board import Board
 from stepwell.platform.executor.session import Session, new_session_id
@@ -114,8 +114,15 @@ class Harness:
 
     async def cancel(self, run: str) -> Cancelled:
         """Cancels a run."""
-        runs = Runs(self.partitions[partition_of(run)], int(self.settings.cancel_patience * 1000))
-        return await runs.cancel(run)
+        return await self.runs_at(run).cancel(run)
+
+    def runs_at(self, run: str) -> Runs:
+        """The runs of the partition that a run lives in."""
+        return Runs(self.partition_of(run), int(self.settings.cancel_patience * 1000))
+
+    def partition_of(self, run: str) -> Partition:
+        """Where a run lives."""
+        return self.partitions[partition_of(run)]
 
     # What has become of it.
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stepwell.functions import App, Concurrency, Context, cron
+from stepwell.functions import App, Concurrency, Context, Idempotency, Timeouts, cron
 from stepwell.functions.triggers import CatchUp, Overlap
 from stepwell.platform.clock import SystemClock
 from stepwell.platform.codec import decode
@@ -132,6 +132,25 @@ async def test_jitter_never_lets_a_time_be_overtaken_by_the_next(store: Store) -
         [schedule] = platform.registry.snapshot.schedules.values()
         dues = [schedule.due(START + at * MINUTE) for at in range(100)]
         assert dues == sorted(set(dues))
+
+
+async def test_timeouts_and_keys_hold_for_runs_of_schedules(store: Store) -> None:
+    app = App("shop")
+
+    @app.function(
+        on=cron("@hourly"),
+        timeouts=Timeouts(start="10m"),
+        idempotency=Idempotency("event.data.cron", period="90m"),
+    )
+    async def tidy(ctx: Context[Any]) -> None: ...
+
+    async with harness(store, app, worker=False) as platform:
+        for _ in range(3):
+            await platform.advance(HOUR)
+        assert await fired(platform) == [HOUR, 3 * HOUR]
+        assert (await state(platform)).skipped == 1
+        first, _ = await run_ids(platform)
+        assert (await platform.run(first)).status is Status.CANCELLED
 
 
 # Overlap.

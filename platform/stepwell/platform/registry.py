@@ -5,19 +5,23 @@ event misses a function whose registration was acknowledged.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextvars import Context
 from dataclasses import dataclass, field
 from types import MappingProxyType
+
+import structlog
 
 from stepwell.functions.protocol import CronManifest, FunctionManifest, Manifest, TriggerManifest
 from stepwell.platform.codec import decode, encode
 from stepwell.platform.cron.planning import plan
 from stepwell.platform.cron.schedule import Schedule, check_schedules
 from stepwell.platform.engine.partition import Partition
+from stepwell.platform.expressions import ExpressionError
 from stepwell.platform.ids import home_of
 from stepwell.platform.store.keys import REGISTRY
 from stepwell.platform.subscriptions import Subscriptions, check_conditions
+from stepwell.platform.waits.sought import paths_of
 from stepwell.platform.waits.words import Awaited, Paths
 
 _VERSION = b"#version"
@@ -30,13 +34,25 @@ ENDS = ("inngest/function.finished", "inngest/function.failed", "inngest/functio
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RegisteredFunction:
-    """A function as an app registered it; `id` as `app/function`, `constraints` the key paths of its concurrency."""
+    """A function as an app registered it.
+
+    Args:
+        id: as `app/function`.
+        app: id of its app.
+        version: of its app.
+        manifest: as registered.
+        constraints: the key paths of its concurrency.
+        counted: something about its runs is counted, so they all live in one partition.
+        controlled: its runs are created with more than their event.
+    """
 
     id: str
     app: str
     version: str
     manifest: FunctionManifest
     constraints: tuple[str | None, ...]
+    counted: bool
+    controlled: bool
 
     @property
     def events(self) -> tuple[str, ...]:
@@ -67,7 +83,29 @@ def _functions(manifest: Manifest) -> Iterator[RegisteredFunction]:
     for function in manifest.functions:
         constraints = tuple(limit.key for limit in function.concurrency)
         name = f"{manifest.id}/{function.id}"
-        yield RegisteredFunction(name, manifest.id, manifest.version, function, constraints)
+        once = function.idempotency is not None
+        yield RegisteredFunction(
+            name,
+            manifest.id,
+            manifest.version,
+            function,
+            constraints,
+            counted=bool(constraints) or once,
+            controlled=once or function.timeouts is not None or bool(function.cancel_on),
+        )
+
+
+def _cancels(functions: Iterable[RegisteredFunction]) -> Iterator[tuple[str, Paths]]:
+    """Names and paths of the events that cancel runs; without paths, for those that have an object where one leads."""
+    for function in functions:
+        for control in function.manifest.cancel_on:
+            try:
+                yield control.event, paths_of(control.if_)
+            except ExpressionError as error:
+                structlog.get_logger("stepwell.registry").error(
+                    "condition_not_understood", condition=control.if_, error=str(error)
+                )
+            yield control.event, ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +140,7 @@ class Snapshot:
         object.__setattr__(self, "functions", MappingProxyType({function.id: function for function in functions}))
         object.__setattr__(self, "schedules", MappingProxyType({schedule.id: schedule for schedule in schedules}))
         object.__setattr__(self, "subscriptions", Subscriptions(triggers))
-        object.__setattr__(self, "awaited", Awaited(self.waits))
+        object.__setattr__(self, "awaited", Awaited([*self.waits, *_cancels(functions)]))
 
     @property
     def tells(self) -> int:

@@ -45,7 +45,8 @@ class Enlisting:
 
         `seen`: for each listing, the position of the last event that a wait like it has taken. Raises `StepwellError`.
         """
-        trigger, found = await self._trigger(run) if any(listing.rest for listing in listings) else {}, list[Found]()
+        found = list[Found]()
+        trigger: Mapping[str, Any] = await self._trigger(run) if any(listing.rest for listing in listings) else {}
         for listing, last in zip(listings, seen, strict=True):
             after = None if listing.after is None else max(self._index.beginning(listing.after), last)
             one = await self._enlist(listing, f"{run}|{key}", after, ttl, trigger, last=len(listings) == 1)

@@ -22,21 +22,14 @@ local function hold(schedule, when)
   return 'HELD'
 end
 
-local function skip(schedule)
-  schedule.skipped = schedule.skipped + 1
-  return 'SKIPPED'
-end
-
 local function fire(schedule, when, overlap, rid, lane, app_version, options, notes, event, body)
   if when == 0 then return 'MISSED' end
-  if when == schedule.skip then return skip(schedule) end
+  if when == schedule.skip then return skip_time(schedule) end
   local before = overlap ~= 'allow' and run_under_way(schedule)
   if overlap == 'queue' and (before or schedule.held ~= '-') then return hold(schedule, when) end
-  if before and overlap == 'skip' then return skip(schedule) end
+  if before and overlap == 'skip' then return skip_time(schedule) end
   if before and overlap == 'cancel_old' and before.id ~= rid then cancel_run(before, OVERTAKEN, patience) end
-  local created = start_timed(schedule, rid, lane, app_version, options, notes, event, body)
-  note_firing(schedule, when, rid)
-  return created and 'OK' or 'DUP'
+  return fire_timed(schedule, when, rid, lane, app_version, options, notes, event, body)
 end
 
 local function refusal(schedule, expected)

@@ -1,4 +1,4 @@
---! Starts the runs of held times, the one before having ended. Answers OK, DUP, LOST or RELOAD per item.
+--! Starts the runs of held times, the one before having ended. Answers OK, DUP, SKIPPED, LOST or RELOAD per item.
 --! args: now version:int
 --! item: id when:int rid lane app_version options notes event body
 --! include: clock meta batch feed run lanes steps timers ending firing commit
@@ -10,12 +10,11 @@ local function follow(schedule, when, rid, lane, app_version, options, notes, ev
   if not schedule or schedule.paused > 0 or run_under_way(schedule) then return 'LOST' end
   local first, rest = string.match(schedule.held, '^(%d+),?(.*)$')
   if tonumber(first or nil) ~= when then return 'LOST' end
-  local created = start_timed(schedule, rid, lane, app_version, options, notes, event, body)
-  note_firing(schedule, when, rid)
+  local answer = fire_timed(schedule, when, rid, lane, app_version, options, notes, event, body)
   schedule.held = rest == '' and '-' or rest
   if rest == '' then redis.call('SREM', k_crons_held, schedule.id) end
   write_schedule(schedule)
-  return created and 'OK' or 'DUP'
+  return answer
 end
 
 local answers = {}
