@@ -17,7 +17,7 @@ from stepwell.platform.outbox import PERIOD, Outbox
 from stepwell.platform.registry import Registry
 from stepwell.platform.retention import Retention
 from stepwell.platform.settings import Settings
-from stepwell.platform.store.keys import errand_channel, tick_channel
+from stepwell.platform.store.keys import crons_channel, errand_channel, tick_channel
 from stepwell.platform.waits.errands import AllErrands
 
 PAUSE = 0.5
@@ -122,15 +122,15 @@ class Scheduler:
             group.create_task(self._retention.run())
 
     async def _listen(self) -> None:
-        hints: dict[str, tuple[Callable[[], None], ...]] = {}
+        hints: dict[str, Callable[[], None]] = {}
         for partition, ticker, crons in zip(self._partitions, self._tickers, self._crons, strict=True):
-            hints[tick_channel(partition.keys.tag)] = (ticker.wake, crons.wake)
-            hints[errand_channel(partition.keys.tag)] = (partial(self._errands.hurry(partition.index), None),)
+            hints[tick_channel(partition.keys.tag)] = ticker.wake
+            hints[crons_channel(partition.keys.tag)] = crons.wake
+            hints[errand_channel(partition.keys.tag)] = partial(self._errands.hurry(partition.index), None)
         async with self._partitions[0].store.subscribe(*hints) as messages:
             async for message in messages:
-                for those in hints.values() if message is None else [hints[message[0]]]:
-                    for hint in those:
-                        hint()
+                for hint in hints.values() if message is None else [hints[message[0]]]:
+                    hint()
 
     async def _see_to_errands(self) -> None:
         """What is left by those who have died."""

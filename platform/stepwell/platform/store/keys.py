@@ -126,6 +126,11 @@ def errand_channel(tag: str) -> str:
     return f"{ERRAND}{tag}"
 
 
+def crons_channel(tag: str) -> str:
+    """Channel that hints that a schedule is due within a second."""
+    return f"sw:crons:{tag}"
+
+
 def partition_tags(count: int) -> tuple[str, ...]:
     """Hash tags of `count` partitions, tag *i* hashing into the i-th of `count` equal ranges of cluster slots."""
     tags: dict[int, str] = {}

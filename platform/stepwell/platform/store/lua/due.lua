@@ -13,8 +13,13 @@ if now - seen >= 1000 then redis.call('HSET', k_meta, 'crons', now) end
 
 local due = {}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', k_crons, '-inf', now, 'LIMIT', 0, limit)) do
-  due[#due + 1] = id
-  due[#due + 1] = redis.call('HGET', k_schedules, id)
+  local text = redis.call('HGET', k_schedules, id)
+  if text then
+    due[#due + 1] = id
+    due[#due + 1] = text
+  else
+    redis.call('ZREM', k_crons, id)
+  end
 end
 
 local free = {}

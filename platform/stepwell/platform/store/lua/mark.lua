@@ -1,7 +1,7 @@
 --! Pauses or resumes schedules, or has one leave out its next time. Answers what is known of it, LOST or GONE per item.
 --! args: now
 --! item: id what value:int
---! include: clock meta feed schedules
+--! include: clock meta schedules
 --! allow-oom
 -- what: pause; resume, with the ms when its next time is due; skip, with the ms of the time. LOST: another one is next.
 now = clock(now)
@@ -25,5 +25,5 @@ end
 
 local answers = {}
 for id, what, value in items() do answers[#answers + 1] = mark(load_schedule(id), what, value) end
-publish()
+wake_crons()
 return answers

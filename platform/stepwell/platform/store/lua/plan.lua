@@ -1,7 +1,7 @@
 --! Takes up schedules that are new, drops those that are gone, and sets back those that are too far ahead. Answers OK or RELOAD.
 --! args: now version:int planned:int settled:int
 --! item: what id upcoming:int due:int
---! include: clock meta feed schedules
+--! include: clock meta schedules
 --! allow-oom
 -- version: of the registry the caller knows. planned: 1 with the last items: all schedules of that version are here.
 -- settled: 1 with the last items after time went back: none is ahead any more.
@@ -38,5 +38,5 @@ for what, id, upcoming, due in items() do
 end
 if planned == 1 then redis.call('HSET', k_meta, 'planned', version) end
 if settled == 1 then redis.call('HSET', k_meta, 'crons', now) end
-publish()
+wake_crons()
 return 'OK'

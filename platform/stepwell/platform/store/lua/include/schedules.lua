@@ -28,10 +28,16 @@ end
 local function write_schedule(schedule) redis.call('HSET', k_schedules, schedule.id, text_of(schedule)) end
 
 --- Lets it be looked at when its next time is due, which may be later than that time; not while it rests.
+local soon = false
 local function await_due(schedule, due)
   if schedule.next == 0 or schedule.paused > 0 then return redis.call('ZREM', k_crons, schedule.id) end
   redis.call('ZADD', k_crons, due, schedule.id)
-  wake_ticker(due)
+  soon = soon or due < now + 1000
+end
+
+--- Those who fire look once a second anyway.
+local function wake_crons()
+  if soon then redis.call('PUBLISH', 'sw:crons:' .. string.sub(P, 2, -2), '1') end
 end
 
 --- The run that its last time has started, as long as that has not ended.
