@@ -1,4 +1,4 @@
---! Which schedules are due. Answers {now, registry, planned, 1 when time went back, ms until there is more, {id, text...}, {id, text...}}.
+--! Which schedules are due. Answers {now, registry, planned, 1 when time went back, ms until more, {id, text...}, {id, text...}}.
 --! args: now limit:int idle:int grace:int
 --! include: clock meta run schedules
 --! allow-oom
