@@ -40,10 +40,11 @@ class Enlisting:
         self._runs = runs
         self._index = index
 
-    async def enlist_step(self, run: str, key: str, listings: Sequence[Listing], seen: Sequence[int], ttl: int) -> None:
+    async def enlist_step(self, run: str, key: str, listings: Sequence[Listing], seen: Sequence[int], ttl: int) -> bool:
         """Lists the waits of a step, or ends it with the oldest event that has come already.
 
-        `seen`: for each listing, the position of the last event that a wait like it has taken. Raises `StepwellError`.
+        `seen`: for each listing, the position of the last event that a wait like it has taken. Answers whether the note
+        of what has to be done was removed as well. Raises `StepwellError`.
         """
         found = list[Found]()
         trigger: Mapping[str, Any] = await self._trigger(run) if any(listing.rest for listing in listings) else {}
@@ -56,6 +57,8 @@ class Enlisting:
             payload = of_event(first.event, first.listing.ordinal)
             home = self._runs[partition_of(run)]
             await home.resolve(run, key, ok=True, payload=payload, mark=first.listing.mark, position=first.position)
+            return False
+        return len(listings) == 1 and self._index.home(listings[0].name) == partition_of(run)
 
     async def enlist_cancel(self, run: str, number: int, listing: Listing) -> None:
         """Lists an event that cancels a run, or cancels it because that has come already. Raises `StepwellError`."""
