@@ -24,7 +24,7 @@ ALIASES = frozenset({"localtime", "posixrules", "Factory"})
 
 MADE_UP = "hours are given, minutes are not, and all of one day's were skipped: we fire once, at the change"
 ENDLESS = "cronsim goes round without end, in Chatham, where clocks go back from 03:45 to 02:45"
-BY_PARTS = "clocks are changed by a part of an hour: cronsim passes over times that they do show, or stops beside them"
+BY_PARTS = "clocks are changed by a part of an hour, or within one: cronsim passes over times, or stops beside them"
 
 USUAL = (
     "*/15 * * * *",
@@ -74,6 +74,11 @@ class Change:
     by: int
 
     @property
+    def in_parts(self) -> bool:
+        """Whether it is by a part of an hour, or within one."""
+        return self.by % 3600 != 0 or Zone(self.zone).clock(self.moment)[0].minute != 0
+
+    @property
     def expressions(self) -> Iterator[str]:
         """Usual ones, and some at the times that this change skips or repeats, and beside them."""
         yield from USUAL
@@ -114,7 +119,7 @@ class Difference:
         if self.endless:
             return ENDLESS
         minute, hour, *_ = NICKNAMES.get(self.expression, self.expression).split()
-        if self.change.by % 3600 and "*" in (minute[0], hour[0]):
+        if self.change.in_parts and "*" in (minute[0], hour[0]):
             return BY_PARTS  # cronsim goes on by whole hours, from a minute to the same minute
         made_up = minute.startswith("*") and not hour.startswith("*") and self.change.by > 0
         # cronsim, as Debian's cron, leaves the day out.
