@@ -40,7 +40,7 @@ class Harness:
         self.registry = Registry(self.partitions)
         self.ingest = Ingest(self.partitions, self.registry, self.clock)
         self.waits = Waits.over(self.partitions, self.registry, self.ingest, settings, self.clock)
-        self.scheduler = Scheduler(self.partitions, self.clock, settings, self.waits.errands)
+        self.scheduler = Scheduler(self.partitions, self.clock, settings, self.waits.errands, self.registry)
         self.worker: Worker | None = None
         self._working: asyncio.Task[None] | None = None
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from stepwell.platform.clock import Clock
+from stepwell.platform.cron.schedules import Schedules
 from stepwell.platform.engine.partition import Partition, partitions_of
 from stepwell.platform.engine.runs import Runs
 from stepwell.platform.history import History
@@ -27,6 +28,7 @@ class Installation:
     waits: Waits
     history: History
     runs: tuple[Runs, ...]
+    schedules: Schedules
 
     @classmethod
     def over(cls, store: Store, settings: Settings, clock: Clock) -> "Installation":
@@ -45,6 +47,7 @@ class Installation:
             Waits.over(partitions, registry, ingest, settings, clock),
             History(partitions, registry),
             tuple(Runs(partition, patience) for partition in partitions),
+            Schedules(partitions, registry),
         )
 
     def runs_at(self, run: str) -> Runs:

@@ -24,6 +24,7 @@ from stepwell.platform.api.openapi import document
 from stepwell.platform.api.operations import Operation
 from stepwell.platform.api.problems import Problem, answer_problem
 from stepwell.platform.api.runs import RunsApi
+from stepwell.platform.api.schedules import SchedulesApi
 from stepwell.platform.api.stream import StreamApi
 from stepwell.platform.api.system import SystemApi
 from stepwell.platform.api.transport import HttpProtocol
@@ -70,6 +71,7 @@ def create_app(
         *EventsApi(installation.history, installation.ingest, max_event, endings, closing).operations(),
         *RunsApi(installation, endings, closing).operations(),
         *FunctionsApi(installation).operations(),
+        *SchedulesApi(installation.schedules).operations(),
         *StreamApi(feed, installation.history, closing).operations(),
         *SystemApi(installation, dev=dev).operations(),
     ]
