@@ -1,5 +1,5 @@
-"""A digest in the small hours of Berlin, once every night: also in the one that has no half past two, and in the one that
-has two.
+"""A digest in the small hours of Berlin, once every night: also in the one that has no half past two, and in the one
+that has two.
 
     stepwell dev examples/digest.py
     stepwell schedules list
