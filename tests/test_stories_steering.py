@@ -38,8 +38,7 @@ async def again(
     output: Given | None = None,
 ) -> str:
     """Does a run again; gives the id of the new one."""
-    order = Order(platform.steering.request(), data, from_step, output)
-    return await platform.steering.rerun(run, order)
+    return await platform.steering.rerun(run, Order(data, from_step, output))
 
 
 def shop(calls: list[str]) -> App:
@@ -80,7 +79,7 @@ async def test_the_same_request_does_a_run_again_once(store: Store) -> None:
     async with harness(store, shop(calls)) as platform:
         first = await platform.start("order.placed", {"id": "A"})
         await platform.output(first)
-        order = Order(platform.steering.request(), from_step="two")
+        order = Order(from_step="two", request="mine")
         ids = {*await asyncio.gather(*[platform.steering.rerun(first, order) for _ in range(4)])}
         [second] = ids
         await platform.output(second)
@@ -224,17 +223,17 @@ async def test_a_caller_that_dies_between_pieces_leaves_nothing_that_runs(store:
         first = await platform.start("order.placed", {"id": "A"})
         await platform.output(first)
         calls.clear()
-        order = Order(platform.steering.request(), from_step="three")
+        order = Order(from_step="three", request="mine")
         home = platform.home_of(first)
         plain = home.script
 
-        async def dying(verb: str, *fixed: Any, items: Any = ()) -> Any:
+        async def dying(_: Partition, verb: str, *fixed: Any, items: Any = ()) -> Any:
             if verb == "rerun":
                 raise ConnectionError("the caller has died")
             return await plain(verb, *fixed, items=items)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(type(home), "script", lambda self, *args, **more: dying(*args, **more))
+            patch.setattr(Partition, "script", dying)
             with pytest.raises(ConnectionError):
                 await platform.steering.rerun(first, order)
         left = [key for key in await step_keys(home) if first not in key]
@@ -278,10 +277,8 @@ async def test_what_cannot_be_done_again_is_refused(store: Store) -> None:
             await again(platform, run, from_step="four")
         with pytest.raises(Unfit, match="not of which step"):
             await again(platform, run, output=Given(1))
-        with pytest.raises(Unfit, match="no ULID of today"):
-            await platform.steering.rerun(run, Order("today"))
-        with pytest.raises(Unfit, match="no ULID of today"):
-            await platform.steering.rerun(run, Order(new_id(1)))
+        with pytest.raises(Unfit, match="a request has 1 to 128 characters"):
+            await platform.steering.rerun(run, Order(request=""))
         with pytest.raises(NotSteered, match="there is no run"):
             await again(platform, new_id(platform.clock.now()))
         with pytest.raises(NotSteered, match="there is no run"):

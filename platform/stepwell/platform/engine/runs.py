@@ -91,6 +91,14 @@ class Runs:
         answer = await self._resolve.add((run, key, state, "", 0, b""))
         return answer.decode()  # type: ignore[no-any-return]
 
+    async def ask_again(self, run: str, request: str, again: str) -> str | None:
+        """Has `run` done again by `again` at a request, a word; gives the first that was named at it.
+
+        `None` when there is no such run.
+        """
+        answer: bytes = await self._partition.script("ask_again", run, request, again)
+        return None if answer == b"GONE" else answer.decode()
+
     async def rerun(self, creation: Creation, kept: Kept) -> Again:
         """Creates a run that does another one again, at first its steps. Repeated, it creates nothing twice.
 

@@ -1,12 +1,12 @@
 """Outcomes that a person gives to steps, as the steps themselves would have recorded them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stepwell.platform.codec import decode, encode
+from stepwell.platform.reading.pending import Pending, pending_of
 from stepwell.platform.records import StepRow
 from stepwell.platform.steering.refusals import NotNow, Unfit
 from stepwell.platform.waits.outcome import failed
@@ -43,26 +43,6 @@ class GivenError(BaseModel):
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Sought:
-    """What a step that waits for events is waiting for: names of entries and events, and the entry that is a time."""
-
-    entries: tuple[str, ...]
-    events: tuple[str, ...]
-    timer: str | None
-
-
-def sought_in(row: StepRow) -> Sought:
-    """Out of the row of a step that waits; empty for one that has its outcome."""
-    head, _, shown = row.payload.partition(b"\n")
-    if row.state != "pending" or not shown:
-        return Sought((), (), None)
-    what = decode(shown)
-    due = decode(head.partition(b" ")[2])
-    timer = due[0] if row.kind == ANY and isinstance(due, list) else None
-    return Sought(tuple(what.get("names", ())), tuple(wait["name"] for wait in what["waits"]), timer)
-
-
 class ByHand:
     """Makes outcomes.
 
@@ -90,8 +70,8 @@ class ByHand:
                 return encode(value)
 
     def _event(self, row: StepRow, value: Any) -> dict[str, Any]:
-        names = sought_in(row).events
-        return self._filled(_read(GivenEvent, value, row.key), names[0] if names else _name_in(row), row.key)
+        events = pending_of(row).events
+        return self._filled(_read(GivenEvent, value, row.key), events[0].name if events else _name_in(row), row.key)
 
     def _filled(self, event: GivenEvent, name: str, key: str) -> dict[str, Any]:
         if not (event.name or name):
@@ -100,16 +80,16 @@ class ByHand:
         return {"id": made, "name": event.name or name, "data": event.data, "ts": event.ts or self._now}
 
     def _first(self, row: StepRow, value: Any) -> list[Any]:
-        first, sought = _read(GivenFirst, value, row.key), sought_in(row)
-        known = [*sought.entries, *([] if sought.timer is None else [sought.timer])]
+        first, sought = _read(GivenFirst, value, row.key), pending_of(row)
+        names = {event.entry: event.name for event in sought.events}
+        known = [*names, *([] if sought.timer is None else [sought.timer])]
         if known and first.name not in known:
             raise Unfit(f"step {row.key!r} waits for no {first.name!r}", f"It waits for {', '.join(known)}")
-        if first.name in sought.entries or first.event is not None:
-            if first.event is None or first.name == sought.timer:
-                raise Unfit(f"step {row.key!r}: {first.name!r} is {_kind(sought, first.name)}", _mend(sought, first))
-            names = dict(zip(sought.entries, sought.events, strict=True))
-            return [first.name, self._filled(first.event, names.get(first.name, ""), row.key)]
-        return [first.name]
+        if known and (first.event is None) is (first.name in names):
+            raise _mistaken(row, sought, first)
+        if first.event is None:
+            return [first.name]
+        return [first.name, self._filled(first.event, names.get(first.name, ""), row.key)]
 
 
 def error(row: StepRow, value: Any, child: str) -> bytes:
@@ -120,12 +100,11 @@ def error(row: StepRow, value: Any, child: str) -> bytes:
     return failed(given.type, given.message, child)
 
 
-def _kind(sought: Sought, name: str) -> str:
-    return "a time, which has no event" if name == sought.timer else "an event"
-
-
-def _mend(sought: Sought, first: GivenFirst) -> str:
-    return "Leave the event out" if first.name == sought.timer else 'Give it: {"name": …, "event": {"data": {…}}}'
+def _mistaken(row: StepRow, sought: Pending, first: GivenFirst) -> Unfit:
+    if first.name == sought.timer:
+        return Unfit(f"step {row.key!r}: {first.name!r} is a time, which has no event", "Leave the event out")
+    mend = 'Give it: {"name": …, "event": {"data": {…}}}'
+    return Unfit(f"step {row.key!r}: {first.name!r} is an event", mend)
 
 
 def _name_in(row: StepRow) -> str:

@@ -1,7 +1,7 @@
 """Steering runs by hand: doing them again, and ending what they wait for."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from stepwell.platform.clock import Clock
@@ -9,7 +9,7 @@ from stepwell.platform.codec import encode
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.engine.runs import Creation, Kept, Resolved, Runs
 from stepwell.platform.errors import StoreUnavailable
-from stepwell.platform.ids import is_id, new_id, partition_of, run_id, time_of
+from stepwell.platform.ids import digest_of, new_id, partition_of, run_id
 from stepwell.platform.incoming import LATEST
 from stepwell.platform.records import EventRecord, StepRow
 from stepwell.platform.registry import RegisteredFunction, Registry
@@ -17,10 +17,12 @@ from stepwell.platform.settings import Settings
 from stepwell.platform.starting import beginning
 from stepwell.platform.steering.again import kept_of
 from stepwell.platform.steering.outcomes import ByHand, error
-from stepwell.platform.steering.refusals import NotNow, Unfit
+from stepwell.platform.steering.refusals import NotNow, Unfit, no_such_run
 from stepwell.platform.steering.subject import Subject
+from stepwell.platform.waits.outcome import event_json
 
-DAY = 86_400_000
+MAX_REQUEST = 128
+"""Characters of the id of a request."""
 NOTHING = Kept()
 
 
@@ -36,16 +38,16 @@ class Order:
     """How a run is to be done again.
 
     Args:
-        request: an id of the caller's own, of about this time: ordered again under it, nothing is done twice.
         input: data of the event instead of that of the run's own.
         from_step: key of a step; what was done before it is kept.
         output: of that step, which then is kept as well.
+        request: an id of the caller's own: ordered again under it, nothing is done twice.
     """
 
-    request: str
     input: Mapping[str, Any] | None = None
     from_step: str | None = None
     output: Given | None = None
+    request: str | None = None
 
 
 class Steering:
@@ -126,26 +128,37 @@ class Steering:
 
     # Doing it again.
 
-    def request(self) -> str:
-        """An id for an `Order` of somebody who has none."""
-        return new_id(self._clock.now())
-
     async def rerun(self, id: str, order: Order) -> str:
         """Creates a run that does another one again, and gives its id. The other run stays as it is."""
-        self._check_request(order.request)
         subject = await Subject.find(self._partitions, id)
         function = await self._function(subject)
         known = await subject.event()
         if known is None:
-            raise NotNow("the event that started the run is not kept any more", "Send the event again")
+            raise _no_event()
         kept = await self._kept(subject, order)
-        creation = self._creation(subject, function, order, *known)
-        answer = await self._runs[partition_of(creation.run)].rerun(creation, kept)
+        event, home = self._told(subject, function, order, known[0])
+        run = await self._id(subject, order, home)
+        creation = self._creation(subject, function, order, event, run, known)
+        answer = await self._runs_of(run).rerun(creation, kept)
         if answer == "GONE":
-            raise NotNow("the event that started the run is not kept any more", "Send the event again")
+            raise _no_event()
         if answer == "INCOMPLETE":
             raise StoreUnavailable(subject.home.store.where, "copying the steps took too long")
-        return creation.run
+        return run
+
+    async def _id(self, subject: Subject, order: Order, home: int) -> str:
+        run = new_id(self._clock.now(), home)
+        if order.request is None:
+            return run
+        if not 0 < len(order.request) <= MAX_REQUEST:
+            raise Unfit(f"a request has 1 to {MAX_REQUEST} characters, not {len(order.request)}")
+        old = subject.run.id
+        first = await self._runs_of(old).ask_again(old, digest_of(order.request), run)
+        if first is None:
+            raise no_such_run(old)
+        if partition_of(first) != home:
+            raise NotNow("the function has changed since this was requested first", "Request it anew")
+        return first
 
     async def _function(self, subject: Subject) -> RegisteredFunction:
         name = subject.run.function
@@ -171,29 +184,39 @@ class Steering:
             raise Unfit(f"the run would have {size:,} bytes of state; the limit is {most:,}", "Give a smaller output")
         return kept
 
-    def _creation(
-        self, subject: Subject, function: RegisteredFunction, order: Order, event: EventRecord, record: bytes
-    ) -> Creation:
-        old, count = subject.run, len(self._partitions)
-        ms = event.ts if order.input is None else self._clock.now()
-        data = event.data if order.input is None else order.input
-        told: dict[str, Any] = {"id": event.id, "name": event.name, "data": data, "ts": ms}
-        # Where it is at home may depend on its data, and the id of a new event on where that is.
-        home = beginning(function, told, partition_of(old.id), count).home
-        run = run_id(order.request, f"rerun {old.id}", home)
+    def _told(
+        self, subject: Subject, function: RegisteredFunction, order: Order, event: EventRecord
+    ) -> tuple[dict[str, Any], int]:
+        """The event of the new run, and where that is at home, which may depend on its data."""
+        told = event_json(event)
         if order.input is not None:
-            told["id"] = run_id(order.request, f"input {old.id}", home)
-            record = self._edited(event.name, data, ms, run)
-        elif home == partition_of(old.id):
+            told |= {"data": order.input, "ts": self._clock.now()}
+        return told, beginning(function, told, partition_of(subject.run.id), len(self._partitions)).home
+
+    def _creation(
+        self,
+        subject: Subject,
+        function: RegisteredFunction,
+        order: Order,
+        event: dict[str, Any],
+        run: str,
+        known: tuple[EventRecord, bytes],
+    ) -> Creation:
+        home, old = partition_of(run), subject.run.id
+        if order.input is not None:
+            event = {**event, "id": run_id(run, "input", home)}
+            record = self._edited(event, run)
+        elif home == partition_of(old):
             record = b""
         else:
-            record = b"T %d %d %s\n%s" % (event.received, event.position, run.encode(), record.partition(b"\n")[2])
-        made = replace(beginning(function, told, home, count), run=run)
-        link = f"rerun {old.id}"
-        return Creation(run, made.lane, made.version, told["id"], 0, record, made.options, link, made.notes)
+            was, text = known
+            record = b"T %d %d %s\n%s" % (was.received, was.position, run.encode(), text.partition(b"\n")[2])
+        made = beginning(function, event, home, len(self._partitions))
+        link = f"rerun {old}"
+        return Creation(run, made.lane, made.version, event["id"], 0, record, made.options, link, made.notes)
 
-    def _edited(self, name: str, data: Mapping[str, Any], ts: int, run: str) -> bytes:
-        body = encode({"name": name, "data": data, "ts": ts})
+    def _edited(self, event: Mapping[str, Any], run: str) -> bytes:
+        body = encode({name: event[name] for name in ("name", "data", "ts")})
         most = self._settings.max_event_bytes
         if len(body) > most:
             raise Unfit(
@@ -201,10 +224,6 @@ class Steering:
                 "The setting is STEPWELL_MAX_EVENT_BYTES",
             )
         return b"N %s\n%s" % (run.encode(), body)
-
-    def _check_request(self, request: str) -> None:
-        if not is_id(request) or abs(time_of(request) - self._clock.now()) > DAY:
-            raise Unfit(f"request {request[:80]!r} is no ULID of today", "Leave it out, or make a new ULID")
 
     def _runs_of(self, id: str) -> Runs:
         return self._runs[partition_of(id)]
@@ -225,3 +244,7 @@ def _hint(subject: Subject) -> str:
     if subject.run.status.ended:
         return f"The run is {subject.run.status}; to do it again, rerun it"
     return "The run shows what it waits for as waiting_on"
+
+
+def _no_event() -> NotNow:
+    return NotNow("the event that started the run is not kept any more", "Send the event again")
