@@ -9,7 +9,20 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from bench import crash, fanout, ingest, latency, memory, sequence, sleeping, throughput, transitions
+from bench import (
+    children,
+    conditions,
+    crash,
+    fanout,
+    ingest,
+    latency,
+    memory,
+    sequence,
+    sleeping,
+    throughput,
+    transitions,
+    waiting,
+)
 from bench.figure import BenchFailed, Figure
 from bench.machine import Machine
 from bench.report import Report
@@ -28,6 +41,9 @@ SECTIONS: MappingProxyType[str, Section] = MappingProxyType(
         "W4": fanout.measure,
         "W5": sleeping.measure,
         "W6": crash.measure,
+        "W7": waiting.measure,
+        "W8": children.measure,
+        "W10": conditions.measure,
         "ingest": ingest.measure,
         "memory": memory.measure,
         "transitions": transitions.measure,

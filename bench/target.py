@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from stepwell.functions import App, Context
+from stepwell.functions import App, Context, event
 from stepwell.platform.clock import SystemClock
 
 app = App("bench")
@@ -68,3 +68,34 @@ async def slow(ctx: Context[Data]) -> int:
 async def day(ctx: Context[Data]) -> None:
     """Sleeps for a day."""
     await ctx.step.sleep("day", "24h")
+
+
+@app.function(on="bench.wait")
+async def wait(ctx: Context[Data]) -> int:
+    """Waits for an event of its own, and answers when its next line was reached, in ms UTC."""
+    await ctx.step.wait_for_event("go", "bench.go", match="data.id")
+    return SystemClock().now()
+
+
+@app.function(on="bench.child")
+async def child(ctx: Context[Data]) -> int:
+    """Gives back what it was given."""
+    return await ctx.step.run("step", body, ctx.data["value"])
+
+
+@app.function(on="bench.parent")
+async def parent(ctx: Context[Data]) -> int:
+    """`children` children beside each other, and their sum."""
+    return sum(
+        await asyncio.gather(
+            *(ctx.step.invoke(f"child-{index}", child, {"value": index}) for index in range(ctx.data["children"]))
+        )
+    )
+
+
+@app.function(on=event("bench.filtered", if_="event.data.total > 10 && event.data.currency == 'EUR'"))
+async def filtered(ctx: Context[Data]) -> int:
+    """A step, a wait, a step."""
+    before = await ctx.step.run("before", body, 1)
+    await ctx.step.wait_for_event("proceed", "bench.proceed", match="data.id")
+    return before + await ctx.step.run("after", body, 1)

@@ -117,8 +117,15 @@ class Harness:
 
     async def cancel(self, run: str) -> Cancelled:
         """Cancels a run."""
-        runs = Runs(self.partitions[partition_of(run)], int(self.settings.cancel_patience * 1000))
-        return await runs.cancel(run)
+        return await self.runs_at(run).cancel(run)
+
+    def runs_at(self, run: str) -> Runs:
+        """The runs of the partition that a run lives in."""
+        return Runs(self.partition_of(run), int(self.settings.cancel_patience * 1000))
+
+    def partition_of(self, run: str) -> Partition:
+        """Where a run lives."""
+        return self.partitions[partition_of(run)]
 
     # What has become of it.
 
@@ -194,13 +201,14 @@ class Harness:
         found: list[str] = []
         for partition in self.partitions:
             permanent = {partition.keys.name(name) for name in PERMANENT}
-            forgotten = partition.keys.name("k_dedupe")
+            forgotten = partition.keys.name("k_dedupe"), partition.keys.name("k_heard")
             names = await partition.read("KEYS", f"{partition.keys.name('k_meta')[:-5]}*")
             found += [key for key in map(bytes.decode, names) if key not in permanent and not key.startswith(forgotten)]
         return found
 
     async def forget_everything(self) -> None:
-        """Lets retention remove all that has ended."""
+        """Lets retention remove all that has ended, when everybody was told of it."""
+        await self.waits.errands.empty()
         self.clock.advance(int(self.settings.retention_days * 86_400_000) + 1)
         await self.scheduler.trim()
 

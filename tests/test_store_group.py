@@ -127,7 +127,7 @@ async def test_a_script_that_answers_too_little_is_at_fault() -> None:
 async def test_a_group_runs_scripts_of_a_store(store: Store) -> None:
     group = Group(store, 0, "resolve", lambda: [""])
     assert (
-        await asyncio.gather(*(group.add((f"R{number}", "step", "done", "")) for number in range(100)))
+        await asyncio.gather(*(group.add((f"R{number}", "step", "done", "", 0, "")) for number in range(100)))
         == [b"GONE"] * 100
     )
 

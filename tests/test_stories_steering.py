@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stepwell.functions import App, Concurrency, Context, on_event
+from stepwell.functions import App, CancelOn, Concurrency, Context, Idempotency, Timeouts, on_event
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.ids import new_id
 from stepwell.platform.records import Status
@@ -481,3 +481,43 @@ async def test_a_run_knows_the_versions_that_it_ran_on_and_what_no_longer_is_ask
         header = await platform.run(second)
         assert (header.version, header.versions, header.drift) == ("1", ("1", "2"), ("old",))
         assert (await platform.run(await again(platform, second))).version == "2"
+
+
+async def test_controls_count_from_when_a_run_is_done_again(store: Store) -> None:
+    app = App("shop")
+
+    @app.function(
+        on="go",
+        cancel_on=CancelOn("stop", match="data.id"),
+        idempotency=Idempotency("event.data.id", period="24h"),
+        timeouts=Timeouts(finish="2h"),
+    )
+    async def work(ctx: Context[Any]) -> str:
+        await ctx.step.sleep("nap", "3h")
+        return "rested"
+
+    async with harness(store, app) as platform:
+        first = await platform.start("go", {"id": 1})
+        await waiting(platform, first)
+        platform.clock.advance(1)
+        await platform.send("stop", {"id": 1})
+        await platform.until(first, Status.CANCELLED)
+        platform.clock.advance(1)
+        await platform.scheduler.tick()
+        second, third, fourth = [await again(platform, first) for _ in range(3)]
+        other = await again(platform, first, data={"id": 2})
+        for run in (second, third, fourth, other):
+            await waiting(platform, run)
+        await platform.steering.wake(fourth, "nap")
+        assert await platform.output(fourth) == "rested"
+        platform.clock.advance(1)
+        await platform.send("stop", {"id": 1})
+        for run in (second, third):
+            assert b"CancelledByEvent" in (await platform.until(run, Status.CANCELLED)).error
+        await platform.advance(2 * 3_600_000)
+        assert b"Timeout" in (await platform.until(other, Status.CANCELLED)).error
+        await platform.waits.errands.empty()
+        await platform.stop_worker()
+        await platform.forget_everything()
+        left = [key for key in await platform.keys_without_owner() if ":heard:" not in key and ":once:" not in key]
+        assert left == []

@@ -1,7 +1,7 @@
 """An event's way in: give it an id and a home, match it, and hand it to its partition in one grouped call."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, NamedTuple, TypeAlias
@@ -12,9 +12,9 @@ from stepwell.platform.engine.partition import Partition
 from stepwell.platform.errors import StoreUnavailable
 from stepwell.platform.ids import digest_of, home_of, new_id, run_id
 from stepwell.platform.incoming import IncomingEvent
-from stepwell.platform.lanes import lane_of
 from stepwell.platform.outbox import Outboxes
 from stepwell.platform.registry import RegisteredFunction, Registry
+from stepwell.platform.starting import beginning
 from stepwell.platform.store.connection import Reply, ReplyFuture
 
 WINDOW = 24 * 3_600_000
@@ -129,18 +129,16 @@ class Ingest:
             body["id"] = event.sender_id
         functions = snapshot.subscriptions.started_by(event.name, lambda: {**body, "id": entry.id})
         words = " ".join(snapshot.awaited.words({**body, "id": entry.id})) if event.name in snapshot.awaited else ""
-        runs = "\n".join([self._run(function, entry) for function in functions])
+        runs = "\n".join([self._run(function, entry, body) for function in functions])
         digest = digest_of(event.sender_id) if event.sender_id else ""
         # Whether `ts` lies in the future is for Redis to say: its time decides when a run starts.
         return (snapshot.version, entry.id, digest, event.ts, words, runs, encode(body))
 
-    def _run(self, function: RegisteredFunction, entry: Entry) -> str:
-        """The run as a line for the script; a function with a constraint has a home of its own."""
-        if not function.constraints:
+    def _run(self, function: RegisteredFunction, entry: Entry, body: Mapping[str, Any]) -> str:
+        """The run as a line for the script."""
+        if not (function.counted or function.controlled):
             run = run_id(entry.id, function.id, entry.partition)
             return f"{run} {function.id} {function.version} - - -"
-        event = entry.event
-        home = home_of(function.id, len(self._partitions))
-        lane = lane_of(function.id, function.constraints, {"data": event.data, "name": event.name})
-        target = "-" if home == entry.partition else str(home)
-        return f"{run_id(entry.id, function.id, home)} {lane} {function.version} {target} - -"
+        made = beginning(function, {**body, "id": entry.id}, entry.partition, len(self._partitions))
+        target = "-" if made.home == entry.partition else str(made.home)
+        return f"{made.run} {made.lane} {made.version} {target} {made.options} {made.notes}"

@@ -5,16 +5,20 @@ event misses a function whose registration was acknowledged.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextvars import Context
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+import structlog
+
 from stepwell.functions.protocol import FunctionManifest, Manifest
 from stepwell.platform.codec import decode, encode
 from stepwell.platform.engine.partition import Partition
+from stepwell.platform.expressions import ExpressionError
 from stepwell.platform.store.keys import REGISTRY
 from stepwell.platform.subscriptions import Subscriptions, check_conditions
+from stepwell.platform.waits.sought import paths_of
 from stepwell.platform.waits.words import Awaited, Paths
 
 _VERSION = b"#version"
@@ -27,13 +31,25 @@ ENDS = ("inngest/function.finished", "inngest/function.failed", "inngest/functio
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RegisteredFunction:
-    """A function as an app registered it; `id` as `app/function`, `constraints` the key paths of its concurrency."""
+    """A function as an app registered it.
+
+    Args:
+        id: as `app/function`.
+        app: id of its app.
+        version: of its app.
+        manifest: as registered.
+        constraints: the key paths of its concurrency.
+        counted: something about its runs is counted, so they all live in one partition.
+        controlled: its runs are created with more than their event.
+    """
 
     id: str
     app: str
     version: str
     manifest: FunctionManifest
     constraints: tuple[str | None, ...]
+    counted: bool
+    controlled: bool
 
     @property
     def events(self) -> tuple[str, ...]:
@@ -53,7 +69,29 @@ def _functions(manifest: Manifest) -> Iterator[RegisteredFunction]:
     for function in manifest.functions:
         constraints = tuple(limit.key for limit in function.concurrency)
         name = f"{manifest.id}/{function.id}"
-        yield RegisteredFunction(name, manifest.id, manifest.version, function, constraints)
+        once = function.idempotency is not None
+        yield RegisteredFunction(
+            name,
+            manifest.id,
+            manifest.version,
+            function,
+            constraints,
+            counted=bool(constraints) or once,
+            controlled=once or function.timeouts is not None or bool(function.cancel_on),
+        )
+
+
+def _cancels(functions: Iterable[RegisteredFunction]) -> Iterator[tuple[str, Paths]]:
+    """Names and paths of the events that cancel runs; without paths, for those that have an object where one leads."""
+    for function in functions:
+        for control in function.manifest.cancel_on:
+            try:
+                yield control.event, paths_of(control.if_)
+            except ExpressionError as error:
+                structlog.get_logger("stepwell.registry").error(
+                    "condition_not_understood", condition=control.if_, error=str(error)
+                )
+            yield control.event, ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +118,7 @@ class Snapshot:
         triggers = [(on.event, on.if_, function) for function in functions for on in function.manifest.triggers]
         object.__setattr__(self, "functions", MappingProxyType({function.id: function for function in functions}))
         object.__setattr__(self, "subscriptions", Subscriptions(triggers))
-        object.__setattr__(self, "awaited", Awaited(self.waits))
+        object.__setattr__(self, "awaited", Awaited([*self.waits, *_cancels(functions)]))
 
     @property
     def tells(self) -> int:

@@ -1,12 +1,19 @@
 """What a run is created with besides its event: lane, home, and what is to happen to it although it does nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stepwell.platform.ids import home_of, run_id
+import structlog
+
+from stepwell.platform.expressions import EvaluationError, ExpressionError, compile_expression, index_value
+from stepwell.platform.ids import digest_of, home_of, run_id
 from stepwell.platform.lanes import lane_of
 from stepwell.platform.registry import RegisteredFunction
+from stepwell.platform.waits.listing import Listing
+from stepwell.platform.waits.sought import sought
+
+SEPARATOR = b"\x1f"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +38,57 @@ class Beginning:
 
 def beginning(function: RegisteredFunction, event: Mapping[str, Any], where: int, partitions: int) -> Beginning:
     """The run of a function for an event {id, name, data, ts} that is at home in partition `where`."""
-    if not function.constraints:
-        return Beginning(run_id(event["id"], function.id, where), where, function.id, function.version)
     # What is counted is counted in one place.
-    home = home_of(function.id, partitions)
+    home = home_of(function.id, partitions) if function.counted else where
     lane = lane_of(function.id, function.constraints, event)
-    return Beginning(run_id(event["id"], function.id, home), home, lane, function.version)
+    run = run_id(event["id"], function.id, home)
+    if not function.controlled:
+        return Beginning(run, home, lane, function.version)
+    cancels = [*_cancels(function, event)]
+    options = ",".join([*_once(function, event), *_limits(function), *_listed(cancels)])
+    notes = SEPARATOR.join([listing.note() for listing in cancels]).decode()
+    return Beginning(run, home, lane, function.version, options or "-", notes or "-")
+
+
+def _limits(function: RegisteredFunction) -> Iterator[str]:
+    limits = function.manifest.timeouts
+    if limits and limits.start:
+        yield f"start={limits.start}"
+    if limits and limits.finish:
+        yield f"finish={limits.finish}"
+
+
+def _once(function: RegisteredFunction, event: Mapping[str, Any]) -> Iterator[str]:
+    """The key by which a second run is told from the first; without a value of it every run is the first."""
+    control = function.manifest.idempotency
+    if control is None:
+        return
+    try:
+        value = compile_expression(control.key, ("event",)).evaluate({"event": event})
+    except (ExpressionError, EvaluationError) as error:
+        _say(function, "idempotency", str(error))
+        return
+    word = index_value(value)
+    if value is not None and word is not None:
+        yield f"once={digest_of(f'{function.id} {word}')}:{control.period}"
+
+
+def _listed(cancels: list[Listing]) -> Iterator[str]:
+    if cancels:
+        yield f"cancel={';'.join([listing.text for listing in cancels])}"
+
+
+def _cancels(function: RegisteredFunction, event: Mapping[str, Any]) -> Iterator[Listing]:
+    for control in function.manifest.cancel_on:
+        try:
+            found = sought(control.event, control.if_, event, tuple)
+        except (ExpressionError, EvaluationError) as error:
+            _say(function, "cancel_on", str(error))
+            continue
+        yield Listing.of(found, within=control.within or 0)
+
+
+def _say(function: RegisteredFunction, control: str, error: str) -> None:
+    structlog.get_logger("stepwell.ingest").warning(
+        "control_not_evaluated", function=function.id, control=control, error=error
+    )

@@ -1,11 +1,11 @@
 """What an event starts: targets by the name of the event, and by a condition where their trigger has one."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
 import structlog
 
-from stepwell.functions.protocol import Manifest
+from stepwell.functions.protocol import FunctionManifest, Manifest
 from stepwell.platform.errors import InvalidManifest
 from stepwell.platform.expressions import Expression, ExpressionError, compile_expression
 from stepwell.platform.matching import Matcher
@@ -14,6 +14,8 @@ T = TypeVar("T")
 
 NAMES = frozenset({"event"})
 """The variables of a trigger's condition."""
+BOTH = frozenset({"event", "async"})
+"""Those of a condition on a second event."""
 NEVER = compile_expression("false", NAMES)
 
 
@@ -43,14 +45,23 @@ class Subscriptions(Generic[T]):
 
 
 def check_conditions(manifest: Manifest) -> None:
-    """Raises `InvalidManifest` for the first condition of a trigger that is none."""
+    """Raises `InvalidManifest` for the first expression of a function that is none."""
     for function in manifest.functions:
-        for trigger in function.triggers:
+        for what, text, names in _expressions(function):
             try:
-                compile_expression(trigger.if_ or "true", NAMES)
+                compile_expression(text or "true", names)
             except ExpressionError as error:
-                name, what = f"{manifest.id}/{function.id}", f"if_ of {trigger.event!r}"
-                raise InvalidManifest(name, what, str(error)) from None
+                raise InvalidManifest(f"{manifest.id}/{function.id}", what, str(error)) from None
+
+
+def _expressions(function: FunctionManifest) -> Iterator[tuple[str, str, frozenset[str]]]:
+    """What each expression of a function is, its text, and the variables it may use."""
+    for trigger in function.triggers:
+        yield f"if_ of {trigger.event!r}", trigger.if_, NAMES
+    for control in function.cancel_on:
+        yield f"cancel_on {control.event!r}", control.if_, BOTH
+    if function.idempotency:
+        yield "the key of idempotency", function.idempotency.key, NAMES
 
 
 def _condition(text: str) -> Expression | None:

@@ -47,6 +47,7 @@ class Feed:
         self._store = store
         self._watchers: set[Watcher] = set()
         self._reading: asyncio.Task[None] | None = None
+        self._subscribed = False
 
     def __len__(self) -> int:
         return len(self._watchers)
@@ -58,7 +59,7 @@ class Feed:
         self._watchers.add(watcher)
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._read())
-        else:
+        elif self._subscribed:
             watcher.offer(None)
         try:
             yield watcher
@@ -74,9 +75,11 @@ class Feed:
             await asyncio.gather(reading, return_exceptions=True)
 
     async def _read(self) -> None:
+        self._subscribed = False
         try:
             async with self._store.subscribe(FEED) as messages:
                 async for message in messages:
+                    self._subscribed = True
                     self._pass_on(message and message[1])
         finally:
             for watcher in self._watchers:

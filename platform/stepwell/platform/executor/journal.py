@@ -23,6 +23,9 @@ from stepwell.platform.waits.outcome import event_json, failed
 from stepwell.platform.waits.sought import condition_of, sought
 from stepwell.platform.waits.waits import Waits
 
+WAITS = frozenset({"wait_for_event", "wait_for_any"})
+"""Kinds of steps that take events."""
+
 
 def outcome_of(row: StepRow) -> Outcome:
     """A recorded row as the replay runtime knows it."""
@@ -40,7 +43,7 @@ class RunJournal:
         max_event: bytes of an event.
     """
 
-    __slots__ = ("_ingest", "_lease", "_max_event", "_owner", "_run", "_seq", "_token", "_waits")
+    __slots__ = ("_has_waited", "_ingest", "_lease", "_max_event", "_owner", "_run", "_seq", "_token", "_waits")
 
     def __init__(self, lease: Lease, owner: Owner, ingest: Ingest, waits: Waits, max_event: int) -> None:
         self._lease = lease
@@ -51,6 +54,7 @@ class RunJournal:
         self._waits = waits
         self._max_event = max_event
         self._seq = 0
+        self._has_waited = lease.rows is None or any(row.kind in WAITS for row in lease.rows)
 
     def next_seq(self) -> int:
         """The number of the next write under this token."""
@@ -132,13 +136,17 @@ class RunJournal:
         except (Refusal, StepwellError) as error:
             raise _meaning(key, error) from None
         if elsewhere.todo and row.state == "pending":
-            await self._see_to(key)
+            await self._see_to(key, elsewhere)
         return outcome_of(row)
 
-    async def _see_to(self, key: str) -> None:
+    async def _see_to(self, key: str, elsewhere: Elsewhere) -> None:
         """Does at once what the scheduler would do later."""
+        marks = elsewhere.marks.split()
+        # What is kept begins with the positions of events that earlier waits have taken, if there were any.
+        note = None if self._has_waited else b"0 " * len(marks) + b"\n" + elsewhere.todo
+        self._has_waited |= bool(marks)
         with suppress(StepwellError):
-            await self._waits.errands[partition_of(self._run)].arm(f"{self._run}|{key}")
+            await self._waits.errands[partition_of(self._run)].arm(f"{self._run}|{key}", note)
 
     async def _listing(self, key: str, wait: EventWait, ordinal: str) -> Listing:
         event = event_json(self._lease.event)

@@ -8,7 +8,7 @@ from math import inf
 from stepwell.platform.codec import decode
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.engine.runs import Kept
-from stepwell.platform.ids import is_id, partition_of
+from stepwell.platform.ids import home_of, is_id, partition_of
 from stepwell.platform.reading.steps import steps_of
 from stepwell.platform.records import EventRecord, StepRow
 from stepwell.platform.steering.subject import Subject, no_such_step
@@ -54,16 +54,23 @@ async def _marks(
     if not marks:
         return []
     found = await asyncio.gather(*[_event(partitions, id) for row in kept for id in _taken(row)])
-    events = [event for event in found if event]
-    taken = {event.position for event in events}
-    words = [(event.position, frozenset(awaited.words(event_json(event)))) for event in events]
+    words = [(event, word) for event in found if event for word in awaited.words(event_json(event))]
+    places = await asyncio.gather(*[_place(partitions, word, event) for event, word in words])
     fields: list[tuple[str, str]] = []
     for mark, last in marks.items():
         # A later wait may have gone on from there; then it is the last event that one of those kept has taken.
-        position = last if last in taken else max((at for at, known in words if mark in known), default=0)
+        known = [place for (_, word), place in zip(words, places, strict=True) if word == mark]
+        position = last if last in places else max(known, default=0)
         if position:
             fields.append((f"w:{mark}", str(position)))
     return fields
+
+
+async def _place(partitions: Sequence[Partition], word: str, event: EventRecord) -> int:
+    """Where an event is among those of a word."""
+    home = partitions[home_of(event.name, len(partitions))]
+    place: bytes | float | None = await home.read("ZSCORE", home.keys.name("k_heard", word), event.id)
+    return event.position if place is None else int(float(place))
 
 
 def _taken(row: StepRow) -> Iterator[str]:

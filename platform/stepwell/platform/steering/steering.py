@@ -213,7 +213,8 @@ class Steering:
             record = b"T %d %d %s\n%s" % (was.received, was.position, run.encode(), text.partition(b"\n")[2])
         made = beginning(function, event, home, len(self._partitions))
         link = f"rerun {old}"
-        return Creation(run, made.lane, made.version, event["id"], 0, record, made.options, link, made.notes)
+        options = _without_key(made.options)
+        return Creation(run, made.lane, made.version, event["id"], 0, record, options, link, made.notes)
 
     def _edited(self, event: Mapping[str, Any], run: str) -> bytes:
         body = encode({name: event[name] for name in ("name", "data", "ts")})
@@ -248,3 +249,8 @@ def _hint(subject: Subject) -> str:
 
 def _no_event() -> NotNow:
     return NotNow("the event that started the run is not kept any more", "Send the event again")
+
+
+def _without_key(options: str) -> str:
+    """Options without that of being the only run of its key: who asks by hand for another one wants it."""
+    return ",".join([option for option in options.split(",") if not option.startswith("once=")]) or "-"

@@ -79,6 +79,8 @@ KEY_NAMES: Mapping[str, str] = MappingProxyType(
         "k_waits": ":waits:",
         # HASH "run|step" or "run!number" -> what has to be done elsewhere for this wait. Removed when it is.
         "k_arming": ":arming",
+        # STRING <key>: the run that was the first with it, and ms until which no other may have it. Forgotten by TTL.
+        "k_once": ":once:",
         # ZSET run id -> ms when it ended; ends that somebody has to be told of. Removed when they were.
         "k_ends": ":ends",
     }

@@ -122,7 +122,7 @@ class TestRun:
         if self.error is None:
             return
         yield self.error.type
-        if self.error.type == "StepFailed":
+        if self.error.type in ("StepFailed", "InvokeFailed"):
             failed = [step for step in self.steps.values() if step.status == "failed"]
             yield from (step.error.type for step in failed if step.error and step.error.message in self.error.message)
 

@@ -13,7 +13,7 @@ from stepwell.platform.ingest import Ingest
 from stepwell.platform.reading.headers import whole_of
 from stepwell.platform.reading.steps import steps_of
 from stepwell.platform.records import EventRecord, RunRecord, Status, StepRow
-from stepwell.platform.registry import Registry
+from stepwell.platform.registry import ENDS, Registry
 from stepwell.platform.waits.outcome import event_json, failed, of_run
 
 BATCH = 64
@@ -77,6 +77,8 @@ class Aftermath:
     async def _tell_all(self, run: RunRecord, names: Sequence[str]) -> None:
         record: bytes | None = await self._source.read("GET", self._source.keys.name("k_event", run.event))
         event = event_json(EventRecord.parse(run.event, record)) if record else {}
+        if event.get("name") in ENDS:
+            return  # or those who listen to all ends would listen to their own, for ever
         data = _told(run, event)
         # With ids of their own, so that telling twice is telling once.
         await self._ingest.accept([IncomingEvent(name, data, f"{run.id}/{name}", run.ended) for name in names])

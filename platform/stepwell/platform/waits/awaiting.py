@@ -82,7 +82,7 @@ class Awaiting:
         records = await asyncio.gather(*map(self._record, named))
         found = [EventRecord.parse(event, record) for event, record in zip(named, records, strict=True) if record]
         noted = [(event, word) for event in found for word in awaited.words(event_json(event))]
-        await asyncio.gather(*[self._index.hear(name, word, event) for event, word in noted])
+        await asyncio.gather(*[self._index.hear(word, event) for event, word in noted])
 
     async def _record(self, event: str) -> bytes | None:
         home = self._partitions[partition_of(event)]

@@ -9,7 +9,7 @@ from stepwell.platform.engine.runs import Runs
 from stepwell.platform.ids import partition_of
 from stepwell.platform.reading.headers import header_of
 from stepwell.platform.records import EventRecord, RunRecord
-from stepwell.platform.waits.index import DAY, Index
+from stepwell.platform.waits.index import DAY, STEPS, Index
 from stepwell.platform.waits.listing import Listing
 from stepwell.platform.waits.outcome import event_json, failed, of_event
 from stepwell.platform.waits.sought import fits
@@ -40,14 +40,16 @@ class Enlisting:
         self._runs = runs
         self._index = index
 
-    async def enlist_step(self, run: str, key: str, listings: Sequence[Listing], seen: Sequence[int], ttl: int) -> None:
+    async def enlist_step(self, run: str, key: str, listings: Sequence[Listing], seen: Sequence[int], ttl: int) -> bool:
         """Lists the waits of a step, or ends it with the oldest event that has come already.
 
-        `seen`: for each listing, the position of the last event that a wait like it has taken. Raises `StepwellError`.
+        `seen`: for each listing, the position of the last event that a wait like it has taken. Answers whether the note
+        of what has to be done was removed as well. Raises `StepwellError`.
         """
-        trigger, found = await self._trigger(run) if any(listing.rest for listing in listings) else {}, list[Found]()
+        found = list[Found]()
+        trigger: Mapping[str, Any] = await self._trigger(run) if any(listing.rest for listing in listings) else {}
         for listing, last in zip(listings, seen, strict=True):
-            after = None if listing.after is None else max(listing.after, last)
+            after = None if listing.after is None else max(self._index.beginning(listing.after), last)
             one = await self._enlist(listing, f"{run}|{key}", after, ttl, trigger, last=len(listings) == 1)
             found += [] if one is None else [one]
         if found:
@@ -55,6 +57,8 @@ class Enlisting:
             payload = of_event(first.event, first.listing.ordinal)
             home = self._runs[partition_of(run)]
             await home.resolve(run, key, ok=True, payload=payload, mark=first.listing.mark, position=first.position)
+            return False
+        return len(listings) == 1 and self._index.home(listings[0].name) == partition_of(run)
 
     async def enlist_cancel(self, run: str, number: int, listing: Listing) -> None:
         """Lists an event that cancels a run, or cancels it because that has come already. Raises `StepwellError`."""
@@ -66,7 +70,13 @@ class Enlisting:
             return
         trigger, ttl = event_json(event), listing.within and listing.within + DAY
         found = await self._enlist(
-            listing, f"{run}!{number}", event.position, ttl, trigger, last=True, created=record.created
+            listing,
+            f"{run}!{number}",
+            self._index.beginning(_position(record, event)),
+            ttl,
+            trigger,
+            last=True,
+            created=record.created,
         )
         if found is not None:
             await self.cancel(run, found.event)
@@ -105,6 +115,11 @@ class Enlisting:
         home = self._partitions[partition_of(where)]
         record: bytes | None = await home.read("GET", home.keys.name("k_event", event))
         return EventRecord.parse(event, record) if record else None
+
+
+def _position(run: RunRecord, event: EventRecord) -> int:
+    """Behind which events cancel a run: those that came before somebody had it done again do not."""
+    return max(event.position, run.created * STEPS) if run.rerun_of else event.position
 
 
 def in_time(listing: Listing, created: int, event: EventRecord) -> bool:

@@ -31,7 +31,7 @@ class Errands:
         aftermath: sees to the ends of runs.
     """
 
-    __slots__ = ("_aftermath", "_enlisting", "_hearing", "_invoking", "_source")
+    __slots__ = ("_aftermath", "_enlisting", "_hearing", "_invoking", "_settle", "_source")
 
     def __init__(
         self, source: Partition, enlisting: Enlisting, invoking: Invoking, hearing: Hearing, aftermath: Aftermath
@@ -41,15 +41,20 @@ class Errands:
         self._invoking = invoking
         self._hearing = hearing
         self._aftermath = aftermath
+        self._settle = source.group("settle")
 
     async def empty(self) -> None:
         """Does what there is to do, until little is left. Raises `StepwellError`."""
         while max(await self._hearing.hear(), await self._aftermath.follow(), await self._arm()) >= BATCH:
             pass
 
-    async def arm(self, who: str) -> None:
-        """Does what a wait needs done elsewhere, if that has not been done. Raises `StepwellError`."""
-        note: bytes | None = await self._source.read("HGET", self._source.keys.name("k_arming"), who)
+    async def arm(self, who: str, note: bytes | None = None) -> None:
+        """Does what a wait needs done elsewhere, unless that has been done. Raises `StepwellError`.
+
+        `note` is what is kept about it, where that is known.
+        """
+        if note is None:
+            note = await self._source.read("HGET", self._source.keys.name("k_arming"), who)
         if note is not None:
             await self._do(who, note)
 
@@ -64,15 +69,16 @@ class Errands:
         run, mark, rest = who[:26], who[26], who[27:]
         if mark == "!":
             await self._enlisting.enlist_cancel(run, int(rest), noted(text))
-        else:
-            await self._do_for_step(run, rest, [int(float(position)) for position in seen.split()], decode(text))
-        await self._source.script("settle", items=[("arming", who)])
+        elif await self._do_for_step(run, rest, [int(float(position)) for position in seen.split()], decode(text)):
+            return
+        await self._settle.add(("arming", who))
 
-    async def _do_for_step(self, run: str, key: str, seen: Sequence[int], what: Any) -> None:
+    async def _do_for_step(self, run: str, key: str, seen: Sequence[int], what: Any) -> bool:
+        """Answers whether that it had to be done is forgotten already."""
         if "waits" in what:
-            await self._enlisting.enlist_step(run, key, listings_in(what["waits"]), seen, what["ttl"])
-        else:
-            await self._invoking.start(Invocation(run, key, what["function"], what["data"], what["ts"]))
+            return await self._enlisting.enlist_step(run, key, listings_in(what["waits"]), seen, what["ttl"])
+        await self._invoking.start(Invocation(run, key, what["function"], what["data"], what["ts"]))
+        return False
 
 
 class AllErrands:

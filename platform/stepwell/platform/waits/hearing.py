@@ -21,10 +21,11 @@ BATCH = 64
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """An event, a word of it, and the waits under that word."""
+    """An event, a word of it, its position under that word, and waits under it."""
 
     event: EventRecord
     word: str
+    position: int
     members: list[str]
 
 
@@ -65,8 +66,8 @@ class Hearing:
         events = await asyncio.gather(*[self._event(event) for event, *_ in texts])
         pairs = [(event, word) for event, (_, *words) in zip(events, texts, strict=True) if event for word in words]
         # In the order of the events, for each wait takes the first that it is given.
-        pages = await asyncio.gather(*[self._index.hear(event.name, word, event) for event, word in pairs])
-        await self._offer([Heard(*pair, members) for pair, members in zip(pairs, pages, strict=True)])
+        pages = await asyncio.gather(*[self._index.hear(word, event) for event, word in pairs])
+        await self._offer([Heard(*pair, *page) for pair, page in zip(pairs, pages, strict=True)])
         await self._source.script("settle", items=[("matches", row) for row in rows])
         return len(rows)
 
@@ -80,7 +81,7 @@ class Hearing:
     async def _go_on(self, one: Heard, skip: int) -> None:
         members = one.members
         while len(members) == PAGE:
-            members = await self._index.page(one.event.name, one.word, one.event, skip)
+            members = await self._index.page(one.word, one.event, one.position, skip)
             skip += sum(await self._give([(one, member) for member in members]))
 
     async def _give(self, offers: Sequence[tuple[Heard, str]]) -> list[bool]:
@@ -105,7 +106,7 @@ class Hearing:
         else:
             payload = of_event(event, member.ordinal)
             await self._runs[partition_of(run)].resolve(
-                run, member.key, ok=True, payload=payload, mark=mark, position=event.position
+                run, member.key, ok=True, payload=payload, mark=mark, position=heard.position
             )
         # A step in the partition of the list has left it already.
         if member.key is None or partition_of(run) != self._index.home(event.name):

@@ -10,6 +10,8 @@ from stepwell.platform.waits.listing import Listing
 MOST = 10_000
 """Events that are kept under one word."""
 PAGE = 64
+STEPS = 1_024
+"""Positions in a ms; see lua/include/position.lua."""
 DAY = 86_400_000
 
 
@@ -28,15 +30,22 @@ class Index:
         """The partition of the lists of events of a name."""
         return home_of(name, len(self._partitions))
 
-    async def hear(self, name: str, word: str, event: EventRecord) -> list[str]:
-        """Notes an event, and gives the first page of the waits that it may end."""
-        members = await self._hear[self.home(name)].add((word, event.id, str(event.position)))
-        return [member.decode() for member in members]
+    def beginning(self, position: int) -> int:
+        """The position behind which events count for a run whose own event is at `position`.
 
-    async def page(self, name: str, word: str, event: EventRecord, skip: int) -> list[str]:
+        Positions of two partitions tell no more than the ms, in which an event rather counts than not.
+        """
+        return position if len(self._partitions) == 1 else position // STEPS * STEPS - 1
+
+    async def hear(self, word: str, event: EventRecord) -> tuple[int, list[str]]:
+        """Notes an event, and gives its position under the word and the first page of the waits that it may end."""
+        position, *members = await self._hear[self.home(event.name)].add((word, event.id, str(event.position)))
+        return int(position), [member.decode() for member in members]
+
+    async def page(self, word: str, event: EventRecord, position: int, skip: int) -> list[str]:
         """A further page of the waits that an event may end."""
-        home = self._partitions[self.home(name)]
-        bounds = "-inf", f"({event.position}", "LIMIT", skip, PAGE
+        home = self._partitions[self.home(event.name)]
+        bounds = "-inf", f"({position}", "LIMIT", skip, PAGE
         members = await home.read("ZRANGEBYSCORE", home.keys.name("k_waits", word), *bounds)
         return [member.decode() for member in members]
 

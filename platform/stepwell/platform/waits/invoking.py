@@ -82,7 +82,7 @@ class Invoking:
         if function is None:
             return None
         # Made of the parent and its step, so that starting twice starts once.
-        where = home_of(function.id, len(self._runs)) if function.constraints else partition_of(invocation.run)
+        where = home_of(function.id, len(self._runs)) if function.counted else partition_of(invocation.run)
         event = run_id(invocation.run, f"invoke {invocation.key}", where)
         known = {"id": event, "name": NAME, "data": invocation.data, "ts": invocation.ts}
         return beginning(function, known, where, len(self._runs)), event

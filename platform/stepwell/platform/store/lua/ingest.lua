@@ -26,28 +26,38 @@ local function remember(digest, event)
   if redis.call('HLEN', key) == 1 then redis.call('PEXPIRE', key, window + 2 * width) end
 end
 
+--- Answers the runs that were held back, each with a comma before and behind it.
 local function start(event, due, runs)
+  local held_back = ','
   for rid, lane, version, target, options, notes in string.gmatch(runs, '(%S+) (%S+) (%S+) (%S+) (%S+) (%S+)') do
     if target == '-' then
-      create_run(rid, lane, version, event, due, options, '', notes)
+      local _, skipped = create_run(rid, lane, version, event, due, options, '', notes)
+      if skipped then held_back = held_back .. rid .. ',' end
     else
       later('SADD', k_outboxes, target)
       redis.call('XADD', k_outbox .. target, '*', 'run', rid, 'lane', lane, 'version', version, 'event', event, 'due', due,
         'options', options, 'notes', notes)
     end
   end
+  return held_back
+end
+
+local function record_of(position, runs, held_back, body)
+  local ids = {}
+  for rid in string.gmatch(runs, '(%S+) %S+ %S+ %S+ %S+ %S+') do
+    if not string.find(held_back, ',' .. rid .. ',', 1, true) then ids[#ids + 1] = rid end
+  end
+  return 'L ' .. now .. ' ' .. position .. ' ' .. table.concat(ids, ',') .. '\n' .. body
 end
 
 local function accept(event, digest, due, words, runs, body)
-  local ids = {}
-  for rid in string.gmatch(runs, '(%S+) %S+ %S+ %S+ %S+ %S+') do ids[#ids + 1] = rid end
   local position = next_position()
-  local record = 'L ' .. now .. ' ' .. position .. ' ' .. table.concat(ids, ',') .. '\n' .. body
   -- An event that is there already came with a call whose reply was lost.
-  if not redis.call('SET', k_event .. event, record, 'NX') then return end
+  if not redis.call('SET', k_event .. event, record_of(position, runs, ',', body), 'NX') then return end
   if digest ~= '' then remember(digest, event) end
   -- Rows of outboxes before the log: by their times it is known which events they still need, and no row may seem younger.
-  start(event, due, runs)
+  local held_back = start(event, due, runs)
+  if held_back ~= ',' then redis.call('SET', k_event .. event, record_of(position, runs, held_back, body)) end
   redis.call('XADD', k_log, '*', 'e', event)
   if words ~= '' then later('ZADD', k_matches, position, event .. ' ' .. words) end
 end

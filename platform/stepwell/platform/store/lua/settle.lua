@@ -1,4 +1,4 @@
---! Forgets errands that are done. Answers how many.
+--! Forgets errands that are done. Answers 1 for each that there was.
 --! args: now
 --! item: what who
 --! include: clock meta
@@ -6,12 +6,13 @@
 -- what: matches, ends or arming.
 now = clock(now)
 if unknown_format() then return unknown_format() end
-local count = 0
+
+local answers = {}
 for what, who in items() do
   if what == 'arming' then
-    count = count + redis.call('HDEL', k_arming, who)
+    answers[#answers + 1] = redis.call('HDEL', k_arming, who)
   else
-    count = count + redis.call('ZREM', what == 'ends' and k_ends or k_matches, who)
+    answers[#answers + 1] = redis.call('ZREM', what == 'ends' and k_ends or k_matches, who)
   end
 end
-return count
+return answers

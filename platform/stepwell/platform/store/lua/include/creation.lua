@@ -27,13 +27,28 @@ local function owe_listings(rid, notes)
   errand()
 end
 
+--- Whether another run has come first, and its key may not come again before its period is over.
+local function taken(rid, options)
+  local digest, period = string.match(options, 'once=([^:,]+):(%d+)')
+  if not digest then return false end
+  local first, over = string.match(redis.call('GET', k_once .. digest) or '', '^(%S+) (%d+)$')
+  if first and first ~= rid and tonumber(over) > now then return true end
+  redis.call('SET', k_once .. digest, rid .. ' ' .. now + period, 'PX', period + 3600000)
+  return false
+end
+
 local tombstones = redis.call('EXISTS', k_tombstones) == 1
--- options: "-", or any of these with commas between them: start=<ms>, finish=<ms> within which it has to begin, and to
+-- Answers whether it was created; and when not, whether an earlier run with its key is the reason.
+-- options: "-", or any of these with commas between them: once=<key>:<ms> for which no other run has this key; start=<ms>, finish=<ms> within which it has to begin, and to
 -- end; cancel=<listing>;... of events that cancel it. link: whence it comes, or empty; see run.lua. notes: "-", or what has
 -- to be done for each of those listings, with the character 31 between them. recorded: "turn steps bytes" of the steps
 -- that it has from another run; nil when it has none.
 local function create_run(rid, lane, version, event, due, options, link, notes, recorded)
-  if redis.call('EXISTS', k_run .. rid) == 1 then return false end
+  if redis.call('EXISTS', k_run .. rid) == 1 then return false, false end
+  if options ~= '-' and taken(rid, options) then
+    ended(rid .. ' ' .. event .. ' skipped')
+    return false, true
+  end
   if due <= now then due = 0 end
   redis.call('HSET', k_run .. rid, 'h', 'queued - 0 - ' .. (recorded or '0 0 0') .. ' 0 0 0 ' .. due .. ' 0 0 0',
     'i', info_of(lane, version, event, options, link))
