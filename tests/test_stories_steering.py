@@ -431,9 +431,10 @@ async def test_a_wait_that_is_kept_has_taken_its_event(store: Store) -> None:
     async with harness(store, app) as platform:
         run = await platform.start("go")
         await waiting(platform, run)
-        await platform.send("other", {"n": 0})
-        await platform.send("said", {"n": 1})
-        await platform.send("said", {"n": 2})
+        for name, number in (("other", 0), ("said", 1), ("said", 2)):
+            platform.clock.advance(1)
+            await platform.send(name, {"n": number})
+            await platform.waits.errands.empty()
         assert await platform.output(run) == [1, 0, 2]
         assert await platform.output(await again(platform, run, from_step="other")) == [1, 0, 2]
         assert await platform.output(await again(platform, run, from_step="said:1")) == [1, 0, 2]
@@ -519,5 +520,7 @@ async def test_controls_count_from_when_a_run_is_done_again(store: Store) -> Non
         await platform.waits.errands.empty()
         await platform.stop_worker()
         await platform.forget_everything()
-        left = [key for key in await platform.keys_without_owner() if ":heard:" not in key and ":once:" not in key]
-        assert left == []
+        # Events and keys are forgotten by time that a test does not have, and so are waits in another partition.
+        forgotten = (":heard:", ":once:", *((":waits:",) if len(platform.partitions) > 1 else ()))
+        left = await platform.keys_without_owner()
+        assert [key for key in left if not any(name in key for name in forgotten)] == []

@@ -1,6 +1,7 @@
 """What a step that waits has written down about that, besides the time."""
 
 from dataclasses import dataclass
+from typing import Any, cast
 
 from stepwell.platform.codec import decode
 from stepwell.platform.incoming import LATEST
@@ -50,11 +51,11 @@ def pending_of(row: StepRow) -> Pending:
     shown = decode(text)
     if row.kind == "invoke":
         return Pending(child=shown["run"] or None, function=shown["function"])
-    due = decode(head.partition(b" ")[2])
+    due: Any = decode(head.partition(b" ")[2])
     names = shown.get("names") or [""] * len(shown["waits"])
     parts = zip(shown["waits"], shown["conditions"], names, strict=True)
     events = tuple(SoughtEvent(wait["name"], condition, name) for wait, condition, name in parts)
-    return Pending(events, due[0] if isinstance(due, list) else None)
+    return Pending(events, cast("list[str]", due)[0] if isinstance(due, list) else None)
 
 
 def until(row: StepRow) -> int | None:
