@@ -16,6 +16,7 @@ from stepwell.functions import App, Concurrency, Context, Event, RetryAfter, Syn
 from stepwell.platform.errors import StoreMisconfigured
 from stepwell.platform.incoming import BadEvent
 from stepwell.platform.settings import Settings
+from stepwell.platform.steering.refusals import NotSteered
 from stepwell.platform.testing import TestPlatform, Unsettled
 
 MINUTES = timedelta(minutes=1)
@@ -444,3 +445,41 @@ async def test_a_schedule_that_fires_without_end_is_said_to(monkeypatch: pytest.
     async with TestPlatform(app) as platform:
         with pytest.raises(Unsettled, match="the last one of schedule shop/tidy/"):
             await platform.advance("1h")
+
+
+async def test_runs_are_steered_as_by_hand() -> None:
+    calls = list[str]()
+    async with TestPlatform(shop(calls)) as platform:
+        run = await platform.send_and_wait("order.placed", {"id": "o-1"})
+        run = await platform.wake(run.id, "cool-off")
+        assert run.completed() == ["receipt o-1", "shipped"]
+        again = await platform.rerun(run.id, data=Order(id="o-2"))
+        assert again.rerun_of == run.id
+        assert (await platform.wake(again.id, "cool-off")).completed() == ["receipt o-2", "shipped"]
+        kept = await platform.rerun(run.id, from_step="cool-off")
+        kept.waiting("cool-off")
+        assert calls.count("charge") == 2
+        given = await platform.rerun(run.id, from_step="ship", output="by hand")
+        assert given.completed() == ["receipt o-1", "by hand"]
+        with pytest.raises(NotSteered, match="about to be tried again"):
+            await platform.retry(run.id)
+
+
+async def test_waits_are_resolved_and_retries_hurried() -> None:
+    app = App("shop")
+
+    @app.function(on="go")
+    async def work(ctx: Context[Any]) -> Any:
+        event = await ctx.step.wait_for_event("approval", "approved")
+        done = await ctx.step.run("try", lambda: "done")
+        return [event and event.data, done]
+
+    async with TestPlatform(app) as platform:
+        platform.fail("try")
+        run = await platform.send_and_wait("go")
+        assert run.waiting("approval") is None
+        run = await platform.resolve(run.id, "approval", {"data": {"by": "Ada"}})
+        run.waiting("try")
+        run = await platform.retry(run.id, "try")
+        assert run.completed() == [{"by": "Ada"}, "done"]
+        assert (run.versions, run.drift) == ((app.version,), ())

@@ -11,6 +11,7 @@ from stepwell.platform.ids import partition_of
 from stepwell.platform.ingest import Ingest
 from stepwell.platform.registry import Registry
 from stepwell.platform.settings import Settings
+from stepwell.platform.steering.steering import Steering
 from stepwell.platform.store.store import Store
 from stepwell.platform.waits.waits import Waits
 
@@ -29,6 +30,7 @@ class Installation:
     history: History
     runs: tuple[Runs, ...]
     schedules: Schedules
+    steering: Steering
 
     @classmethod
     def over(cls, store: Store, settings: Settings, clock: Clock) -> "Installation":
@@ -37,6 +39,7 @@ class Installation:
         registry = Registry(partitions)
         ingest = Ingest(partitions, registry, clock)
         patience = int(settings.cancel_patience * 1000)
+        runs = tuple(Runs(partition, patience) for partition in partitions)
         return cls(
             settings,
             clock,
@@ -46,8 +49,9 @@ class Installation:
             ingest,
             Waits.over(partitions, registry, ingest, settings, clock),
             History(partitions, registry),
-            tuple(Runs(partition, patience) for partition in partitions),
+            runs,
             Schedules(partitions, registry),
+            Steering(partitions, runs, registry, settings, clock),
         )
 
     def runs_at(self, run: str) -> Runs:

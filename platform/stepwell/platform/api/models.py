@@ -24,6 +24,14 @@ class Failure(_Answer):
     traceback: str | None
 
 
+class SoughtEvent(_Answer):
+    """An event that a step waits for."""
+
+    name: str
+    condition: str | None = Field(description="that it has to fulfil")
+    entry: str | None = Field(description="its name in a wait for the first of several")
+
+
 class WaitingOn(_Answer):
     """One thing that a run waits for; what does not apply to its kind is null."""
 
@@ -34,13 +42,16 @@ class WaitingOn(_Answer):
         )
     )
     step: str | None
-    until: int | None = Field(description="when it goes on")
+    until: int | None = Field(description="when it goes on; null when that may take for ever")
     attempts: int | None = Field(description="tries so far")
     error: Failure | None = Field(description="of the last try")
     key: str | None = Field(description="the value that the limit counts by")
     limit: int | None = Field(description="slots there are")
     held: int | None = Field(description="slots that are taken")
     ahead: int | None = Field(description="runs of the same lane before it")
+    events: list[SoughtEvent] = Field(default=[], description="each of which ends the wait")
+    child_id: str | None = Field(default=None, description="the invoked run that it waits for")
+    function: str | None = Field(default=None, description="of that run")
 
 
 class RunSummary(_Answer):
@@ -59,6 +70,8 @@ class RunSummary(_Answer):
     ended_at: int | None
     error: Failure | None
     parent_id: str | None = Field(default=None, description="the run that invoked it")
+    parent_step: str | None = Field(default=None, description="key of the step that did")
+    rerun_of: str | None = Field(default=None, description="the run that it does again")
     version: str = Field(description="of the app, when the run was created")
 
 
@@ -67,6 +80,8 @@ class Run(RunSummary):
 
     output: Json[Any] | None
     waiting_on: list[WaitingOn] | None
+    versions: list[str] = Field(default=[], description="of the app, that have executed it; the last 20")
+    drift: list[str] = Field(default=[], description="keys of recorded steps that it did not ask for to its end")
 
 
 class Step(_Answer):
@@ -82,6 +97,8 @@ class Step(_Answer):
     started_at: int | None
     ended_at: int | None
     wakes_at: int | None = Field(description="when its wait or its retry is due")
+    events: list[SoughtEvent] = Field(default=[], description="that it waits for, each of which ends the wait")
+    child_id: str | None = Field(default=None, description="the run that it has invoked")
 
 
 class Event(_Answer):

@@ -43,6 +43,7 @@ class Operation:
         query: model of the query string.
         problems: statuses of 400 and more that are its own, besides those that any operation may answer.
         takes_events: its body is one event, or an array of them.
+        body: model of its body, `None` when it takes none.
     """
 
     method: str
@@ -54,6 +55,7 @@ class Operation:
     query: type[Query] = NoQuery
     problems: tuple[int, ...] = ()
     takes_events: bool = False
+    body: type[BaseModel] | None = None
 
     def route(self) -> Route:
         """As Starlette routes it."""

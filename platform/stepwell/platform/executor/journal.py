@@ -80,7 +80,15 @@ class RunJournal:
         return await self._arm(key, kind, payload, delay, until)
 
     async def wait(
-        self, key: str, kind: str, waits: Sequence[EventWait], *, delay: int | None, until: int | None, due: bytes
+        self,
+        key: str,
+        kind: str,
+        waits: Sequence[EventWait],
+        *,
+        delay: int | None,
+        until: int | None,
+        due: bytes,
+        names: Sequence[str] = (),
     ) -> Outcome:
         """Records a wait for the first of some events; see `Journal`."""
         try:
@@ -89,7 +97,8 @@ class RunJournal:
             raise JournalUnavailable(str(error)) from None
         ttl = 0 if delay is None and until is None else (delay or 0) + DAY
         todo = encode({"waits": listings, "ttl": ttl})
-        shown = encode({"waits": listings, "conditions": [wait.condition for wait in waits]})
+        conditions = [wait.condition for wait in waits]
+        shown = encode({"waits": listings, "conditions": conditions, **({"names": names} if names else {})})
         elsewhere = Elsewhere(
             listings=";".join([listing.text for listing in listings]),
             marks=" ".join([listing.mark for listing in listings]),

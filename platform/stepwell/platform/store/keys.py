@@ -30,7 +30,7 @@ KEY_NAMES: Mapping[str, str] = MappingProxyType(
         "k_dedupe": ":d:",
         # HASH run header; fields in lua/include/run.lua. Removed by retention.
         "k_run": ":r:",
-        # HASH step key -> row; see lua/include/steps.lua. Removed with its run.
+        # HASH step key -> row; see lua/include/steps.lua. Removed with its run; until that is created, by key TTL.
         "k_steps": ":s:",
         # ZSET <function>: its run ids, all scores 0, so lexical order is order of creation.
         "k_runs_of": ":runs:",

@@ -93,4 +93,6 @@ class Reading:
 
     async def _seen(self, view: RunView) -> TestRun:
         rows = await self._history.steps(view.run.id) or []
-        return TestRun.of(views.run(view), [views.step(index, row) for index, row in enumerate(rows)])
+        children = await self._history.children(view.run.id, rows)
+        steps = [views.step(index, row, children.get(row.key)) for index, row in enumerate(rows)]
+        return TestRun.of(views.run(view), steps)
