@@ -102,8 +102,13 @@ MUTANTS = [
         "  later('SADD', k_news .. session_of(run.token), run.id .. '|' .. key)\n",
         "",
     ),
-    Mutant("cancel-not-told", "cancel.lua", "  later('SADD', k_news .. session_of(run.token), run.id .. '|')\n", ""),
-    Mutant("cancel-not-forced", "cancel.lua", "    arm_timer(run.id .. '!', now + patience)\n", ""),
+    Mutant(
+        "cancel-not-told",
+        "include/cancelling.lua",
+        "  later('SADD', k_news .. session_of(run.token), run.id .. '|')\n",
+        "",
+    ),
+    Mutant("cancel-not-forced", "include/cancelling.lua", "    arm_timer(run.id .. '!', now + patience)\n", ""),
     Mutant(
         "cancel-forgotten-by-suspend",
         "suspend.lua",
@@ -124,7 +129,7 @@ MUTANTS = [
     Mutant(
         "run-created-twice",
         "include/creation.lua",
-        "if redis.call('EXISTS', k_run .. rid) == 1 then return false end",
+        "if redis.call('EXISTS', k_run .. rid) == 1 then return false, false end",
         "",
     ),
     Mutant("lease-remembers-one-call", "lease.lua", "session, functions[1], table.concat", "session, '', table.concat"),
@@ -171,7 +176,7 @@ MUTANTS = [
     Mutant("event-not-sent-along", "create.lua", "if created then redis.call('SET'", "if false then redis.call('SET'"),
     Mutant("old-registry-adopted", "adopt.lua", "if version < fact('registry') then return fact('registry') end\n", ""),
     Mutant("stale-registry-accepted", "ingest.lua", "if version ~= fact('registry') then", "if false then"),
-    Mutant("event-taken-twice", "ingest.lua", "record, 'NX') then return end", "record) then return end"),
+    Mutant("event-taken-twice", "ingest.lua", "body), 'NX') then return end", "body)) then return end"),
     Mutant("crashes-outlive-a-wait", "arm.lua", "  set(run, 'crashes', 0)\n", ""),
     Mutant("conflict-unseen", "checkpoint.lua", "  if row.state == 'pending' then return 'CONFLICT' end\n", ""),
     Mutant("timers-outlive-the-run", "include/ending.lua", "  disarm_all(run)\n", ""),

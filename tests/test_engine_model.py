@@ -50,9 +50,15 @@ def test_the_engine_does_what_its_oracle_says(redis_server: Server) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_a_seeded_fault_is_found(mutant: Mutant, redis_server: Server, tmp_path: Path) -> None:
+    planted = mutant.plant(tmp_path)
     # Any contradiction will do: an assertion, a refusal, or a fault of a script.
     with pytest.raises(BaseException):  # noqa: B017, PT011
-        look_for_faults(topology_of(redis_server.url), mutant.plant(tmp_path))
+        look_for_faults(topology_of(redis_server.url), planted)
+
+
+def test_every_fault_can_be_seeded(tmp_path: Path) -> None:
+    for mutant in MUTANTS:
+        mutant.plant(tmp_path)
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stepwell.platform.engine.runs import Creation, Runs
+from stepwell.platform.engine.runs import Created, Creation, Runs
 from stepwell.platform.errors import StepwellError, StoreUnavailable
 from stepwell.platform.ids import run_id
 from stepwell.platform.outbox import BATCH, Outbox, Outboxes
@@ -19,7 +19,7 @@ from tests.engine_bench import Bench, store_over
 class Unreachable(Runs):
     """A partition whose server is down."""
 
-    async def create(self, creations: Sequence[Creation]) -> None:
+    async def create(self, creations: Sequence[Creation]) -> list[Created]:
         raise StoreUnavailable("redis://down", "connection refused")
 
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Iterator
 import pytest
 
 from stepwell.functions.protocol import (
+    CancelOnManifest,
     ConcurrencyManifest,
     FunctionManifest,
     Manifest,
@@ -35,10 +36,14 @@ async def partitions() -> AsyncGenerator[Partitions]:
         yield partitions_of(store, ManualClock())
 
 
-def manifest(*names: str, app: str = "shop", event: str = "go", limits: tuple[int, ...] = ()) -> Manifest:
+def manifest(
+    *names: str, app: str = "shop", event: str = "go", limits: tuple[int, ...] = (), stopped: bool = False
+) -> Manifest:
+    stops = [CancelOnManifest(event="stop", if_="async.data.id == event.data.id")] if stopped else []
     functions = [
         FunctionManifest(
             id=name,
+            cancel_on=stops,
             triggers=[TriggerManifest(event=event)],
             retries=RetriesManifest(times=1),
             concurrency=[ConcurrencyManifest(limit=limit) for limit in limits],
@@ -121,6 +126,21 @@ async def test_a_registration_cut_short_is_made_good_by_the_next_event(partition
     assert await start_everywhere(partitions, stale) == {3}
 
 
+async def test_a_wait_is_known_everywhere_although_whoever_asked_first_died_before(partitions: Partitions) -> None:
+    registered, sender = Registry(partitions), Registry(partitions)
+    await registered.register(manifest("a"))
+    await sender.load()
+    await partitions[0].script("await", 0, 10, items=[(b'#await ["said",[]]',)])
+    seen = Registry(partitions)
+    await seen.load()
+    assert await seen.await_events("said", (), indexed=False)
+    ingest = Ingest(partitions, sender, partitions[0].clock)
+    for _ in range(20):  # from all partitions
+        await ingest.accept([IncomingEvent("said", {}, "", 0)])
+    heard = [await partition.read("ZCARD", partition.keys.name("k_matches")) for partition in partitions]
+    assert (sum(heard), min(heard) > 0) == (20, True)
+
+
 async def test_a_late_copy_of_an_older_registry_changes_nothing(partitions: Partitions) -> None:
     registry = Registry(partitions)
     await registry.register(manifest("a", limits=(1,)))
@@ -183,7 +203,7 @@ async def test_a_worker_can_register_and_lease_while_memory_is_full(redis_server
         redis_server.ask("CONFIG SET", "maxmemory", 1)
         try:
             registry = Registry(partitions)
-            assert await registry.register(manifest("a", "b"))
+            assert await registry.register(manifest("a", "b", stopped=True))
             answer = await partitions[0].script("lease", "w", "w:1", 15_000, 1, items=[("shop/a", "")])
             assert answer[0] == b"OK"
             with pytest.raises(StoreFull):

@@ -118,3 +118,17 @@ async def test_a_server_that_does_not_say_how_much_memory_it_has_is_trimmed_by_a
         assert await retention(bench, SHORT).trim() == 0
         bench.clock.advance(DAY)
         assert await retention(bench, SHORT).trim() == 1
+
+
+async def test_what_others_have_yet_to_be_told_of_stays_however_old(bench: Bench) -> None:
+    runs = await ended(bench, 3)
+    await bench.read("ZADD", "k_ends", "", 1, runs[0])
+    heard = bench.event()
+    assert await bench.ingest.add((1, heard, "", 0, "word", "", b'{"name":"n","data":{}}')) == b"OK"
+    bench.clock.advance(9 * DAY)
+    assert await retention(bench, SHORT).trim() == 2
+    assert [await bench.exists("k_run", run) for run in runs] == [True, False, False]
+    assert await bench.exists("k_event", heard)
+    await bench.partition.script("settle", items=[("ends", runs[0]), ("matches", f"{heard} word")])
+    assert await retention(bench, SHORT).trim() == 1
+    assert not await bench.exists("k_event", heard)

@@ -89,6 +89,25 @@ async def test_an_event_that_came_before_the_cancel_was_listed_counts(store: Sto
         await platform.until(run, Status.CANCELLED)
 
 
+async def test_a_run_is_cancelled_by_what_cancelled_its_function_when_it_began(store: Store) -> None:
+    def work(*cancel_on: CancelOn) -> App:
+        app = App("shop")
+
+        @app.function(on="go", cancel_on=list(cancel_on))
+        async def work(ctx: Context[Any]) -> None:
+            await ctx.step.sleep("nap", "1d")
+
+        return app
+
+    async with harness(store, work(CancelOn("stop", match="data.id"))) as platform:
+        run = await platform.start("go", {"id": 1})
+        await platform.until(run, Status.WAITING)
+        await platform.waits.errands.empty()
+        await platform.registry.register(work().manifest)
+        await platform.send("stop", {"id": 1})
+        await platform.until(run, Status.CANCELLED)
+
+
 async def test_a_run_that_does_not_begin_or_end_in_time_is_cancelled(store: Store) -> None:
     app = App("shop")
 

@@ -1,13 +1,18 @@
 """Stories of runs that invoke others, told on every kind of Redis."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from stepwell.functions import App, Concurrency, Context, InvokeFailed, NonRetriable, SyncContext
+from stepwell.functions import App, Concurrency, Context, Idempotency, InvokeFailed, NonRetriable, SyncContext
+from stepwell.platform.codec import decode
+from stepwell.platform.errors import StoreFull
 from stepwell.platform.records import RunRecord, Status
+from stepwell.platform.settings import Settings
 from stepwell.platform.store.store import Store
+from stepwell.platform.waits.aftermath import Aftermath
 from tests.platform_harness import Harness, harness
 
 
@@ -211,3 +216,76 @@ async def test_of_a_childs_end_and_its_parents_patience_the_first_counts(store: 
 
 async def _over(platform: Harness, run: str) -> bool:
     return (await platform.run(run)).status.ended
+
+
+async def test_a_child_that_is_held_back_by_its_key_fails_the_step(store: Store) -> None:
+    app = App("shop")
+
+    @app.function(on="never", idempotency=Idempotency("event.data.id", period="1h"))
+    async def once(ctx: Context[Any]) -> int:
+        return 1
+
+    @app.function(on="go")
+    async def work(ctx: Context[Any]) -> Any:
+        first = await ctx.step.invoke("a", once, {"id": 1})
+        try:
+            await ctx.step.invoke("b", once, {"id": 1})
+        except InvokeFailed as error:
+            return [first, error.type, error.message]
+
+    async with harness(store, app) as platform:
+        run = await ended(platform, await platform.start("go"))
+        assert decode(run.output) == [1, "Skipped", "a run of shop/once with the same idempotency key came first"]
+
+
+async def test_data_for_a_child_may_be_as_large_as_an_event_and_no_larger(store: Store) -> None:
+    app = App("shop")
+
+    @app.function(on="never")
+    async def child(ctx: Context[Any]) -> int:
+        return len(ctx.data["text"])
+
+    @app.function(on="go")
+    async def work(ctx: Context[Any]) -> int:
+        return await ctx.step.invoke("call", child, {"text": "x" * ctx.data["size"]})
+
+    async with harness(store, app, settings=Settings(max_event_bytes=10_000)) as platform:
+        fits, large = await platform.start("go", {"size": 9_000}), await platform.start("go", {"size": 10_000})
+        assert (await ended(platform, fits)).output == b"9000"
+        assert b"the data for shop/child has 10,011 bytes" in (await ended(platform, large)).error
+
+
+async def test_an_end_that_cannot_be_told_holds_up_no_other(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = App("shop")
+
+    @app.function(on="never")
+    async def child(ctx: Context[Any]) -> int:
+        return int(ctx.data["n"])
+
+    @app.function(on="go")
+    async def parent(ctx: Context[Any]) -> int:
+        return await ctx.step.invoke("call", child, {"n": ctx.data["n"]})
+
+    async with harness(store, app) as platform:
+        tell, stuck = Aftermath._tell_parent, set[str]()
+
+        async def full(self: Aftermath, run: RunRecord, parent: str, key: str) -> None:
+            if parent in stuck:
+                raise StoreFull("redis://full")
+            await tell(self, run, parent, key)
+
+        monkeypatch.setattr(Aftermath, "_tell_parent", full)
+        runs = [await platform.start("go", {"n": n}) for n in range(150)]
+        stuck.update(runs[:140])
+        children = [await child_of(platform, run, "call") for run in runs]
+        for run in children:
+            await platform.until(run, Status.COMPLETED)
+
+        async def told() -> bool:
+            with suppress(StoreFull):
+                await platform.waits.errands.empty()
+            return all([(await platform.run(run)).status.ended for run in runs[140:]])
+
+        await platform.eventually(told)
+        stuck.clear()
+        assert [int((await ended(platform, run)).output) for run in runs] == list(range(150))

@@ -14,7 +14,7 @@ from stepwell.platform.ids import digest_of, home_of, new_id, run_id
 from stepwell.platform.incoming import IncomingEvent
 from stepwell.platform.outbox import Outboxes
 from stepwell.platform.registry import RegisteredFunction, Registry
-from stepwell.platform.starting import beginning
+from stepwell.platform.starting import beginning, home_for
 from stepwell.platform.store.connection import Reply, ReplyFuture
 
 WINDOW = 24 * 3_600_000
@@ -139,6 +139,7 @@ class Ingest:
         if not (function.counted or function.controlled):
             run = run_id(entry.id, function.id, entry.partition)
             return f"{run} {function.id} {function.version} - - -"
-        made = beginning(function, {**body, "id": entry.id}, entry.partition, len(self._partitions))
+        count = len(self._partitions)
+        made = beginning(function, {**body, "id": entry.id}, home_for(function, entry.partition, count), count)
         target = "-" if made.home == entry.partition else str(made.home)
         return f"{made.run} {made.lane} {made.version} {target} {made.options} {made.notes}"

@@ -189,6 +189,7 @@ class Registry:
         """
         check_conditions(manifest)
         check_schedules(manifest)
+        await self._keep(_cancels(_functions(manifest)))
         text = manifest.model_dump_json(exclude_defaults=True)
         _, changed = await self._partitions[0].script("register", manifest.id, text)
         await self.spread()
@@ -203,9 +204,16 @@ class Registry:
         answer = await self._partitions[0].script("await", int(indexed), MOST_ENTRIES, items=[(what,)])
         if answer == b"FULL":
             return False
-        if (name, paths) not in self.snapshot.waits:
+        if not indexed:
+            # Although it is known here: whoever said so first may have died before every partition knew.
             await self.spread()
         return True
+
+    async def _keep(self, pairs: Iterable[tuple[str, Paths]]) -> None:
+        """Has these events looked up even when no function asks for them any more: runs that began before may."""
+        items = [(_AWAIT + encode(pair),) for pair in sorted(set(pairs), key=encode)]
+        for first in range(0, len(items), 64):
+            await self._partitions[0].script("await", 0, MOST_ENTRIES, items=items[first : first + 64])
 
     async def refresh(self) -> None:
         """Spreads the registry, once for all who ask meanwhile."""

@@ -36,16 +36,19 @@ class Beginning:
     notes: str = "-"
 
 
-def beginning(function: RegisteredFunction, event: Mapping[str, Any], where: int, partitions: int) -> Beginning:
-    """The run of a function for an event {id, name, data, ts} that is at home in partition `where`."""
-    # What is counted is counted in one place.
-    home = home_of(function.id, partitions) if function.counted else where
+def home_for(function: RegisteredFunction, where: int, partitions: int) -> int:
+    """The home of a run that something in partition `where` starts: what is counted is counted in one place."""
+    return home_of(function.id, partitions) if function.counted else where
+
+
+def beginning(function: RegisteredFunction, event: Mapping[str, Any], home: int, partitions: int) -> Beginning:
+    """The run of a function for an event {id, name, data, ts}, at home in the partition `home`; see `home_for`."""
     lane = lane_of(function.id, function.constraints, event)
     run = run_id(event["id"], function.id, home)
     if not function.controlled:
         return Beginning(run, home, lane, function.version)
-    cancels = [*_cancels(function, event)]
-    options = ",".join([*_once(function, event), *_limits(function), *_listed(cancels)])
+    cancels = [*_cancels(function, event, partitions)]
+    options = ",".join([*_once(function, event), *_limits(function), *_listed(cancels, home, partitions)])
     notes = SEPARATOR.join([listing.note() for listing in cancels]).decode()
     return Beginning(run, home, lane, function.version, options or "-", notes or "-")
 
@@ -73,19 +76,20 @@ def _once(function: RegisteredFunction, event: Mapping[str, Any]) -> Iterator[st
         yield f"once={digest_of(f'{function.id} {word}')}:{control.period}"
 
 
-def _listed(cancels: list[Listing]) -> Iterator[str]:
+def _listed(cancels: list[Listing], home: int, partitions: int) -> Iterator[str]:
     if cancels:
-        yield f"cancel={';'.join([listing.text for listing in cancels])}"
+        yield f"cancel={';'.join([listing.text(home, partitions) for listing in cancels])}"
 
 
-def _cancels(function: RegisteredFunction, event: Mapping[str, Any]) -> Iterator[Listing]:
+def _cancels(function: RegisteredFunction, event: Mapping[str, Any], partitions: int) -> Iterator[Listing]:
     for control in function.manifest.cancel_on:
         try:
             found = sought(control.event, control.if_, event, tuple)
         except (ExpressionError, EvaluationError) as error:
             _say(function, "cancel_on", str(error))
             continue
-        yield Listing.of(found, within=control.within or 0)
+        own = partitions > 1 and control.event == event["name"]
+        yield Listing.of(found, within=control.within or 0, own=own)
 
 
 def _say(function: RegisteredFunction, control: str, error: str) -> None:

@@ -10,6 +10,7 @@ from stepwell.platform.records import StepRow
 
 Cancelled = Literal["CANCELLED", "ASKED", "ENDED", "GONE"]
 Resolved = Literal["OK", "DONE", "GONE"]
+Created = Literal["OK", "DUP", "SKIPPED"]
 Again = Literal["OK", "DUP", "GONE", "INCOMPLETE"]
 ROWS, BYTES = 64, 1 << 20
 """Steps, and about how much of them, that are copied in one call."""
@@ -125,13 +126,13 @@ class Runs:
         )
         return answer.decode()  # type: ignore[no-any-return]
 
-    async def create(self, creations: Sequence[Creation]) -> None:
+    async def create(self, creations: Sequence[Creation]) -> list[Created]:
         """Creates runs whose events live elsewhere, 64 and 1 MiB a call; those that exist stay as they are."""
         items = [
             (made.run, made.lane, made.version, made.event, made.due, made.options, made.link, made.notes, made.record)
             for made in creations
         ]
-        await asyncio.gather(*[self._create.add(item) for item in items])
+        return [answer.decode() for answer in await asyncio.gather(*[self._create.add(item) for item in items])]
 
 
 def _chunks(rows: Sequence[StepRow]) -> Iterator[list[tuple[str, bytes]]]:

@@ -17,7 +17,6 @@ from stepwell.platform.ids import partition_of
 from stepwell.platform.incoming import LATEST, BadEvent, parse_events
 from stepwell.platform.ingest import Ingest
 from stepwell.platform.records import Lease, StepRow
-from stepwell.platform.retention import DAY
 from stepwell.platform.waits.listing import ALONE, ORDINALS, Listing, wordlike
 from stepwell.platform.waits.outcome import event_json, failed
 from stepwell.platform.waits.sought import condition_of, sought
@@ -95,27 +94,33 @@ class RunJournal:
             listings = [await self._listing(key, wait, ordinal) for wait, ordinal in numbers(kind, waits)]
         except StepwellError as error:
             raise JournalUnavailable(str(error)) from None
-        ttl = 0 if delay is None and until is None else (delay or 0) + DAY
-        todo = encode({"waits": listings, "ttl": ttl})
+        home, count = partition_of(self._run), self._waits.partitions
         conditions = [wait.condition for wait in waits]
         shown = encode({"waits": listings, "conditions": conditions, **({"names": names} if names else {})})
         elsewhere = Elsewhere(
-            listings=";".join([listing.text for listing in listings]),
+            listings=";".join([listing.text(home, count) for listing in listings]),
             marks=" ".join([listing.mark for listing in listings]),
-            todo=todo,
+            todo=encode({"waits": listings}),
         )
+        # Only what is kept tells since when events count that are not looked back for.
+        self._has_waited |= not all(wait.lookback for wait in waits)
         return await self._arm(key, kind, b"done %s\n%s" % (wordlike(due), shown), *open_end(delay, until), elsewhere)
 
     async def invoke(self, key: str, function: str, data: bytes, *, delay: int | None, detach: bool) -> Outcome:
         """Starts a child and records a wait for its end; see `Journal`."""
-        invocation = await self._waits.invoking.plan(self._run, key, function, decode(data))
+        if len(data) > self._max_event:
+            raise LimitExceeded(
+                f"{self._lease.function}: step {key!r}: the data for {function} has {len(data):,} bytes, and an event "
+                f"may have {self._max_event:,} (setting STEPWELL_MAX_EVENT_BYTES)"
+            )
         try:
-            child = await self._waits.invoking.child(invocation) or ""
+            invocation = await self._waits.invoking.plan(self._run, key, function, decode(data))
         except StepwellError as error:
             raise JournalUnavailable(str(error)) from None
+        child = self._waits.invoking.child(invocation)
         late = failed("Timeout", f"run {child} of {function} has not ended in time", child)
         shown = encode({"function": function, "detach": detach, "run": child})
-        todo = encode({"function": function, "data": invocation.data, "ts": invocation.ts})
+        todo = encode({"function": function, "data": invocation.data, "ts": invocation.ts, "home": invocation.home})
         payload = b"failed %s\n%s" % (wordlike(late), shown)
         return await self._arm(key, "invoke", payload, *open_end(delay, None), Elsewhere(child=child, todo=todo))
 
@@ -142,8 +147,8 @@ class RunJournal:
     async def _see_to(self, key: str, elsewhere: Elsewhere) -> None:
         """Does at once what the scheduler would do later."""
         marks = elsewhere.marks.split()
-        # What is kept begins with the positions of events that earlier waits have taken, if there were any.
-        note = None if self._has_waited else b"0 " * len(marks) + b"\n" + elsewhere.todo
+        # What is kept begins with the positions of events that earlier waits have taken, if there were any, and of now.
+        note = None if self._has_waited else b"0 " * (len(marks) + 1) + b"\n" + elsewhere.todo
         self._has_waited |= bool(marks)
         with suppress(StepwellError):
             await self._waits.errands[partition_of(self._run)].arm(f"{self._run}|{key}", note)
@@ -164,7 +169,8 @@ class RunJournal:
                 f"{self._lease.function}: step {key!r}: too many different events are waited for; do not make names of "
                 "events out of ids: put the id into the data, and use match="
             )
-        return Listing.of(found, ordinal, self._lease.event.position if wait.lookback else None)
+        own = self._waits.partitions > 1 and wait.event == self._lease.event.name
+        return Listing.of(found, ordinal, self._lease.event.position if wait.lookback else None, own=own)
 
     async def retry(self, key: str, kind: str, attempts: int, delay: int, took: int, error: bytes) -> Outcome:
         """Records a failed attempt that is tried again in `delay` ms."""

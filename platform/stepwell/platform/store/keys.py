@@ -82,8 +82,11 @@ KEY_NAMES: Mapping[str, str] = MappingProxyType(
         # ZSET <word>: event id -> position; the events that somebody may wait for. Kept as long as events are.
         "k_heard": ":heard:",
         # ZSET <word>: open waits, see lua/include/listing.lua -> position after which an event counts. Removed by what
-        # ends the wait; in another partition than the run's, also by key TTL.
+        # ends the wait; in another partition than the run's, by way of strays.
         "k_waits": ":waits:",
+        # ZSET "partition word member" of waits that are over and may still be listed in another partition -> ms since
+        # when. Removed when they are off that list.
+        "k_strays": ":strays",
         # HASH "run|step" or "run!number" -> what has to be done elsewhere for this wait. Removed when it is.
         "k_arming": ":arming",
         # STRING <key>: the run that was the first with it, and ms until which no other may have it. Forgotten by TTL.

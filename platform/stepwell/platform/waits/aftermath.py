@@ -17,6 +17,8 @@ from stepwell.platform.registry import ENDS, Registry
 from stepwell.platform.waits.outcome import event_json, failed, of_run
 
 BATCH = 64
+MOST = 1_024
+"""Ends that are seen to at once: more than BATCH, for those that cannot be must not hold up the others."""
 NAMES: Mapping[Status, tuple[str, ...]] = {
     Status.COMPLETED: ("inngest/function.finished",),
     Status.FAILED: ("inngest/function.finished", "inngest/function.failed"),
@@ -44,12 +46,29 @@ class Aftermath:
         self._ingest = ingest
 
     async def follow(self) -> int:
-        """Sees to the next ends; answers how many. Raises `StepwellError`."""
-        rows: list[bytes] = await self._source.read("ZRANGE", self._source.keys.name("k_ends"), 0, BATCH - 1)
-        ended = await asyncio.gather(*[whole_of(self._source, row.decode()) for row in rows])
-        await asyncio.gather(*[work for run in ended if run for work in self._consequences(run)])
-        await self._source.script("settle", items=[("ends", row) for row in rows])
-        return len(rows)
+        """Sees to the next ends; answers how many.
+
+        Raises `StepwellError` for the first that could not be seen to, after all others were: it stays to be.
+        """
+        count, failures = 0, list[Exception]()
+        while count < MOST:
+            key = self._source.keys.name("k_ends")
+            rows: list[bytes] = await self._source.read("ZRANGE", key, len(failures), len(failures) + BATCH - 1)
+            done = await asyncio.gather(*[self._follow(row.decode()) for row in rows], return_exceptions=True)
+            failures += [outcome for outcome in done if isinstance(outcome, Exception)]
+            seen_to = [row for row, outcome in zip(rows, done, strict=True) if outcome is None]
+            await self._source.script("settle", items=[("ends", row) for row in seen_to])
+            count += len(rows)
+            if len(rows) < BATCH:
+                break
+        if failures:
+            raise failures[0]
+        return count
+
+    async def _follow(self, id: str) -> None:
+        run = await whole_of(self._source, id)
+        if run:
+            await asyncio.gather(*self._consequences(run))
 
     def _consequences(self, run: RunRecord) -> Iterator[Awaitable[object]]:
         what, _, parent = run.link.partition(" ")

@@ -50,8 +50,11 @@ class Awaiting:
         pair = (name, paths)
         if pair in self._done or pair in self._registry.snapshot.indexed:
             return True
-        async with self._under_way.setdefault(pair, asyncio.Lock()):
-            return pair in self._done or await self._begin(pair)
+        try:
+            async with self._under_way.setdefault(pair, asyncio.Lock()):
+                return pair in self._done or await self._begin(pair)
+        finally:
+            self._under_way.pop(pair, None)
 
     async def _begin(self, pair: tuple[str, Paths]) -> bool:
         # First what comes, then what has come: an event between the two is noted twice, which is once.
@@ -61,7 +64,6 @@ class Awaiting:
             await self._look_back(*pair)
             await self._registry.await_events(*pair, indexed=True)
         self._done.add(pair)
-        self._under_way.pop(pair, None)
         return True
 
     async def _look_back(self, name: str, paths: Paths) -> None:

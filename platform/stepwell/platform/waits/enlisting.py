@@ -1,15 +1,14 @@
 """Listing what waits for events: after a look at those that have come already, oldest first."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.engine.runs import Runs
 from stepwell.platform.ids import partition_of
 from stepwell.platform.reading.headers import header_of
 from stepwell.platform.records import EventRecord, RunRecord
-from stepwell.platform.waits.index import DAY, STEPS, Index
+from stepwell.platform.waits.index import STEPS, Index
 from stepwell.platform.waits.listing import Listing
 from stepwell.platform.waits.outcome import event_json, failed, of_event
 from stepwell.platform.waits.sought import fits
@@ -40,75 +39,79 @@ class Enlisting:
         self._runs = runs
         self._index = index
 
-    async def enlist_step(self, run: str, key: str, listings: Sequence[Listing], seen: Sequence[int], ttl: int) -> bool:
+    async def enlist_step(self, run: str, key: str, listings: Sequence[Listing], seen: Sequence[int]) -> bool:
         """Lists the waits of a step, or ends it with the oldest event that has come already.
 
-        `seen`: for each listing, the position of the last event that a wait like it has taken. Answers whether the note
-        of what has to be done was removed as well. Raises `StepwellError`.
+        `seen`: for each listing, the position of the last event that a wait like it has taken; and behind these that at
+        which the step began to wait. Answers whether the note of what has to be done was removed as well. Raises
+        `StepwellError`.
         """
-        found = list[Found]()
-        trigger: Mapping[str, Any] = await self._trigger(run) if any(listing.rest for listing in listings) else {}
-        for listing, last in zip(listings, seen, strict=True):
-            after = None if listing.after is None else max(self._index.beginning(listing.after), last)
-            one = await self._enlist(listing, f"{run}|{key}", after, ttl, trigger, last=len(listings) == 1)
+        evaluates = any(listing.rest or listing.own for listing in listings)
+        trigger, found = await self._trigger(run) if evaluates else None, list[Found]()
+        *taken, began = seen
+        for listing, last in zip(listings, taken, strict=True):
+            after = max(self._index.beginning(began if listing.after is None else listing.after), last)
+            one = await self._enlist(listing, f"{run}|{key}", after, trigger, last=len(listings) == 1)
             found += [] if one is None else [one]
         if found:
             first = min(found, key=lambda one: one.position)
             payload = of_event(first.event, first.listing.ordinal)
             home = self._runs[partition_of(run)]
             await home.resolve(run, key, ok=True, payload=payload, mark=first.listing.mark, position=first.position)
-            return False
-        return len(listings) == 1 and self._index.home(listings[0].name) == partition_of(run)
+        strays = self._elsewhere(run, listings)
+        if strays and not await self._waits(run, key):
+            await self._unlist(f"{run}|{key}", strays)
+        return not found and not strays and len(listings) == 1
 
     async def enlist_cancel(self, run: str, number: int, listing: Listing) -> None:
         """Lists an event that cancels a run, or cancels it because that has come already. Raises `StepwellError`."""
-        record = await header_of(self._partitions[partition_of(run)], run)
-        if record is None or record.status.ended:
+        record = await self._live(run)
+        trigger = await self._event(run, record.event) if record else None
+        if record is None or trigger is None:
             return
-        event = await self._event(run, record.event)
-        if event is None:
-            return
-        trigger, ttl = event_json(event), listing.within and listing.within + DAY
-        found = await self._enlist(
-            listing,
-            f"{run}!{number}",
-            self._index.beginning(_position(record, event)),
-            ttl,
-            trigger,
-            last=True,
-            created=record.created,
-        )
+        after, who = self._index.beginning(_position(record, trigger)), f"{run}!{number}"
+        found = await self._enlist(listing, who, after, trigger, last=True, created=record.created)
         if found is not None:
             await self.cancel(run, found.event)
+        strays = self._elsewhere(run, [listing])
+        if strays and not await self._live(run):
+            await self._unlist(who, strays)
 
     async def cancel(self, run: str, event: EventRecord) -> None:
         """Cancels a run because of an event. Raises `StepwellError`."""
         await self._runs[partition_of(run)].cancel(run, failed("CancelledByEvent", f"{event.name} {event.id} has come"))
 
     async def _enlist(
-        self,
-        listing: Listing,
-        who: str,
-        after: int | None,
-        ttl: int,
-        trigger: Mapping[str, Any],
-        *,
-        last: bool,
-        created: int = 0,
+        self, listing: Listing, who: str, after: int, trigger: EventRecord | None, *, last: bool, created: int = 0
     ) -> Found | None:
-        while before := await self._index.enlist(listing, who, after, ttl, last=last):
+        known = event_json(trigger) if trigger else {}
+        while before := await self._index.enlist(listing, who, after, last=last):
             for event_id, position in before:
-                event = await self._event(event_id, event_id)
-                if event and in_time(listing, created, event) and fits(listing.rest, trigger, event_json(event)):
+                event = None if trigger and trigger.id == event_id else await self._event(event_id, event_id)
+                if event and in_time(listing, created, event) and fits(listing.rest, known, event_json(event)):
                     return Found(position, event, listing)
                 after = position
         return None
 
-    async def _trigger(self, run: str) -> Mapping[str, Any]:
+    def _elsewhere(self, run: str, listings: Sequence[Listing]) -> list[Listing]:
+        return [listing for listing in listings if self._index.home(listing.name) != partition_of(run)]
+
+    async def _unlist(self, who: str, strays: Sequence[Listing]) -> None:
+        """What has ended while it was being listed elsewhere could not know that it would be."""
+        for listing in strays:
+            await self._index.unlist(self._index.home(listing.name), listing.word, listing.sign + who)
+
+    async def _waits(self, run: str, key: str) -> bool:
         home = self._partitions[partition_of(run)]
-        record: RunRecord | None = await header_of(home, run)
-        event = await self._event(run, record.event) if record else None
-        return event_json(event) if event else {}
+        return bool(await home.read("HEXISTS", home.keys.name("k_run", run), f"l:{key}"))
+
+    async def _live(self, run: str) -> RunRecord | None:
+        record = await header_of(self._partitions[partition_of(run)], run)
+        return None if record is None or record.status.ended else record
+
+    async def _trigger(self, run: str) -> EventRecord | None:
+        record = await header_of(self._partitions[partition_of(run)], run)
+        return await self._event(run, record.event) if record else None
 
     async def _event(self, where: str, event: str) -> EventRecord | None:
         """An event as it is kept in the partition of the id `where`."""

@@ -2,9 +2,9 @@
 should these have died, by the scheduler."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -14,10 +14,15 @@ from stepwell.platform.errors import StepwellError
 from stepwell.platform.waits.aftermath import Aftermath
 from stepwell.platform.waits.enlisting import Enlisting
 from stepwell.platform.waits.hearing import Hearing
+from stepwell.platform.waits.index import Index
 from stepwell.platform.waits.invoking import Invocation, Invoking
 from stepwell.platform.waits.listing import listings_in, noted
 
+T = TypeVar("T")
+
 BATCH = 64
+MOST = 1_024
+"""Waits that are armed at once: more than BATCH, for those that cannot be must not hold up the others."""
 
 
 class Errands:
@@ -25,28 +30,43 @@ class Errands:
 
     Args:
         source: the partition.
+        index: the lists.
         enlisting: lists waits.
         invoking: starts children.
         hearing: gives events to waits.
         aftermath: sees to the ends of runs.
     """
 
-    __slots__ = ("_aftermath", "_enlisting", "_hearing", "_invoking", "_settle", "_source")
+    __slots__ = ("_aftermath", "_enlisting", "_hearing", "_index", "_invoking", "_settle", "_source")
 
     def __init__(
-        self, source: Partition, enlisting: Enlisting, invoking: Invoking, hearing: Hearing, aftermath: Aftermath
+        self,
+        source: Partition,
+        index: Index,
+        enlisting: Enlisting,
+        invoking: Invoking,
+        hearing: Hearing,
+        aftermath: Aftermath,
     ) -> None:
         self._source = source
+        self._index = index
         self._enlisting = enlisting
         self._invoking = invoking
         self._hearing = hearing
         self._aftermath = aftermath
         self._settle = source.group("settle")
 
-    async def empty(self) -> None:
-        """Does what there is to do, until little is left. Raises `StepwellError`."""
-        while max(await self._hearing.hear(), await self._aftermath.follow(), await self._arm()) >= BATCH:
-            pass
+    async def empty(self) -> int:
+        """Does what there is to do, until little is left; answers how much that was.
+
+        Raises `StepwellError` when something could not be done, after all else was.
+        """
+        done, count = 0, BATCH
+        while count >= BATCH:
+            counts = await all_of(self._hearing.hear(), self._aftermath.follow(), self._arm(), self.gather_in())
+            count = max(counts)
+            done += sum(counts)
+        return done
 
     async def arm(self, who: str, note: bytes | None = None) -> None:
         """Does what a wait needs done elsewhere, unless that has been done. Raises `StepwellError`.
@@ -59,10 +79,22 @@ class Errands:
             await self._do(who, note)
 
     async def _arm(self) -> int:
-        _, flat = await self._source.read("HSCAN", self._source.keys.name("k_arming"), 0, "COUNT", BATCH)
-        notes = zip(flat[::2], flat[1::2], strict=True)
-        await asyncio.gather(*[self._do(who.decode(), note) for who, note in notes])
-        return len(flat) // 2
+        cursor, works = b"0", list[Awaitable[None]]()
+        while True:
+            cursor, flat = await self._source.read("HSCAN", self._source.keys.name("k_arming"), cursor, "COUNT", BATCH)
+            works += [self._do(who.decode(), note) for who, note in zip(flat[::2], flat[1::2], strict=True)]
+            if cursor == b"0" or len(works) >= MOST:
+                break
+        await all_of(*works)
+        return len(works)
+
+    async def gather_in(self) -> int:
+        """Takes waits that are over off the lists of other partitions."""
+        rows: list[bytes] = await self._source.read("ZRANGE", self._source.keys.name("k_strays"), 0, BATCH - 1)
+        strays = [row.decode().split(" ", 2) for row in rows]
+        await asyncio.gather(*[self._index.unlist(int(home), word, member) for home, word, member in strays])
+        await self._source.script("settle", items=[("strays", row) for row in rows])
+        return len(rows)
 
     async def _do(self, who: str, note: bytes) -> None:
         seen, _, text = note.partition(b"\n")
@@ -76,9 +108,18 @@ class Errands:
     async def _do_for_step(self, run: str, key: str, seen: Sequence[int], what: Any) -> bool:
         """Answers whether that it had to be done is forgotten already."""
         if "waits" in what:
-            return await self._enlisting.enlist_step(run, key, listings_in(what["waits"]), seen, what["ttl"])
-        await self._invoking.start(Invocation(run, key, what["function"], what["data"], what["ts"]))
+            return await self._enlisting.enlist_step(run, key, listings_in(what["waits"]), seen)
+        await self._invoking.start(Invocation(run, key, what["function"], what["data"], what["ts"], what["home"]))
         return False
+
+
+async def all_of(*work: Awaitable[T]) -> list[T]:
+    """What all of it gives; when some of it fails, raises the first failure after the others were done."""
+    done = await asyncio.gather(*work, return_exceptions=True)
+    for outcome in done:
+        if isinstance(outcome, BaseException):
+            raise outcome
+    return [outcome for outcome in done if not isinstance(outcome, BaseException)]
 
 
 class AllErrands:
@@ -106,9 +147,9 @@ class AllErrands:
         return go
 
     async def empty(self) -> None:
-        """Does what there is to do in every partition. Raises `StepwellError`."""
-        for errands in self._errands:
-            await errands.empty()
+        """Does what there is to do in every partition, and what follows from that. Raises `StepwellError`."""
+        while any([await errands.empty() for errands in self._errands]):
+            pass
 
     async def _go(self, source: int) -> None:
         try:

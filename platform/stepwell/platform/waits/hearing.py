@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from stepwell.platform.codec import decode
 from stepwell.platform.engine.partition import Partition
-from stepwell.platform.engine.runs import Runs
+from stepwell.platform.engine.runs import Resolved, Runs
 from stepwell.platform.ids import partition_of
 from stepwell.platform.reading.headers import header_of
-from stepwell.platform.records import EventRecord
+from stepwell.platform.records import EventRecord, RunRecord
 from stepwell.platform.waits.enlisting import Enlisting, in_time
 from stepwell.platform.waits.index import PAGE, Index
 from stepwell.platform.waits.listing import Listing, Member, listings_in, noted
@@ -17,6 +17,8 @@ from stepwell.platform.waits.outcome import event_json, of_event
 from stepwell.platform.waits.sought import fits
 
 BATCH = 64
+OVER = ""
+"""Instead of a mark: the wait has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,69 +74,72 @@ class Hearing:
         return len(rows)
 
     async def _offer(self, heard: Sequence[Heard]) -> None:
-        stay = iter(await self._give([(one, member) for one in heard for member in one.members]))
+        if all(len(one.members) < PAGE for one in heard):
+            await self._give([(one, member) for one in heard for member in one.members])
+            return
+        # One event after the other, to all who wait for it.
         for one in heard:
-            staying = sum([next(stay) for _ in one.members])
+            await self._give([(one, member) for member in one.members])
             if len(one.members) == PAGE:
-                await self._go_on(one, staying)
+                await self._give_to_all(one)
 
-    async def _go_on(self, one: Heard, skip: int) -> None:
-        members = one.members
-        while len(members) == PAGE:
-            members = await self._index.page(one.word, one.event, one.position, skip)
-            skip += sum(await self._give([(one, member) for member in members]))
+    async def _give_to_all(self, one: Heard) -> None:
+        cursor = b"0"
+        while True:
+            cursor, members = await self._index.scan(one.word, one.event, one.position, cursor)
+            await self._give([(one, member) for member in members])
+            if cursor == b"0":
+                return
 
-    async def _give(self, offers: Sequence[tuple[Heard, str]]) -> list[bool]:
-        """Ends the waits for which an event is the one, in order; for each offer, whether it stays on the list."""
+    async def _give(self, offers: Sequence[tuple[Heard, str]]) -> None:
+        """Ends the waits for which an event is the one, in order."""
         members = [(heard, Member.parse(text)) for heard, text in offers]
         marks = await asyncio.gather(*[self._mark(heard, member) for heard, member in members])
         ending = [(*one, mark) for one, mark in zip(members, marks, strict=True) if mark is not None]
         await asyncio.gather(*[self._end(heard, member, mark) for heard, member, mark in ending])
-        return [mark is None for mark in marks]
 
     async def _mark(self, heard: Heard, member: Member) -> str | None:
-        """The mark of a wait that the event ends; `None` when it does not."""
+        """The mark of a wait that the event ends; `OVER` for one that has ended, and `None` for one that goes on."""
         if not member.evaluates:
             return heard.word
-        listing = await self._listing(member, heard.event)
-        return listing.mark if listing else None
-
-    async def _end(self, heard: Heard, member: Member, mark: str) -> None:
-        event, run = heard.event, member.run
-        if member.key is None:
-            await self._enlisting.cancel(run, event)
-        else:
-            payload = of_event(event, member.ordinal)
-            await self._runs[partition_of(run)].resolve(
-                run, member.key, ok=True, payload=payload, mark=mark, position=heard.position
-            )
-        # A step in the partition of the list has left it already.
-        if member.key is None or partition_of(run) != self._index.home(event.name):
-            await self._index.unlist(event.name, heard.word, member.text)
-
-    async def _listing(self, member: Member, event: EventRecord) -> Listing | None:
-        """What a member looks for, if the event is that."""
         home = self._partitions[partition_of(member.run)]
         record = await header_of(home, member.run)
-        if record is None:
-            return None
+        listing = await self._kept(home, member) if record and not record.status.ended else None
+        if record is None or listing is None:
+            return OVER
+        return listing.mark if await self._fits(home, record, listing, heard.event) else None
+
+    async def _end(self, heard: Heard, member: Member, mark: str) -> None:
+        event, run, home = heard.event, member.run, self._index.home(heard.event.name)
+        if mark != OVER and member.key is None:
+            await self._enlisting.cancel(run, event)
+        elif mark != OVER and await self._resolve(heard, member, mark) == "OK":
+            return  # it has left the list, or is about to
+        await self._index.unlist(home, heard.word, member.text)
+
+    async def _resolve(self, heard: Heard, member: Member, mark: str) -> Resolved:
+        payload = of_event(heard.event, member.ordinal)
+        home = self._runs[partition_of(member.run)]
+        return await home.resolve(
+            member.run, member.key or "", ok=True, payload=payload, mark=mark, position=heard.position
+        )
+
+    async def _fits(self, home: Partition, record: RunRecord, listing: Listing, event: EventRecord) -> bool:
         trigger = await home.read("GET", home.keys.name("k_event", record.event))
-        listing = await self._kept(home, member)
-        if trigger is None or listing is None or not in_time(listing, record.created, event):
-            return None
-        known = event_json(EventRecord.parse(record.event, trigger))
-        return listing if fits(listing.rest, known, event_json(event)) else None
+        if trigger is None or event.id == record.event or not in_time(listing, record.created, event):
+            return False
+        return fits(listing.rest, event_json(EventRecord.parse(record.event, trigger)), event_json(event))
 
     async def _kept(self, home: Partition, member: Member) -> Listing | None:
+        """What a member looks for; `None` when it does so no more."""
         name = home.keys.name
         if member.key is None:
             note: bytes | None = await home.read("HGET", name("k_run", member.run), f"c:{member.number}")
             return noted(note) if note else None
         row: bytes | None = await home.read("HGET", name("k_steps", member.run), member.key)
-        parts = row.split(b"\n", 2) if row else []
-        if len(parts) < 3:
+        if row is None or not row.startswith(b"pending "):
             return None
-        listings = listings_in(decode(parts[2])["waits"])
+        listings = listings_in(decode(row.split(b"\n", 2)[2])["waits"])
         return next((listing for listing in listings if listing.ordinal == member.ordinal), None)
 
     async def _event(self, event: str) -> EventRecord | None:

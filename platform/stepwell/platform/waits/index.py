@@ -42,23 +42,23 @@ class Index:
         position, *members = await self._hear[self.home(event.name)].add((word, event.id, str(event.position)))
         return int(position), [member.decode() for member in members]
 
-    async def page(self, word: str, event: EventRecord, position: int, skip: int) -> list[str]:
-        """A further page of the waits that an event may end."""
-        home = self._partitions[self.home(event.name)]
-        bounds = "-inf", f"({position}", "LIMIT", skip, PAGE
-        members = await home.read("ZRANGEBYSCORE", home.keys.name("k_waits", word), *bounds)
-        return [member.decode() for member in members]
+    async def scan(self, word: str, event: EventRecord, position: int, cursor: bytes) -> tuple[bytes, list[str]]:
+        """Some of all waits that an event may end, and the cursor of the others, `b"0"` when there are none.
 
-    async def enlist(
-        self, listing: Listing, who: str, after: int | None, ttl: int, *, last: bool
-    ) -> list[tuple[str, int]] | None:
+        A wait that is listed all the while is met at least once, whatever comes and goes beside it.
+        """
+        home = self._partitions[self.home(event.name)]
+        cursor, flat = await home.read("ZSCAN", home.keys.name("k_waits", word), cursor, "COUNT", PAGE)
+        members = zip(flat[::2], flat[1::2], strict=True)
+        return cursor, [member.decode() for member, after in members if float(after) < position]
+
+    async def enlist(self, listing: Listing, who: str, after: int, *, last: bool) -> list[tuple[str, int]] | None:
         """Lists a wait, unless events have come after the position `after`: these are to be looked at first.
 
         Args:
             listing: what is waited for.
             who: "run|step" or "run!number".
-            after: `None` for now.
-            ttl: ms after which the wait is over whatever happens; 0 for never.
+            after: the position behind which events count.
             last: nothing else has to be done elsewhere for this wait.
 
         Returns:
@@ -66,10 +66,8 @@ class Index:
         """
         home = self.home(listing.name)
         here = partition_of(who[:26]) == home
-        bound = "now" if after is None else str(after)
-        answer = await self._enlist[home].add(
-            (listing.word, listing.sign + who, int(here), bound, 0 if here else ttl, int(last))
-        )
+        member = listing.sign + who
+        answer = await self._enlist[home].add((listing.word, member, int(here), str(after), int(last)))
         match answer:
             case b"OK":
                 return []
@@ -78,6 +76,6 @@ class Index:
             case _:
                 return [(answer[at].decode(), int(float(answer[at + 1]))) for at in range(0, len(answer), 2)]
 
-    async def unlist(self, name: str, word: str, member: str) -> None:
-        """Takes a wait off the list that does not wait any more."""
-        await self._unlist[self.home(name)].add((word, member))
+    async def unlist(self, home: int, word: str, member: str) -> None:
+        """Takes a wait that is over off the list of a word in the partition `home`."""
+        await self._unlist[home].add((word, member))

@@ -6,14 +6,15 @@ from typing import Any
 
 from stepwell.platform.clock import Clock
 from stepwell.platform.codec import encode
-from stepwell.platform.engine.runs import Creation, Runs
-from stepwell.platform.ids import home_of, partition_of, run_id
-from stepwell.platform.registry import Registry
-from stepwell.platform.starting import Beginning, beginning
+from stepwell.platform.engine.runs import Created, Creation, Runs
+from stepwell.platform.ids import partition_of, run_id
+from stepwell.platform.registry import RegisteredFunction, Registry
+from stepwell.platform.starting import beginning, home_for
 from stepwell.platform.waits.outcome import failed
 
 NAME = "inngest/function.invoked"
 """Of the event that a child is started by."""
+NOWHERE = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,8 @@ class Invocation:
         function: as `app/function`.
         data: of the event.
         ts: of the event, ms UTC.
+        home: the partition of the run, whatever becomes of the function until it is started; `NOWHERE` when no such
+            function was registered when the step was reached.
     """
 
     run: str
@@ -32,6 +35,7 @@ class Invocation:
     function: str
     data: Mapping[str, Any]
     ts: int
+    home: int
 
 
 class Invoking:
@@ -51,38 +55,43 @@ class Invoking:
         self._clock = clock
 
     async def plan(self, run: str, key: str, function: str, data: Mapping[str, Any]) -> Invocation:
-        """What a step is about to start."""
-        return Invocation(run, key, function, data, self._clock.now())
+        """What a step is about to start. Raises `StepwellError`."""
+        known, count = await self._function(function), len(self._runs)
+        home = home_for(known, partition_of(run), count) if known else NOWHERE
+        return Invocation(run, key, function, data, self._clock.now(), home)
 
-    async def child(self, invocation: Invocation) -> str | None:
-        """The id of the child, whether it exists or not; `None` when no such function is registered."""
-        made = await self._beginning(invocation)
-        return made[0].run if made else None
+    def child(self, invocation: Invocation) -> str:
+        """The id of the child, whether it exists or not; "" when there will be none."""
+        if invocation.home == NOWHERE:
+            return ""
+        return run_id(_event(invocation), invocation.function, invocation.home)
 
     async def start(self, invocation: Invocation) -> None:
-        """Creates the child unless it exists; without such a function, the step has failed. Raises `StepwellError`."""
-        made = await self._beginning(invocation)
-        if made is None:
-            parent = self._runs[partition_of(invocation.run)]
-            error = failed("UnknownFunction", f"no function {invocation.function!r} is registered")
-            await parent.resolve(invocation.run, invocation.key, ok=False, payload=error)
-            return
-        child, event = made
-        body = encode({"name": NAME, "data": invocation.data, "ts": invocation.ts})
-        link = f"invoke {invocation.run} {invocation.key}"
-        record = b"N %s\n%s" % (child.run.encode(), body)
-        creation = Creation(child.run, child.lane, child.version, event, 0, record, child.options, link, child.notes)
-        await self._runs[child.home].create([creation])
+        """Creates the child unless it exists. When it cannot be, the step has failed. Raises `StepwellError`."""
+        function = await self._function(invocation.function) if invocation.home != NOWHERE else None
+        if function is None:
+            await self._fail(invocation, "UnknownFunction", f"no function {invocation.function!r} is registered")
+        elif await self._create(function, invocation) == "SKIPPED":
+            await self._fail(invocation, "Skipped", f"a run of {function.id} with the same idempotency key came first")
 
-    async def _beginning(self, invocation: Invocation) -> tuple[Beginning, str] | None:
-        function = self._registry.snapshot.functions.get(invocation.function)
-        if function is None:
-            await self._registry.load()
-            function = self._registry.snapshot.functions.get(invocation.function)
-        if function is None:
-            return None
-        # Made of the parent and its step, so that starting twice starts once.
-        where = home_of(function.id, len(self._runs)) if function.counted else partition_of(invocation.run)
-        event = run_id(invocation.run, f"invoke {invocation.key}", where)
-        known = {"id": event, "name": NAME, "data": invocation.data, "ts": invocation.ts}
-        return beginning(function, known, where, len(self._runs)), event
+    async def _create(self, function: RegisteredFunction, invocation: Invocation) -> Created:
+        event, data = _event(invocation), {"name": NAME, "data": invocation.data, "ts": invocation.ts}
+        made = beginning(function, {"id": event, **data}, invocation.home, len(self._runs))
+        record = b"N %s\n%s" % (made.run.encode(), encode(data))
+        link = f"invoke {invocation.run} {invocation.key}"
+        creation = Creation(made.run, made.lane, made.version, event, 0, record, made.options, link, made.notes)
+        [created] = await self._runs[made.home].create([creation])
+        return created
+
+    async def _fail(self, invocation: Invocation, kind: str, message: str) -> None:
+        parent = self._runs[partition_of(invocation.run)]
+        await parent.resolve(invocation.run, invocation.key, ok=False, payload=failed(kind, message))
+
+    async def _function(self, name: str) -> RegisteredFunction | None:
+        function = self._registry.snapshot.functions.get(name)
+        return function or (await self._registry.load()).functions.get(name)
+
+
+def _event(invocation: Invocation) -> str:
+    # Made of the parent and its step, so that starting twice starts once.
+    return run_id(invocation.run, f"invoke {invocation.key}", invocation.home)

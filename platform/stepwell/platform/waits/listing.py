@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self, cast
 
 from stepwell.platform.codec import decode, encode
-from stepwell.platform.ids import digest_of
+from stepwell.platform.ids import digest_of, home_of
 from stepwell.platform.waits.sought import Sought
 
 ALONE = "-"
@@ -24,6 +24,7 @@ class Listing:
         ordinal: which wait of its step, or `ALONE`.
         after: position behind which events count; `None` for those that come from now on.
         within: ms after the run was created in which an event counts; 0 for no limit.
+        own: the event that started the run has this name, and must not be taken for one that has come since.
     """
 
     name: str
@@ -32,21 +33,24 @@ class Listing:
     ordinal: str = ALONE
     after: int | None = 0
     within: int = 0
+    own: bool = False
 
     @classmethod
-    def of(cls, sought: Sought, ordinal: str = ALONE, after: int | None = 0, within: int = 0) -> Self:
+    def of(
+        cls, sought: Sought, ordinal: str = ALONE, after: int | None = 0, within: int = 0, *, own: bool = False
+    ) -> Self:
         """The listing of what is sought."""
-        return cls(sought.name, sought.word, sought.rest, ordinal, after, within)
+        return cls(sought.name, sought.word, sought.rest, ordinal, after, within, own)
 
     @property
     def sign(self) -> str:
         """What its members begin with: whether an expression has to be evaluated, and the ordinal."""
-        return ("E" if self.rest or self.within else "S") + self.ordinal
+        return ("E" if self.rest or self.within or self.own else "S") + self.ordinal
 
-    @property
-    def text(self) -> str:
-        """As lua/include/listing.lua reads it."""
-        return self.sign + self.word
+    def text(self, home: int, partitions: int) -> str:
+        """As lua/include/listing.lua reads it in the partition `home`, which is that of the run."""
+        listed = home_of(self.name, partitions)
+        return self.sign + self.word + (f"@{listed}" if listed != home else "")
 
     @property
     def mark(self) -> str:

@@ -28,11 +28,13 @@ class Waits:
         awaiting: which events may be waited for.
         invoking: starts children.
         errands: what has to be done for it, elsewhere and later.
+        partitions: how many there are.
     """
 
     awaiting: Awaiting
     invoking: Invoking
     errands: AllErrands
+    partitions: int
 
     @classmethod
     def over(
@@ -46,6 +48,7 @@ class Waits:
             [
                 Errands(
                     partition,
+                    index,
                     enlisting,
                     invoking,
                     Hearing(partition, partitions, runs, index, enlisting),
@@ -55,4 +58,4 @@ class Waits:
             ]
         )
         ingest.connect(errands.hurry)
-        return cls(Awaiting(partitions, registry, index), invoking, errands)
+        return cls(Awaiting(partitions, registry, index), invoking, errands, len(partitions))

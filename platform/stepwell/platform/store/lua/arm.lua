@@ -1,18 +1,20 @@
 --! Records a durable wait when it is first reached. Answers the row as it stands, STALE or {LIMIT, what, size} per step.
 --! args: now max_steps:int max_bytes:int
 --! item: rid token seq key kind delay until listings marks child elsewhere payload
---! include: clock meta batch feed run steps timers owner commit_runs
+--! include: clock meta batch feed run steps timers owner position commit_runs
 --! allow-oom
 -- One of delay (ms from now) and until (ms UTC) is given. What is armed already is never armed again.
 -- A wait for something that comes from elsewhere says what has to be done there, in `elsewhere`; that is kept until it is.
 -- child: the run that a step invokes, or empty.
--- listings: of a wait for events, see listing.lua; marks: theirs, whose last positions are noted in front of `elsewhere`.
+-- listings: of a wait for events, see listing.lua; marks: theirs, whose last positions are noted in front of `elsewhere`,
+-- and behind them the position that an event of this moment would have.
 now = clock(now)
 if unknown_format() then return unknown_format() end
 
 local function owe(run, key, listings, marks, elsewhere)
   local seen = {}
   for mark in string.gmatch(marks, '%S+') do seen[#seen + 1] = redis.call('HGET', k_run .. run.id, 'w:' .. mark) or '0' end
+  seen[#seen + 1] = string.format('%.0f', position_now())
   redis.call('HSET', k_arming, run.id .. '|' .. key, table.concat(seen, ' ') .. '\n' .. elsewhere)
   if listings ~= '' then redis.call('HSET', k_run .. run.id, 'l:' .. key, listings) end
 end

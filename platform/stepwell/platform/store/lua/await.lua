@@ -2,6 +2,7 @@
 --! args: now ready:int most:int
 --! item: what
 --! include: clock meta
+--! allow-oom
 -- ready: 1 once the events that came before are indexed too. most: what there may be of this in all.
 now = clock(now)
 if unknown_format() then return unknown_format() end

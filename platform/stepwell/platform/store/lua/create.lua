@@ -1,4 +1,4 @@
---! Creates runs whose event was accepted in another partition. Answers OK or DUP per run; the sender then drops its rows.
+--! Creates runs whose event was accepted in another partition. Answers OK, DUP or SKIPPED (held back by its key) per run; the sender then drops its rows.
 --! args: now
 --! item: rid lane version event due:int options link notes record
 --! include: clock meta batch feed run lanes timers ending creation position keeping commit
@@ -9,9 +9,9 @@ if unknown_format() then return unknown_format() end
 
 local answers = {}
 for rid, lane, version, event, due, options, link, notes, record in items() do
-  local created = create_run(rid, lane, version, event, due, options, link, notes)
+  local created, skipped = create_run(rid, lane, version, event, due, options, link, notes)
   if created then redis.call('SET', k_event .. event, kept(record)) end
-  answers[#answers + 1] = created and 'OK' or 'DUP'
+  answers[#answers + 1] = created and 'OK' or skipped and 'SKIPPED' or 'DUP'
 end
 write_position()
 commit()

@@ -22,6 +22,12 @@ local function misses(row, state)
   return (state == 'retry' and row.state ~= 'retrying') or (state == 'due' and row.state ~= 'pending')
 end
 
+--- Of branches that wait for the same events, one may be behind the others: what they have taken stays taken.
+local function take(rid, mark, position)
+  local last = redis.call('HGET', k_run .. rid, 'w:' .. mark)
+  if not last or tonumber(last) < tonumber(position) then redis.call('HSET', k_run .. rid, 'w:' .. mark, position) end
+end
+
 local function resolve(rid, key, state, mark, position, payload)
   local run = load_run(rid)
   if run and key == '' then return retry_body(run) end
@@ -30,7 +36,7 @@ local function resolve(rid, key, state, mark, position, payload)
   if row.due == 0 or not (run.status == 'running' or run.status == 'waiting' or run.status == 'queued') then return 'DONE' end
   if misses(row, state) then return 'DONE' end
   if state == 'due' then state, payload = when_due(row) end
-  if mark ~= '' then redis.call('HSET', k_run .. rid, 'w:' .. mark, position) end
+  if mark ~= '' then take(rid, mark, position) end
   resolve_step(run, key, row, state, payload)
   return 'OK'
 end

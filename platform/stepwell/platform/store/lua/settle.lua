@@ -3,16 +3,16 @@
 --! item: what who
 --! include: clock meta
 --! allow-oom
--- what: matches, ends or arming.
+-- what: matches, ends, strays or arming.
 now = clock(now)
 if unknown_format() then return unknown_format() end
 
-local answers = {}
+local sets, answers = {matches = k_matches, ends = k_ends, strays = k_strays}, {}
 for what, who in items() do
   if what == 'arming' then
     answers[#answers + 1] = redis.call('HDEL', k_arming, who)
   else
-    answers[#answers + 1] = redis.call('ZREM', what == 'ends' and k_ends or k_matches, who)
+    answers[#answers + 1] = redis.call('ZREM', sets[what], who)
   end
 end
 return answers

@@ -25,13 +25,17 @@ local function oldest_row()
   return oldest
 end
 
-local undelivered = oldest_row()
+--- The position of the oldest event that has yet to be given to those who wait for it.
+local function oldest_match() return tonumber(redis.call('ZRANGE', k_matches, 0, 0, 'WITHSCORES')[2]) or math.huge end
+
+local undelivered, unheard = oldest_row(), oldest_match()
 --- Answers false for the first event that is too young.
 local function trim(position, event)
   local record = redis.call('GET', k_event .. event)
-  local received, ids = string.match(record or 'L 0 0 \n', '^L (%d+) %d+ (%S*)\n')
+  local received, at, ids = string.match(record or 'L 0 0 \n', '^L (%d+) (%d+) (%S*)\n')
   if received and tonumber(received) > now - age then return false end
   if time_of(position) >= undelivered then return false end
+  if received and tonumber(at) >= unheard then return false end
   if record and wanted(ids or '') then
     redis.call('SETRANGE', k_event .. event, 0, 'T')
   else

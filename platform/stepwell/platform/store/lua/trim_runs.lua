@@ -16,9 +16,8 @@ local function drop_event(event, rid)
   redis.call('UNLINK', k_event .. event)
 end
 
-local functions = {}
-local rids = redis.call('ZRANGEBYSCORE', k_ended, '-inf', now - age, 'LIMIT', 0, limit)
-for _, rid in ipairs(rids) do
+local functions, count = {}, 0
+local function remove(rid)
   local run = load_run(rid)
   redis.call('UNLINK', k_run .. rid, k_steps .. rid)
   if run then
@@ -29,9 +28,15 @@ for _, rid in ipairs(rids) do
     later('ZREM', k_outcome .. run.status, rid)
   end
   later('ZREM', k_ended, rid)
+  count = count + 1
+end
+
+for _, rid in ipairs(redis.call('ZRANGEBYSCORE', k_ended, '-inf', now - age, 'LIMIT', 0, limit)) do
+  -- One whose end has yet to be told to others is needed for that.
+  if not redis.call('ZSCORE', k_ends, rid) then remove(rid) end
 end
 write_batches()
 for fn in pairs(functions) do
   if redis.call('EXISTS', k_runs_of .. fn) == 0 then redis.call('SREM', k_functions, fn) end
 end
-return #rids
+return count

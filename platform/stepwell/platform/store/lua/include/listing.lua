@@ -1,11 +1,17 @@
---! include: batch
+--! include: batch feed
 --- Open waits for events. A listing is two letters and a word: "S", or "E" when an expression has to be evaluated besides;
--- "-", or which wait of its step; and the word, which stands for the name of an event and values in it. Under the word the
--- wait is found when such an event comes, as the letters and "run|step", or "run!number" for one that cancels the run.
-local function list_member(listing, who) return k_waits .. string.sub(listing, 3), string.sub(listing, 1, 2) .. who end
-
+-- "-", or which wait of its step; and the word, which stands for the name of an event and values in it; and, when the list
+-- of the word is in another partition, "@" and its number. Under the word the wait is found when such an event comes, as
+-- the letters and "run|step", or "run!number" for one that cancels the run.
 local function unlist(listings, who)
-  for listing in string.gmatch(listings, '[^;]+') do later('ZREM', list_member(listing, who)) end
+  for sign, word, home in string.gmatch(listings, '([^;][^;])([^;@]+)@?(%d*)') do
+    if home == '' then
+      later('ZREM', k_waits .. word, sign .. who)
+    else
+      later('ZADD', k_strays, now, home .. ' ' .. word .. ' ' .. sign .. who)
+      errand()
+    end
+  end
   later('HDEL', k_arming, who)
 end
 
