@@ -35,7 +35,7 @@ class Index:
 
         Positions of two partitions tell no more than the ms, in which an event rather counts than not.
         """
-        return position if len(self._partitions) == 1 else position // STEPS * STEPS - 1
+        return position if len(self._partitions) == 1 else (position + 1) // STEPS * STEPS - 1
 
     async def hear(self, word: str, event: EventRecord) -> tuple[int, list[str]]:
         """Notes an event, and gives its position under the word and the first page of the waits that it may end."""
