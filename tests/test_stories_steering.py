@@ -159,6 +159,8 @@ async def test_a_run_that_has_not_ended_is_done_again(store: Store) -> None:
         assert list(await platform.steps(second)) == ["nap", "one"]
         await platform.steering.wake(second, "nap")
         assert await platform.output(second) == "rested"
+        third = await again(platform, first, from_step="nap", output=Given(None))
+        assert await platform.output(third) == "rested"
         assert (await platform.run(first)).status is Status.WAITING
 
 

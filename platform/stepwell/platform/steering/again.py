@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import inf
-from typing import Any, cast
+from typing import Any
 
 from stepwell.platform.codec import decode
 from stepwell.platform.engine.partition import Partition
@@ -78,10 +78,10 @@ def _taken(row: StepRow) -> Iterator[str]:
     """The id of the event that a wait has taken."""
     if row.state != "done" or row.kind not in ("wait_for_event", "wait_for_any"):
         return
-    outcome: Any = decode(row.payload)
-    event: Any = cast("list[Any]", outcome)[-1] if isinstance(outcome, list) else outcome
-    if isinstance(event, dict) and is_id(id := cast("dict[str, str]", event)["id"]):
-        yield id
+    outcome: list[Any] | dict[str, Any] | None = decode(row.payload)
+    event: dict[str, Any] | str | None = outcome[-1] if isinstance(outcome, list) else outcome
+    if isinstance(event, dict) and is_id(event["id"]):
+        yield event["id"]
 
 
 async def _event(partitions: Sequence[Partition], id: str) -> EventRecord | None:

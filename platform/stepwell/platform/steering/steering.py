@@ -175,14 +175,22 @@ class Steering:
         output = None
         if order.output is not None:
             row = await subject.step(order.from_step)
-            output = self._by_hand(subject).output(row, order.output.value)
-            self._check_size(output, row.key)
+            output = self._output(subject, row, order.output.value)
         awaited = self._registry.snapshot.awaited
         kept = await kept_of(subject, order.from_step, output, self._clock.now(), self._partitions, awaited)
         size, most = sum(len(row.payload) for row in kept.rows), self._settings.max_run_bytes
         if size > most:
             raise Unfit(f"the run would have {size:,} bytes of state; the limit is {most:,}", "Give a smaller output")
         return kept
+
+    def _output(self, subject: Subject, row: StepRow, value: Any) -> bytes:
+        if row.kind == "sleep":
+            if value is not None:
+                raise Unfit(f"step {row.key!r} is a sleep, which has no output", "Give null to have it done")
+            return b""
+        output = self._by_hand(subject).output(row, value)
+        self._check_size(output, row.key)
+        return output
 
     def _told(
         self, subject: Subject, function: RegisteredFunction, order: Order, event: EventRecord
