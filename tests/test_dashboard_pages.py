@@ -12,7 +12,7 @@ from stepwell.dashboard import routes
 from stepwell.platform.engine.leases import Leases
 from stepwell.platform.errors import StoreUnavailable
 from stepwell.platform.history import History
-from stepwell.platform.steering.steering import Order
+from stepwell.platform.steering.order import Order
 from stepwell.platform.store.memory import memory_store
 from tests.api_desk import Address, Desk, function
 

@@ -10,8 +10,8 @@ from stepwell.functions import App, CancelOn, Concurrency, Context, Idempotency,
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.ids import new_id
 from stepwell.platform.records import Status
+from stepwell.platform.steering.order import Given, Order
 from stepwell.platform.steering.refusals import NoSuchStep, NotNow, NotSteered, Unfit
-from stepwell.platform.steering.steering import Given, Order
 from stepwell.platform.store.store import Store
 from tests.platform_harness import Harness, harness
 
