@@ -41,7 +41,7 @@ class Harness:
         self.registry = Registry(self.partitions)
         self.ingest = Ingest(self.partitions, self.registry, self.clock)
         self.waits = Waits.over(self.partitions, self.registry, self.ingest, settings, self.clock)
-        self.scheduler = Scheduler(self.partitions, self.clock, settings, self.waits.errands)
+        self.scheduler = Scheduler(self.partitions, self.clock, settings, self.waits.errands, self.registry)
         runs = [Runs(partition, int(settings.cancel_patience * 1000)) for partition in self.partitions]
         self.steering = Steering(self.partitions, runs, self.registry, settings, self.clock)
         self.worker: Worker | None = None

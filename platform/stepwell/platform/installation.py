@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from stepwell.platform.clock import Clock
+from stepwell.platform.cron.schedules import Schedules
 from stepwell.platform.engine.partition import Partition, partitions_of
 from stepwell.platform.engine.runs import Runs
 from stepwell.platform.history import History
@@ -28,6 +29,7 @@ class Installation:
     waits: Waits
     history: History
     runs: tuple[Runs, ...]
+    schedules: Schedules
     steering: Steering
 
     @classmethod
@@ -48,6 +50,7 @@ class Installation:
             Waits.over(partitions, registry, ingest, settings, clock),
             History(partitions, registry),
             runs,
+            Schedules(partitions, registry),
             Steering(partitions, runs, registry, settings, clock),
         )
 

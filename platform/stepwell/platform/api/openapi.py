@@ -98,4 +98,4 @@ def _in_path(path: str) -> Iterable[dict[str, Any]]:
 
 def _in_query(schema: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
     for name, about in schema.get("properties", {}).items():
-        yield {"name": name, "in": "query", "required": False, "schema": about}
+        yield {"name": name, "in": "query", "required": name in schema.get("required", ()), "schema": about}

@@ -80,7 +80,7 @@ def parameters(request: Request, model: type[Q]) -> Q:
 
 
 def _invalid(model: type[Query], message: str) -> Problem:
-    known = ", ".join(model.model_fields) or "none"
+    known = ", ".join(field.alias or name for name, field in model.model_fields.items()) or "none"
     return Problem(400, "invalid_parameter", message, f"The parameters of this path: {known}")
 
 

@@ -106,16 +106,25 @@ local function drain(lane, fn, start, wanted)
 end
 
 --- Start-time fair queueing (Goyal, Vin, Cheng 1996): the lane with the least virtual start time goes next.
-local active = {}
+-- The first lane of a function is looked up anew only when something was taken from its lanes: there may be 64 functions.
+local active, firsts = {}, {}
+local function first_of(fn)
+  if firsts[fn] == nil then
+    local head = redis.call('ZRANGE', k_lanes .. fn, 0, 0, 'WITHSCORES')
+    firsts[fn] = head[1] and {fn = fn, vt = tonumber(head[2]), lane = head[1], lanes = redis.call('ZCARD', k_lanes .. fn)}
+      or false
+  end
+  return firsts[fn]
+end
+
 local function next_lane()
   local best, lanes, left = nil, 0, {}
   for _, fn in ipairs(active) do
-    local head = redis.call('ZRANGE', k_lanes .. fn, 0, 0, 'WITHSCORES')
-    if head[1] then
+    local first = first_of(fn)
+    if first then
       left[#left + 1] = fn
-      lanes = lanes + redis.call('ZCARD', k_lanes .. fn)
-      local vt = tonumber(head[2])
-      if not best or vt < best.vt then best = {fn = fn, vt = vt, lane = head[1]} end
+      lanes = lanes + first.lanes
+      if not best or first.vt < best.vt then best = first end
     end
   end
   active = left
@@ -146,7 +155,7 @@ local function seek()
   local best, lanes = next_lane()
   if best or #freed_scopes == 0 then return best, lanes end
   hand_on()
-  active = functions
+  active, firsts = functions, {}
   return next_lane()
 end
 
@@ -158,6 +167,7 @@ for _ = 1, 64 do
   local best, lanes = seek()
   if not best then break end
   drain(best.lane, best.fn, best.vt, math.ceil(wanted / lanes))
+  firsts[best.fn] = nil
 end
 if seek() then answer[2] = 1 end
 if #answer > 2 then
