@@ -203,7 +203,7 @@ async def test_a_function_is_tried_again_at_once(client: httpx2.AsyncClient, des
         ("resolve", {"step": "approval", "output": []}, 422, "An event is"),
         ("resolve", {"step": "first", "output": {"name": "maybe"}}, 422, "It waits for yes, no, late"),
         ("rerun", {"output": 1}, 422, "not of which step"),
-        ("rerun", {"from_step": "nap", "output": 1}, 409, "a sleep, which has no output"),
+        ("rerun", {"from_step": "nap", "output": 1}, 422, "a sleep, which has no output Give null"),
         ("rerun", {"from_step": "x"}, 404, "has no step 'x'"),
         ("rerun", {"request": "x" * 129}, 422, "a request has 1 to 128 characters, not 129"),
         ("rerun", {"input": []}, 422, "input: Input should be a valid dictionary"),

@@ -10,8 +10,8 @@ from stepwell.functions import App, CancelOn, Concurrency, Context, Idempotency,
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.ids import new_id
 from stepwell.platform.records import Status
+from stepwell.platform.steering.order import Given, Order
 from stepwell.platform.steering.refusals import NoSuchStep, NotNow, NotSteered, Unfit
-from stepwell.platform.steering.steering import Given, Order
 from stepwell.platform.store.store import Store
 from tests.platform_harness import Harness, harness
 
@@ -159,6 +159,8 @@ async def test_a_run_that_has_not_ended_is_done_again(store: Store) -> None:
         assert list(await platform.steps(second)) == ["nap", "one"]
         await platform.steering.wake(second, "nap")
         assert await platform.output(second) == "rested"
+        third = await again(platform, first, from_step="nap", output=Given(None))
+        assert await platform.output(third) == "rested"
         assert (await platform.run(first)).status is Status.WAITING
 
 

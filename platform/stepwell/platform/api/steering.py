@@ -15,8 +15,8 @@ from stepwell.platform.api.operations import NoQuery, Operation, answer, paramet
 from stepwell.platform.api.problems import Problem, not_found
 from stepwell.platform.codec import UnencodableJSON
 from stepwell.platform.installation import Installation
+from stepwell.platform.steering.order import Given, Order
 from stepwell.platform.steering.refusals import NoSuchRun, NoSuchStep, NotNow, NotSteered
-from stepwell.platform.steering.steering import Given, Order
 
 
 class RerunBody(Body):

@@ -80,8 +80,8 @@ def _taken(row: StepRow) -> Iterator[str]:
         return
     outcome: list[Any] | dict[str, Any] | None = decode(row.payload)
     event: dict[str, Any] | str | None = outcome[-1] if isinstance(outcome, list) else outcome
-    if isinstance(event, dict) and is_id(id := event["id"]):
-        yield id
+    if isinstance(event, dict) and is_id(event["id"]):
+        yield event["id"]
 
 
 async def _event(partitions: Sequence[Partition], id: str) -> EventRecord | None:

@@ -1,14 +1,15 @@
 """Outcomes that a person gives to steps, as the steps themselves would have recorded them."""
 
-from collections.abc import Callable
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stepwell.platform.codec import decode, encode
+from stepwell.platform.ids import new_id, partition_of
 from stepwell.platform.reading.pending import Pending, pending_of
 from stepwell.platform.records import StepRow
 from stepwell.platform.steering.refusals import NotNow, Unfit
+from stepwell.platform.steering.subject import Subject
 from stepwell.platform.waits.outcome import failed
 
 EVENT, ANY, INVOKE = "wait_for_event", "wait_for_any", "invoke"
@@ -44,21 +45,35 @@ class GivenError(BaseModel):
 
 
 class ByHand:
-    """Makes outcomes.
+    """Makes outcomes of steps of a run. `now` in ms UTC, `most` bytes of an outcome."""
 
-    Args:
-        new_id: gives ids to events.
-        now: ms UTC.
-    """
+    __slots__ = ("_most", "_now", "_subject")
 
-    __slots__ = ("_new_id", "_now")
-
-    def __init__(self, new_id: Callable[[], str], now: int) -> None:
-        self._new_id = new_id
+    def __init__(self, subject: Subject, now: int, most: int) -> None:
+        self._subject = subject
         self._now = now
+        self._most = most
 
     def output(self, row: StepRow, value: Any) -> bytes:
         """The payload of a step that is done. Raises `Unfit`, and `NotNow` for a sleep."""
+        return self._checked(row, self._output(row, value))
+
+    def error(self, row: StepRow, value: Any) -> bytes:
+        """The payload of a step that has failed. Raises `Unfit`, and `NotNow` for a sleep."""
+        if row.kind == "sleep":
+            raise NotNow(f"step {row.key!r} is a sleep, which cannot fail", "Wake it")
+        given = _read(GivenError, value, row.key)
+        return self._checked(row, failed(given.type, given.message, self._subject.child(row.key)))
+
+    def _checked(self, row: StepRow, payload: bytes) -> bytes:
+        if len(payload) > self._most:
+            raise Unfit(
+                f"step {row.key!r}: the output has {len(payload):,} bytes; the limit is {self._most:,}",
+                "The setting is STEPWELL_MAX_OUTPUT_BYTES",
+            )
+        return payload
+
+    def _output(self, row: StepRow, value: Any) -> bytes:
         match row.kind:
             case "sleep":
                 raise NotNow(f"step {row.key!r} is a sleep, which has no output", "Wake it")
@@ -76,7 +91,7 @@ class ByHand:
     def _filled(self, event: GivenEvent, name: str, key: str) -> dict[str, Any]:
         if not (event.name or name):
             raise Unfit(f"step {key!r}: the event has no name", 'Give it one: {"name": "order.approved", "data": {…}}')
-        made = event.id or self._new_id()
+        made = event.id or new_id(self._now, partition_of(self._subject.run.id))
         return {"id": made, "name": event.name or name, "data": event.data, "ts": event.ts or self._now}
 
     def _first(self, row: StepRow, value: Any) -> list[Any]:
@@ -90,14 +105,6 @@ class ByHand:
         if first.event is None:
             return [first.name]
         return [first.name, self._filled(first.event, names.get(first.name, ""), row.key)]
-
-
-def error(row: StepRow, value: Any, child: str) -> bytes:
-    """The payload of a step that has failed. Raises `Unfit`, and `NotNow` for a sleep."""
-    if row.kind == "sleep":
-        raise NotNow(f"step {row.key!r} is a sleep, which cannot fail", "Wake it")
-    given = _read(GivenError, value, row.key)
-    return failed(given.type, given.message, child)
 
 
 def _mistaken(row: StepRow, sought: Pending, first: GivenFirst) -> Unfit:

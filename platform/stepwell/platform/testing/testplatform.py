@@ -10,7 +10,7 @@ from stepwell.functions import App
 from stepwell.functions.durations import Duration, milliseconds, moment
 from stepwell.platform.clock import ManualClock
 from stepwell.platform.settings import Settings
-from stepwell.platform.steering.steering import Given, Order
+from stepwell.platform.steering.order import Given, Order
 from stepwell.platform.testing.moment import datetime_of
 from stepwell.platform.testing.run import TestRun
 from stepwell.platform.testing.sending import Data, event_data, event_of, send
