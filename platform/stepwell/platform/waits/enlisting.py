@@ -50,7 +50,8 @@ class Enlisting:
         trigger, found = await self._trigger(run) if evaluates else None, list[Found]()
         *taken, began = seen
         for listing, last in zip(listings, taken, strict=True):
-            after = max(self._index.beginning(began if listing.after is None else listing.after), last)
+            beginning = self._index.since(began) if listing.after is None else self._index.beginning(listing.after)
+            after = max(beginning, last)
             one = await self._enlist(listing, f"{run}|{key}", after, trigger, last=len(listings) == 1)
             found += [] if one is None else [one]
         if found:

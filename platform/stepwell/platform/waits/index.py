@@ -37,6 +37,10 @@ class Index:
         """
         return position if len(self._partitions) == 1 else (position + 1) // STEPS * STEPS - 1
 
+    def since(self, position: int) -> int:
+        """The same for a wait that began when `position` was the last one."""
+        return position if len(self._partitions) == 1 else self.beginning(position + 1)
+
     async def hear(self, word: str, event: EventRecord) -> tuple[int, list[str]]:
         """Notes an event, and gives its position under the word and the first page of the waits that it may end."""
         position, *members = await self._hear[self.home(event.name)].add((word, event.id, str(event.position)))
