@@ -11,6 +11,7 @@ from typing import Any
 
 from bench import (
     children,
+    clockwork,
     conditions,
     crash,
     fanout,
@@ -43,6 +44,7 @@ SECTIONS: MappingProxyType[str, Section] = MappingProxyType(
         "W6": crash.measure,
         "W7": waiting.measure,
         "W8": children.measure,
+        "W9": clockwork.measure,
         "W10": conditions.measure,
         "ingest": ingest.measure,
         "memory": memory.measure,

@@ -27,6 +27,7 @@ class Scale:
         waiters: runs of W7.
         others: that wait meanwhile.
         children: of the parent of W8.
+        schedules: of W9.
     """
 
     repeat: int
@@ -44,11 +45,14 @@ class Scale:
     waiters: int
     others: int
     children: int
+    schedules: int
 
 
-FULL = Scale(5, 1_000, 200, (50, 200, 800), 200, 1_000, 5_000, 200, 15.0, 3, 20_000, 1_280, 1_000, 100_000, 1_000)
-QUICK = Scale(2, 1_000, 100, (50, 200, 800), 200, 1_000, 5_000, 200, 15.0, 1, 5_000, 320, 1_000, 10_000, 1_000)
-TINY = Scale(1, 20, 5, (2, 4, 8), 8, 10, 200, 5, 3.0, 1, 50, 64, 10, 20, 10)
+FULL = Scale(
+    5, 1_000, 200, (50, 200, 800), 200, 1_000, 5_000, 200, 15.0, 3, 20_000, 1_280, 1_000, 100_000, 1_000, 10_000
+)
+QUICK = Scale(2, 1_000, 100, (50, 200, 800), 200, 1_000, 5_000, 200, 15.0, 1, 5_000, 320, 1_000, 10_000, 1_000, 10_000)
+TINY = Scale(1, 20, 5, (2, 4, 8), 8, 10, 200, 5, 3.0, 1, 50, 64, 10, 20, 10, 70)
 """Enough to see that everything is measured; the figures mean nothing."""
 
 

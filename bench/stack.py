@@ -121,10 +121,12 @@ class Stack:
         """The only one there is."""
         return partitions_of(self.redis.store, SystemClock())[0]
 
-    async def start_worker(self) -> None:
-        """Starts a worker."""
-        words = ["worker", str(TARGET), "--concurrency", str(CONCURRENCY)]
-        self._worker = await Process.start("worker", words, self._environment, self.redis.folder / "worker.log")
+    async def start_worker(self, target: Path = TARGET, **environment: str) -> None:
+        """Starts a worker for the functions of a file, with something more in its environment."""
+        words = ["worker", str(target), "--concurrency", str(CONCURRENCY)]
+        self._worker = await Process.start(
+            "worker", words, {**self._environment, **environment}, self.redis.folder / "worker.log"
+        )
 
     async def stop_worker(self) -> None:
         """Lets the worker drain and end."""

@@ -11,10 +11,11 @@ import pytest
 
 from stepwell.platform.engine.answers import Conflict, OverLimit, Stale
 from stepwell.platform.engine.leases import SessionDead
-from stepwell.platform.ids import run_id
+from stepwell.platform.engine.runs import Creation, Kept
+from stepwell.platform.ids import new_id, run_id
 from stepwell.platform.ingest import BUCKET, WINDOW
 from stepwell.platform.records import Lease
-from tests.engine_bench import CRASH_LIMIT, EXPIRY, PATIENCE, Bench, Place
+from tests.engine_bench import BODY, CRASH_LIMIT, EXPIRY, PATIENCE, Bench, Place
 
 Scenario = Callable[[Bench], Awaitable[None]]
 SCENARIOS: list[Scenario] = []
@@ -922,3 +923,176 @@ async def _kept(bench: Bench, lease: Lease) -> set[str]:
     keys = bench.partition.keys
     names = [("k_run", lease.run), ("k_event", lease.event.id), ("k_runs_of", "app/f"), ("k_functions", "")]
     return {keys.name(name, rest) for name, rest in [*names, ("k_ended", ""), ("k_session", "w2")]}
+
+
+# Steering: retries that are hurried, waits that are woken, runs that are done again.
+
+
+@scenario
+async def a_body_is_retried_at_once_when_asked_for(bench: Bench) -> None:
+    lease = await bench.started()
+    assert await bench.runs.retry_now(lease.run) == "DONE"
+    await bench.sleep(lease, "nap", 9_000)
+    await bench.retry_body(lease, 60_000)
+    assert await bench.runs.retry_now(lease.run) == "OK"
+    assert await bench.runs.retry_now(lease.run) == "DONE"
+    assert await bench.read("ZRANGE", "k_timers", "", 0, -1) == [f"{lease.run}|nap".encode()]
+    again = await bench.one()
+    assert (again.run, again.attempt) == (lease.run, 1)
+    assert await bench.runs.retry_now("nothing") == "GONE"
+
+
+@scenario
+async def what_is_no_retry_of_the_body_is_not_hurried(bench: Bench) -> None:
+    delayed = await bench.send(due=bench.clock.now() + 60_000)
+    assert await bench.runs.retry_now(delayed) == "DONE"
+    lease = await bench.started()
+    await bench.suspend(lease, within=60_000)
+    assert await bench.runs.retry_now(lease.run) == "DONE"
+    assert await bench.lease("w") == []
+
+
+@scenario
+async def a_step_is_retried_at_once_and_only_one_that_is_to_be(bench: Bench) -> None:
+    lease = await bench.started()
+    await bench.sleep(lease, "nap", 60_000)
+    await bench.retry(lease, "try", 1, 60_000)
+    await bench.suspend(lease)
+    assert await bench.runs.retry_now(lease.run, "nap") == "DONE"
+    assert await bench.runs.wake(lease.run, "try") == "DONE"
+    assert await bench.lease("w") == []
+    assert await bench.runs.retry_now(lease.run, "try") == "OK"
+    assert await bench.runs.retry_now(lease.run, "try") == "DONE"
+    row = (await bench.steps(lease.run))["try"]
+    assert (row.state, row.due, row.attempts) == ("retrying", 0, 1)
+    assert await bench.lease("w") == [lease.run]
+
+
+@scenario
+async def a_wait_that_is_woken_becomes_what_it_does_in_time(bench: Bench) -> None:
+    lease = await bench.started()
+    await bench.sleep(lease, "nap", 60_000)
+    late = b'failed {"late":1}\nshown'
+    await bench.owner.arm(lease.run, lease.token, 9, "call", "invoke", delay=60_000, until=None, payload=late)
+    await bench.suspend(lease)
+    assert await bench.runs.wake(lease.run, "call") == "OK"
+    assert await bench.runs.wake(lease.run, "nap") == "OK"
+    assert await bench.runs.wake(lease.run, "nap") == "DONE"
+    assert await bench.runs.wake(lease.run, "never") == "GONE"
+    rows = await bench.steps(lease.run)
+    assert (rows["nap"].state, rows["nap"].payload) == ("done", b"")
+    assert (rows["call"].state, rows["call"].payload) == ("failed", b'{"late":1}')
+    assert not await bench.exists("k_timers")
+    assert await bench.lease("w") == [lease.run]
+
+
+def _rerun(lease: Lease, run: str, record: bytes = b"") -> Creation:
+    return Creation(run, "app/f", "v2", lease.event.id, 0, record, link=f"rerun {lease.run}")
+
+
+@scenario
+async def a_rerun_has_the_steps_it_is_given_and_is_made_once(bench: Bench) -> None:
+    lease = await bench.started()
+    await bench.record(lease, "a", b'"1"')
+    await bench.record(lease, "b", b'"22"')
+    rows = list((await bench.steps(lease.run)).values())
+    await bench.finish(lease)
+    run = new_id(bench.clock.now(), bench.partition.index)
+    kept = Kept(rows, 2, [("k:b", "child")])
+    assert await bench.runs.rerun(_rerun(lease, run), kept) == "OK"
+    assert await bench.runs.rerun(_rerun(lease, run), kept) == "DUP"
+    header = await bench.header(run)
+    assert (header.turn, header.steps, header.bytes, header.pending) == (2, 2, 7, 0)
+    assert (header.version, header.rerun_of, header.event) == ("v2", lease.run, lease.event.id)
+    assert await bench.read("HGET", "k_run", run, "k:b") == b"child"
+    assert await bench.read("PTTL", "k_steps", run) == -1
+    again = await bench.one()
+    assert (again.run, again.turn, again.event.data) == (run, 2, {})
+    assert {row.key: row.payload for row in again.rows or ()} == {"a": b'"1"', "b": b'"22"'}
+
+
+@scenario
+async def a_rerun_is_not_made_while_steps_are_missing(bench: Bench) -> None:
+    lease = await bench.started()
+    await bench.record(lease, "a")
+    [row] = (await bench.steps(lease.run)).values()
+    run = new_id(bench.clock.now(), bench.partition.index)
+    assert await bench.partition.script("copy_steps", run, 60_000, items=[("b", row.text)]) == b"OK"
+    assert 0 < await bench.read("PTTL", "k_steps", run) <= 60_000
+    assert await bench.runs.rerun(_rerun(lease, run), Kept([row], 1)) == "INCOMPLETE"
+    assert not await bench.exists("k_run", run)
+
+
+@scenario
+async def an_event_stays_for_its_rerun(bench: Bench) -> None:
+    lease = await bench.started()
+    await bench.finish(lease)
+    await bench.pass_time(2_000)
+    run = new_id(bench.clock.now(), bench.partition.index)
+    assert await bench.runs.rerun(_rerun(lease, run), Kept()) == "OK"
+    await bench.finish(await bench.one())
+    assert await bench.ticks.trim_runs(1_000) == 1
+    assert await bench.ticks.trim_events(1_000) == 1
+    assert await bench.exists("k_event", lease.event.id)
+    await bench.pass_time(2_000)
+    assert await bench.ticks.trim_runs(1_000) == 1
+    assert not await bench.exists("k_event", lease.event.id)
+
+
+@scenario
+async def a_rerun_elsewhere_takes_its_event_along(bench: Bench) -> None:
+    lease, there = await bench.started(), bench.other
+    runs = [new_id(bench.clock.now(), there.partition.index) for _ in range(2)]
+    assert await there.runs.rerun(_rerun(lease, runs[0]), Kept()) == "GONE"
+    assert not await there.exists("k_run", runs[0])
+    record = b"T 7 8 %s\n%s" % (runs[0].encode(), BODY)
+    assert await there.runs.rerun(_rerun(lease, runs[0], record), Kept()) == "OK"
+    assert await there.runs.rerun(_rerun(lease, runs[1], b"T 7 8 other\n" + BODY), Kept()) == "OK"
+    first, second = await there.one(), await there.one()
+    assert first.event == second.event
+    assert (first.event.received, first.event.position) == (7, 8)
+    assert set(first.event.runs) <= {*runs}
+    kept = await there.read("GET", "k_event", lease.event.id)
+    assert kept.startswith(b"T 7 8 " + ",".join(runs).encode() + b"\n")
+
+
+@scenario
+async def a_request_is_for_one_rerun(bench: Bench) -> None:
+    lease = await bench.started()
+    assert await bench.runs.ask_again(lease.run, "mine", "one") == "one"
+    assert await bench.runs.ask_again(lease.run, "mine", "two") == "one"
+    assert await bench.runs.ask_again(lease.run, "other", "two") == "two"
+    assert await bench.runs.ask_again("nothing", "mine", "one") is None
+    assert not await bench.exists("k_run", "nothing")
+
+
+@scenario
+async def the_versions_a_run_is_leased_by_are_noted(bench: Bench) -> None:
+    run = await bench.send()
+    seen = list[tuple[str, ...]]()
+    for number, version in enumerate(["v1", "v1", "v2", "", "v1", "v2", "v3"]):
+        leased = await bench.leases.lease("w", f"w:{number}", 1, ["app/f"], {"app/f": version})
+        [lease] = leased.leases
+        seen.append((await bench.header(run)).versions)
+        await bench.release(lease)
+    assert seen == [("v1",), ("v1",), *[("v1", "v2")] * 4, ("v1", "v2", "v3")]
+    for number in range(30):
+        leased = await bench.leases.lease("w", f"w:n{number}", 1, ["app/f"], {"app/f": f"n{number}"})
+        await bench.release(leased.leases[0])
+    assert (await bench.header(run)).versions == tuple(f"n{number}" for number in range(10, 30))
+
+
+@scenario
+async def a_run_that_first_is_leased_by_another_version_knows_that_alone(bench: Bench) -> None:
+    run = await bench.send()
+    await bench.leases.lease("w", "w:1", 1, ["app/f"], {"app/f": "v2"})
+    header = await bench.header(run)
+    assert (header.version, header.versions) == ("v1", ("v2",))
+
+
+@scenario
+async def the_drift_of_a_run_is_kept_with_it(bench: Bench) -> None:
+    lease = await bench.started()
+    await bench.owner.finish(lease.run, lease.token, 1, "completed", b"1", b'["old","b"]')
+    await bench.owner.finish(lease.run, lease.token, 1, "completed", b"1", b'["other"]')
+    assert (await bench.header(lease.run)).drift == ("old", "b")

@@ -169,7 +169,15 @@ class MemoryJournal:
         return self.run.rows[key]
 
     async def wait(
-        self, key: str, kind: str, waits: Sequence[EventWait], *, delay: int | None, until: int | None, due: bytes
+        self,
+        key: str,
+        kind: str,
+        waits: Sequence[EventWait],
+        *,
+        delay: int | None,
+        until: int | None,
+        due: bytes,
+        names: Sequence[str] = (),
     ) -> Outcome:
         self._begin(f"wait {key}")
         orjson.loads(due)

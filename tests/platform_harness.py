@@ -21,6 +21,7 @@ from stepwell.platform.records import EventRecord, RunRecord, Status, StepRow
 from stepwell.platform.registry import Registry
 from stepwell.platform.scheduler import Scheduler
 from stepwell.platform.settings import Settings
+from stepwell.platform.steering.steering import Steering
 from stepwell.platform.store.keys import PERMANENT
 from stepwell.platform.store.store import Store
 from stepwell.platform.waits.waits import Waits
@@ -40,7 +41,9 @@ class Harness:
         self.registry = Registry(self.partitions)
         self.ingest = Ingest(self.partitions, self.registry, self.clock)
         self.waits = Waits.over(self.partitions, self.registry, self.ingest, settings, self.clock)
-        self.scheduler = Scheduler(self.partitions, self.clock, settings, self.waits.errands)
+        self.scheduler = Scheduler(self.partitions, self.clock, settings, self.waits.errands, self.registry)
+        runs = [Runs(partition, int(settings.cancel_patience * 1000)) for partition in self.partitions]
+        self.steering = Steering(self.partitions, runs, self.registry, settings, self.clock)
         self.worker: Worker | None = None
         self._working: asyncio.Task[None] | None = None
 
@@ -130,6 +133,19 @@ class Harness:
         """An event as it is stored."""
         partition = self.partitions[partition_of(event)]
         return EventRecord.parse(event, await partition.read("GET", partition.keys.name("k_event", event)))
+
+    async def event_of(self, run: str) -> EventRecord:
+        """The event of a run, as the run's partition keeps it."""
+        partition, event = self.home_of(run), (await self.run(run)).event
+        return EventRecord.parse(event, await partition.read("GET", partition.keys.name("k_event", event)))
+
+    def home_of(self, run: str) -> Partition:
+        """The partition of a run."""
+        return self.partitions[partition_of(run)]
+
+    async def header(self, run: str) -> dict[bytes, bytes]:
+        """A run's whole hash."""
+        return await self._hash(run, "k_run")
 
     async def run(self, run: str) -> RunRecord:
         """A run's header; waits for it while it is on its way from the partition of its event."""

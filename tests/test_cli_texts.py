@@ -46,7 +46,7 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
 def test_without_a_command_the_commands_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     listed = capsys.readouterr().out
-    for command in ("dev", "server", "worker", "send", "runs", "events", "functions", "doctor", "keys"):
+    for command in ("dev", "server", "worker", "send", "runs", "events", "schedules", "functions", "doctor", "keys"):
         assert f"  {command} " in listed
 
 

@@ -20,7 +20,9 @@ from tests.redis_servers import Cluster, Server, free_port, program
 # Every story is collected here as well; where it asks for a store, it gets the one below.
 from tests.test_stories import *  # noqa: F403
 from tests.test_stories_controls import *  # noqa: F403
+from tests.test_stories_cron import *  # noqa: F403
 from tests.test_stories_invoke import *  # noqa: F403
+from tests.test_stories_steering import *  # noqa: F403
 from tests.test_stories_waits import *  # noqa: F403
 
 EVENTS = 24

@@ -9,8 +9,10 @@ import orjson
 import pytest
 
 from stepwell.dashboard import routes
+from stepwell.platform.engine.leases import Leases
 from stepwell.platform.errors import StoreUnavailable
 from stepwell.platform.history import History
+from stepwell.platform.steering.order import Order
 from stepwell.platform.store.memory import memory_store
 from tests.api_desk import Address, Desk, function
 
@@ -225,6 +227,23 @@ async def test_a_failed_run_shows_where_and_why(pages: Pages, client: httpx2.Asy
     assert re.search(r'<details class="step" id="step-2" open>', html), "the step that failed is open"
     assert "Cancel run" not in html
     assert "api/v1/stream" not in html, "nothing can change any more"
+
+
+async def test_a_run_shows_whence_it_comes_its_versions_and_its_drift(pages: Pages, client: httpx2.AsyncClient) -> None:
+    first = await pages.desk.start("order.placed")
+    [partition] = pages.desk.installation.partitions
+    leases = Leases(partition, 15_000, 3)
+    [lease] = (await leases.lease("w", "w:1", 1, ["shop/charge"], {"shop/charge": "2"})).leases
+    await pages.desk.owner().finish(first, lease.token, 1, "completed", b"1", b'["old","older"]')
+    text = words(await read(client, f"/runs/{first}"))
+    assert "executed by 2" in text
+    assert "Drift recorded, and not asked for any more: old , older" in text
+    assert "Rerun of" not in text
+    second = await pages.desk.installation.steering.rerun(first, Order())
+    html = await read(client, f"/runs/{second}")
+    assert f'<a href="/runs/{first}">' in html
+    assert f"Rerun of {first}" in words(html)
+    assert "Drift" not in words(html)
 
 
 async def test_a_sleeping_run_says_what_it_waits_for(pages: Pages, client: httpx2.AsyncClient) -> None:

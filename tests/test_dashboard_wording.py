@@ -13,12 +13,15 @@ from stepwell.dashboard.wording.durations import ago, duration, elapsed, mark, u
 from stepwell.dashboard.wording.moments import past
 from stepwell.dashboard.wording.payloads import INLINE, laid_out, payload
 from stepwell.dashboard.wording.sizes import size
+from stepwell.platform.reading.pending import Pending, SoughtEvent
 from stepwell.platform.reading.waiting import Wait
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 SCALARS = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | TEXT
 JSON = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner), max_leaves=20)
 
+PAID = SoughtEvent("paid", "async.data.n > 1", "")
+INVOKED = "Waiting for run R of shop/f, invoked by call"
 ERROR = orjson.dumps({"type": "Timeout", "message": "no answer", "traceback": []})
 
 
@@ -109,6 +112,14 @@ def said(reason: Reason) -> str:
         (Wait("retry", None, 8_000, 1), "1 failed attempt of the function, runs again in 8 s"),
         (Wait("start", until=60_000), "Its event asks for a later start, begins in 1 m 0 s"),
         (Wait("concurrency", key="u-42", held=5, limit=5), "Every slot of the key “u-42” is taken, 5 of 5 "),
+        (Wait("wait_for_event", "ok", what=Pending((PAID,))), "Waiting for the event “paid” if async.data.n > 1 in ok"),
+        (
+            Wait("wait_for_any", "ok", 60_000, what=Pending((SoughtEvent("a", "", "x"), PAID))),
+            "Waiting for the event “a” or “paid” if async.data.n > 1 in ok, at the longest in 1 m 0 s",
+        ),
+        (Wait("wait_for_any", "ok", 60_000), "Waiting for a time in ok, at the longest in 1 m 0 s"),
+        (Wait("invoke", "call", what=Pending(child="R", function="shop/f")), INVOKED),
+        (Wait("invoke", "call"), "Waiting (invoke) in call"),
         (Wait("queue", ahead=3), "Behind 3 runs of its lane "),
         (Wait("queue", ahead=0), "Next of its lane, until a worker has room "),
     ],

@@ -25,6 +25,7 @@ from stepwell.platform.incoming import parse_events
 from stepwell.platform.installation import Installation
 from stepwell.platform.records import Lease
 from stepwell.platform.settings import Settings
+from stepwell.platform.steering.order import Given, Order
 from stepwell.platform.store.store import Store
 
 SETTINGS = Settings()
@@ -103,6 +104,19 @@ async def test_where_all_is_well_nothing_is_found(shop: Shop) -> None:
     assert await shop.findings(deep=True) == []
     found = await examine(shop.store, SETTINGS, CLOCK)
     assert f"{len(runs) - 1} unfinished runs examined, each in its place" in found[-1].text
+
+
+async def test_a_rerun_is_in_its_place_and_what_is_left_of_one_that_was_not_made_goes_by_itself(shop: Shop) -> None:
+    sleeping = (await shop.populate())["sleeping"]
+    again = shop.installation.steering.rerun
+    await again(sleeping, Order(from_step="nap"))
+    await again(sleeping, Order(input={"customer": "bob"}, from_step="nap", output=Given(None)))
+    assert await shop.findings(deep=True) == []
+    await shop.partition.script("copy_steps", "unmade", 60_000, items=[("a", b"done run 1 1 1 1 0\n1")])
+    assert await shop.findings(deep=True) == []
+    await shop.call("PERSIST", shop.key("k_steps", "unmade"))
+    [found] = await shop.findings(deep=True)
+    assert "its run is neither live nor ended" in found.text
 
 
 Break = Callable[[Shop, str], tuple[str | int, ...]]

@@ -62,7 +62,7 @@ async def test_a_machine_whose_clock_is_ahead_does_not_start_a_run_early(partiti
     ahead = ManualClock(partitions[0].clock.now() + 60_000)
     ingest = Ingest(partitions[:1], await ready(partitions[:1]), ahead)
     await ingest.accept([event(ts=ahead.now() - 1)])
-    lease = await partitions[0].script("lease", "w", "w:1", 15_000, 1, items=[("shop/a",)])
+    lease = await partitions[0].script("lease", "w", "w:1", 15_000, 1, items=[("shop/a", "")])
     assert lease == [b"OK", 0]
 
 

@@ -370,6 +370,7 @@ def test_the_public_api_is_exactly_what_is_exported() -> None:
         "SyncContext",
         "SyncStep",
         "Timeouts",
+        "cron",
         "event",
         "on_event",
     ]

@@ -204,7 +204,7 @@ async def test_a_worker_can_register_and_lease_while_memory_is_full(redis_server
         try:
             registry = Registry(partitions)
             assert await registry.register(manifest("a", "b", stopped=True))
-            answer = await partitions[0].script("lease", "w", "w:1", 15_000, 1, items=[("shop/a",)])
+            answer = await partitions[0].script("lease", "w", "w:1", 15_000, 1, items=[("shop/a", "")])
             assert answer[0] == b"OK"
             with pytest.raises(StoreFull):
                 await start(partitions, registry)

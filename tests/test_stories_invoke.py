@@ -267,7 +267,7 @@ async def test_an_end_that_cannot_be_told_holds_up_no_other(store: Store, monkey
         return await ctx.step.invoke("call", child, {"n": ctx.data["n"]})
 
     async with harness(store, app) as platform:
-        tell, stuck = Aftermath._tell_parent, set[str]()
+        tell, stuck = Aftermath._tell_parent, set[str]()  # pyright: ignore[reportPrivateUsage]
 
         async def full(self: Aftermath, run: RunRecord, parent: str, key: str) -> None:
             if parent in stuck:

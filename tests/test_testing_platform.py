@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from stepwell.functions import App, Concurrency, Context, Event, RetryAfter, SyncContext
+from stepwell.functions import App, Concurrency, Context, Event, RetryAfter, SyncContext, cron
 from stepwell.platform.errors import StoreMisconfigured
 from stepwell.platform.incoming import BadEvent
 from stepwell.platform.settings import Settings
-from stepwell.platform.testing import TestPlatform
+from stepwell.platform.steering.refusals import NotSteered
+from stepwell.platform.testing import TestPlatform, Unsettled
 
 MINUTES = timedelta(minutes=1)
 
@@ -401,3 +402,84 @@ async def test_two_platforms_at_once_know_nothing_of_each_other() -> None:
         await one.send_and_wait("order.placed", {"id": "o-1"})
         assert await other.runs() == []
         assert one.now - other.now == timedelta(hours=1)
+
+
+async def test_functions_run_by_the_clock_as_time_goes_on() -> None:
+    app = App("shop")
+
+    @app.function(on=cron("0 9 * * mon-fri", tz="Europe/Berlin"))
+    async def digest(ctx: Context[Any]) -> str:
+        await ctx.step.sleep("a while", "1h")
+        return f"{datetime.fromtimestamp(ctx.event.ts / 1000, UTC):%a %H:%M}"
+
+    async with TestPlatform(app, start=datetime(2026, 3, 27, tzinfo=UTC)) as platform:
+        await platform.advance("7d")
+        runs = await platform.runs("shop/digest")
+        assert [run.completed() for run in runs] == ["Fri 08:00", "Mon 07:00", "Tue 07:00", "Wed 07:00", "Thu 07:00"]
+        assert {run.event_name for run in runs} == {"inngest/scheduled.timer"}
+        assert await platform.events() == []
+
+
+async def test_times_that_wait_for_the_run_before_follow_when_it_ends() -> None:
+    app = App("shop")
+
+    @app.function(on=cron("@hourly", overlap="queue"))
+    async def tidy(ctx: Context[Any]) -> None:
+        await ctx.step.sleep("long", "2h")
+
+    async with TestPlatform(app) as platform:
+        await platform.advance("6h")
+        runs = await platform.runs()
+        assert [run.status for run in runs] == ["completed", "completed", "waiting"]
+        assert [run.created_at and run.created_at.hour for run in runs] == [1, 2, 3]
+        assert [run.started_at and run.started_at.hour for run in runs] == [1, 3, 5]
+
+
+async def test_a_schedule_that_fires_without_end_is_said_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stepwell.platform.testing.timeline.MOST_STOPS", 10)
+    app = App("shop")
+
+    @app.function(on=cron("* * * * *"))
+    async def tidy(_: Context[Any]) -> None: ...
+
+    async with TestPlatform(app) as platform:
+        with pytest.raises(Unsettled, match="the last one of schedule shop/tidy/"):
+            await platform.advance("1h")
+
+
+async def test_runs_are_steered_as_by_hand() -> None:
+    calls = list[str]()
+    async with TestPlatform(shop(calls)) as platform:
+        run = await platform.send_and_wait("order.placed", {"id": "o-1"})
+        run = await platform.wake(run.id, "cool-off")
+        assert run.completed() == ["receipt o-1", "shipped"]
+        again = await platform.rerun(run.id, data=Order(id="o-2"))
+        assert again.rerun_of == run.id
+        assert (await platform.wake(again.id, "cool-off")).completed() == ["receipt o-2", "shipped"]
+        kept = await platform.rerun(run.id, from_step="cool-off")
+        kept.waiting("cool-off")
+        assert calls.count("charge") == 2
+        given = await platform.rerun(run.id, from_step="ship", output="by hand")
+        assert given.completed() == ["receipt o-1", "by hand"]
+        with pytest.raises(NotSteered, match="about to be tried again"):
+            await platform.retry(run.id)
+
+
+async def test_waits_are_resolved_and_retries_hurried() -> None:
+    app = App("shop")
+
+    @app.function(on="go")
+    async def work(ctx: Context[Any]) -> Any:
+        event = await ctx.step.wait_for_event("approval", "approved")
+        done = await ctx.step.run("try", lambda: "done")
+        return [event and event.data, done]
+
+    async with TestPlatform(app) as platform:
+        platform.fail("try")
+        run = await platform.send_and_wait("go")
+        assert run.waiting("approval") is None
+        run = await platform.resolve(run.id, "approval", {"data": {"by": "Ada"}})
+        run.waiting("try")
+        run = await platform.retry(run.id, "try")
+        assert run.completed() == [{"by": "Ada"}, "done"]
+        assert (run.versions, run.drift) == ((app.version,), ())

@@ -8,8 +8,10 @@ import pytest
 from stepwell.functions import App, CancelOn, Concurrency, Context, on_event
 from stepwell.platform.ids import home_of
 from stepwell.platform.records import Status
+from stepwell.platform.store.connection import ReplyFuture
 from stepwell.platform.store.group import Group
 from stepwell.platform.store.memory import memory_store
+from stepwell.platform.store.scripts import Item
 from stepwell.platform.store.store import Store
 from stepwell.platform.waits.errands import Errands
 from stepwell.platform.waits.index import Index
@@ -222,9 +224,10 @@ async def test_a_deploy_between_reaching_a_step_and_starting_its_child_makes_no_
         settle = Group.add
         with monkeypatch.context() as dying:
             # What is left when the worker dies between starting the child and noting that.
-            dying.setattr(
-                Group, "add", lambda group, item: settle(group, item if item[0] != "arming" else ("ends", ""))
-            )
+            def add(group: Group, item: Item) -> ReplyFuture:
+                return settle(group, item if item[0] != "arming" else ("ends", ""))
+
+            dying.setattr(Group, "add", add)
             run = await platform.start("go", id=sent_from(AWAY))
             await platform.until(run, Status.WAITING)
         home = platform.partition_of(run)

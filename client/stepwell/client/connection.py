@@ -64,9 +64,18 @@ class Connection:
         """Read a path of the API; returns the parsed JSON."""
         return await self._retry.persist(lambda: self._ask("GET", path, params or {}))
 
-    async def post(self, path: str) -> Any:
-        """Act on a path of the API, which has to bear being asked twice; returns the parsed JSON."""
-        return await self._retry.persist(lambda: self._ask("POST", path, {}))
+    async def post(self, path: str, body: bytes | None = None) -> Any:
+        """Act on a path of the API, which has to bear being asked twice; returns the parsed JSON.
+
+        Args:
+            path: path of the API.
+            body: JSON, None for none.
+        """
+        return await self._retry.persist(lambda: self._post(path, body))
+
+    async def _post(self, path: str, body: bytes | None) -> Any:
+        headers = self._keys if body is None else self._keys | JSON
+        return content(await self._calls.ask("POST", path, headers, body), self.url + path)
 
     async def _ask(self, method: str, path: str, params: Mapping[str, str | int]) -> Any:
         query = f"?{urlencode(params)}" if params else ""

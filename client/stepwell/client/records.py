@@ -25,7 +25,9 @@ class Run:
     """One execution of a function for one event.
 
     Times are ms UTC and None until it has come to that. `function` is "app/function"; `output` is set when the status
-    is completed, `error` when it is failed; `waiting_on` says what a waiting run waits for.
+    is completed, `error` when it is failed; `waiting_on` says what a waiting run waits for. `parent_id` and
+    `parent_step` invoked it, `rerun_of` is the run that it does again. `versions` of the app have executed it, at most
+    the last 20; `drift` are keys of recorded steps that it did not ask for to its end.
     """
 
     id: str
@@ -43,6 +45,10 @@ class Run:
     waiting_on: Any = None
     parent_id: str | None = None
     version: str | None = None
+    parent_step: str | None = None
+    rerun_of: str | None = None
+    versions: tuple[str, ...] = ()
+    drift: tuple[str, ...] = ()
 
     @property
     def ended(self) -> bool:
@@ -52,7 +58,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A named unit inside a run whose outcome is recorded once; times are ms UTC, `wakes_at` is when a wait is due."""
+    """A named unit inside a run whose outcome is recorded once; times are ms UTC, `wakes_at` is when a wait is due.
+
+    `events` are those that it waits for, each with name and condition; `child_id` is the run that it has invoked.
+    """
 
     id: str
     index: int
@@ -64,6 +73,8 @@ class Step:
     started_at: int | None = None
     ended_at: int | None = None
     wakes_at: int | None = None
+    events: Any = ()
+    child_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

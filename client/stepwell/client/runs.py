@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from pydantic import TypeAdapter
+import orjson
+from pydantic import BaseModel, TypeAdapter
+from pydantic_core import to_jsonable_python
+from ulid import ULID
 
 from stepwell.client.connection import Connection
 from stepwell.client.reading import page, read, within
@@ -15,6 +18,8 @@ from stepwell.client.records import Page, Run, RunStatus, Step
 RUN = TypeAdapter(Run)
 RUNS = TypeAdapter(tuple[Run, ...])
 STEPS = TypeAdapter(tuple[Step, ...])
+UNCHANGED: Any = object()
+"""Stands for an output that is not given, since None is one."""
 
 
 class Runs:
@@ -70,6 +75,77 @@ class Runs:
         http = self._connection()
         return read(RUN, await http.post(f"{_path(id)}/cancel"), http.url)
 
+    async def rerun(
+        self,
+        id: str,
+        *,
+        data: Mapping[str, Any] | BaseModel | None = None,
+        from_step: str | None = None,
+        output: Any = UNCHANGED,
+    ) -> Run:
+        """Do the run again, and return the new one, whose `rerun_of` is this one; this one stays as it is.
+
+        Args:
+            id: id of the run.
+            data: of its event, instead of the run's own.
+            from_step: key of a step; the outcomes of those that were done before it are kept.
+            output: of that step, which then is kept as well.
+
+        Raises:
+            ValueError: data or output that JSON cannot carry.
+            Refused: the step or its output cannot be used, or the function is not registered; it says which and why.
+        """
+        # With an id of our own, a try whose answer was lost does nothing twice.
+        asked = {"request": str(ULID()), "input": data, "from_step": from_step}
+        return await self._steer(id, "rerun", asked | _given(output=output))
+
+    async def retry(self, id: str, step: str | None = None) -> Run:
+        """Try a step that has failed again now; without one, the function itself.
+
+        Args:
+            id: id of the run.
+            step: key of the step.
+
+        Raises:
+            Refused: it is not about to be tried again.
+        """
+        return await self._steer(id, "retry", {"step": step})
+
+    async def wake(self, id: str, step: str) -> Run:
+        """End a sleep, or another wait, as if its time were over.
+
+        Args:
+            id: id of the run.
+            step: key of the step.
+
+        Raises:
+            Refused: it does not wait, or has no time that could be over.
+        """
+        return await self._steer(id, "wake", {"step": step})
+
+    async def resolve(
+        self, id: str, step: str, output: Any = UNCHANGED, *, error: Mapping[str, str] | None = None
+    ) -> Run:
+        """Give a step that waits for events, or for an invoked run, its outcome.
+
+        Args:
+            id: id of the run.
+            step: key of the step.
+            output: of an invoke, any value; of `wait_for_event`, an event {"name", "data"} or None; of `wait_for_any`,
+                {"name": of the entry, "event": {"data"}}.
+            error: instead, {"type", "message"}: the step has failed.
+
+        Raises:
+            ValueError: an output that JSON cannot carry.
+            Refused: the step does not wait, or for something else; it says for what.
+        """
+        asked = {"step": step} | _given(output=output) | ({} if error is None else {"error": error})
+        return await self._steer(id, "resolve", asked)
+
+    async def _steer(self, id: str, verb: str, asked: Mapping[str, Any]) -> Run:
+        http = self._connection()
+        return read(RUN, await http.post(f"{_path(id)}/{verb}", _json(asked)), http.url)
+
     async def wait(self, id: str, *, timeout: float | None = None) -> Run:
         """The run once it has ended, however: look at its `status`.
 
@@ -93,3 +169,14 @@ class Runs:
 
 def _path(id: str) -> str:
     return f"/api/v1/runs/{quote(id, safe='')}"
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not UNCHANGED}
+
+
+def _json(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value, default=to_jsonable_python)
+    except TypeError as error:
+        raise ValueError(f"JSON cannot carry this: {error.__cause__ or error}") from None

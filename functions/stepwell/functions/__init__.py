@@ -32,7 +32,7 @@ from stepwell.functions.received import ReceivedEvent
 from stepwell.functions.retries import Retries
 from stepwell.functions.step import Step
 from stepwell.functions.sync_step import SyncStep
-from stepwell.functions.triggers import event
+from stepwell.functions.triggers import cron, event
 from stepwell.functions.waits import EventWait, First, on_event
 
 __all__ = [
@@ -70,6 +70,7 @@ __all__ = [
     "SyncContext",
     "SyncStep",
     "Timeouts",
+    "cron",
     "event",
     "on_event",
 ]

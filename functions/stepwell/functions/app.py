@@ -116,7 +116,7 @@ class App:
         """Makes a function of the handler it decorates.
 
         Args:
-            on: event name ("order.placed", "order.*"), `event(…)`, or a list of them.
+            on: event name ("order.placed", "order.*"), `event(…)`, `cron(…)`, or a list of them.
             id: its id; by default the handler's name.
             retries: of failed steps and of errors outside steps; an int is how often. Default: 4.
             concurrency: how many runs may execute at once.

@@ -4,7 +4,7 @@
     ├── DefinitionError            while the module is imported; names the function or the value that is wrong
     │   ├── InvalidId              an app, function or step id with signs that are not allowed
     │   ├── InvalidHandler         neither `def` nor `async def`, a class, a generator, or no room for the context
-    │   ├── InvalidTrigger         an event name that cannot be one
+    │   ├── InvalidTrigger         an event name or a schedule that cannot be one
     │   ├── InvalidControl         a control with an impossible value
     │   ├── InvalidDuration        not "300ms", "5m", "1h30m", a timedelta or a number of seconds
     │   └── DuplicateFunction      two functions of an app with one id

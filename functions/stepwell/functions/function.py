@@ -17,6 +17,7 @@ from stepwell.functions.limits import Idempotency, Timeouts
 from stepwell.functions.protocol import (
     CancelOnManifest,
     ConcurrencyManifest,
+    CronManifest,
     FunctionManifest,
     IdempotencyManifest,
     RetriesManifest,
@@ -24,7 +25,7 @@ from stepwell.functions.protocol import (
     TriggerManifest,
 )
 from stepwell.functions.retries import Retries
-from stepwell.functions.triggers import Trigger
+from stepwell.functions.triggers import EventTrigger, Trigger
 from stepwell.functions.values import Bodies, Codec, Typed, codec_of, reason
 
 R = TypeVar("R")
@@ -99,7 +100,7 @@ class Function(Generic[R]):
         """What the platform is told about it."""
         return FunctionManifest(
             id=self.id,
-            triggers=[TriggerManifest(event=trigger.event, if_=trigger.if_) for trigger in self.triggers],
+            triggers=[_manifest(trigger) for trigger in self.triggers],
             retries=RetriesManifest(times=self.retries.times),
             concurrency=[ConcurrencyManifest(limit=one.limit, key=one.key) for one in self.concurrency],
             timeouts=_timeouts(self.controls.timeouts),
@@ -156,6 +157,19 @@ class Function(Generic[R]):
 
     def __repr__(self) -> str:
         return f"<Function {self.name}>"
+
+
+def _manifest(trigger: Trigger) -> TriggerManifest | CronManifest:
+    if isinstance(trigger, EventTrigger):
+        return TriggerManifest(event=trigger.event, if_=trigger.if_)
+    return CronManifest(
+        cron=trigger.expr,
+        tz=trigger.tz,
+        jitter=trigger.jitter,
+        overlap=trigger.overlap,
+        catch_up=trigger.catch_up,
+        window=trigger.window,
+    )
 
 
 def _timeouts(given: Timeouts | None) -> TimeoutsManifest | None:

@@ -75,18 +75,27 @@ class Journal(Protocol):
         ...
 
     async def wait(
-        self, key: str, kind: str, waits: Sequence[EventWait], *, delay: int | None, until: int | None, due: bytes
+        self,
+        key: str,
+        kind: str,
+        waits: Sequence[EventWait],
+        *,
+        delay: int | None,
+        until: int | None,
+        due: bytes,
+        names: Sequence[str] = (),
     ) -> Outcome:
         """Records a wait for whichever event comes first, or gives what is recorded already.
 
         Args:
             key: of the step.
             kind: wait_for_event, whose payload is the event {id, name, data, ts}; or wait_for_any, whose payload is
-                [index in `waits`, event].
+                [index in `waits`, event]; or [name, event] when somebody has decided it by hand.
             waits: what each event must be like.
             delay: ms after which it is done without an event; None for no such time.
             until: instead, the moment in ms UTC.
             due: JSON, the payload then.
+            names: by which a wait_for_any knows its `waits`.
         """
         ...
 

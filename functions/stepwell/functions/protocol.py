@@ -7,7 +7,9 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from stepwell.functions.controls import PATH
+from stepwell.functions.crontab import MOST
 from stepwell.functions.ids import ID, VERSION, check_event_name
+from stepwell.functions.triggers import LONGEST, MOST_JITTER, CatchUp, Overlap
 
 Id = Annotated[str, Field(pattern=f"^{ID}$")]
 
@@ -24,6 +26,24 @@ class TriggerManifest(_Wire):
 
     event: Annotated[str, AfterValidator(check_event_name)]
     if_: Annotated[str, Field(max_length=4096, alias="if")] = ""
+
+
+class CronManifest(_Wire):
+    """What starts a function: a schedule. Whether expression and zone can be understood is for the platform to say.
+
+    Args:
+        cron: the expression.
+        tz: the zone whose clocks it is read by.
+        jitter, window: ms.
+        overlap, catch_up: see `stepwell.functions.cron`.
+    """
+
+    cron: Annotated[str, Field(max_length=MOST)]
+    tz: Annotated[str, Field(max_length=128)] = "UTC"
+    jitter: Annotated[int, Field(ge=0, le=MOST_JITTER)] = 0
+    overlap: Overlap = "allow"
+    catch_up: CatchUp = "last"
+    window: Annotated[int, Field(ge=0, le=LONGEST)] = 3_600_000
 
 
 class RetriesManifest(_Wire):
@@ -65,7 +85,7 @@ class FunctionManifest(_Wire):
     """One function of an app."""
 
     id: Id
-    triggers: Annotated[list[TriggerManifest], Field(min_length=1)]
+    triggers: Annotated[list[TriggerManifest | CronManifest], Field(min_length=1)]
     retries: RetriesManifest
     concurrency: list[ConcurrencyManifest] = []
     timeouts: TimeoutsManifest | None = None

@@ -105,25 +105,30 @@ class Race:
         return min(self.timers, key=lambda timer: timer.due(now), default=None)
 
     def first(self, what: str, payload: bytes) -> First:
-        """Who has won, as recorded: [index of the event, event], or [name of the timer].
+        """Who has won, as recorded: [index of the event, event], or [name of the timer]; or [name, event] by hand.
 
         Args:
             what: function and step, for errors.
             payload: of the outcome.
 
         Raises:
-            InvalidStep: the code has fewer events now than when the wait was recorded.
+            InvalidStep: the code does not have that event any more.
         """
         recorded: list[Any] = orjson.loads(payload)
         won: int | str = recorded[0]
         if isinstance(won, str):
-            return First(won, None)
+            return self._named(what, won, recorded[1:])
         if won >= len(self.names):
             raise InvalidStep(
                 f"{what} is recorded as won by event {won + 1} of those it waited for, and now waits for "
                 f"{len(self.names)}: give a wait for something else another id"
             )
         return First(self.names[won], ReceivedEvent.of(recorded[1]))
+
+    def _named(self, what: str, name: str, event: list[Any]) -> First:
+        if event and name not in self.names:
+            raise InvalidStep(f"{what} is recorded as won by {name!r}, and waits for {', '.join(self.names)}")
+        return First(name, ReceivedEvent.of(event[0]) if event else None)
 
 
 def race(entries: object) -> Race:

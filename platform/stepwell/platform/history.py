@@ -73,6 +73,15 @@ class History:
         record = await header_of(home, id) if home else None
         return await steps_of(home, record) if home and record else None
 
+    async def children(self, id: str, steps: Iterable[StepRow]) -> dict[str, str]:
+        """Key of a step -> the run that it has invoked, of the steps of a run."""
+        home = home_in(self._partitions, id)
+        keys = [step.key for step in steps if step.kind == "invoke"]
+        if not home or not keys:
+            return {}
+        found: list[bytes | None] = await home.read("HMGET", home.keys.name("k_run", id), *[f"k:{key}" for key in keys])
+        return {key: child.decode() for key, child in zip(keys, found, strict=True) if child}
+
     async def runs(self, wanted: RunFilter, *, cursor: str | None = None, limit: int = 50) -> Page[RunSummary]:
         """Up to `limit` (at most 100) runs, newest first, behind `cursor`. Raises `BadCursor`.
 

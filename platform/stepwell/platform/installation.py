@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from stepwell.platform.clock import Clock
+from stepwell.platform.cron.schedules import Schedules
 from stepwell.platform.engine.partition import Partition, partitions_of
 from stepwell.platform.engine.runs import Runs
 from stepwell.platform.history import History
@@ -10,6 +11,7 @@ from stepwell.platform.ids import partition_of
 from stepwell.platform.ingest import Ingest
 from stepwell.platform.registry import Registry
 from stepwell.platform.settings import Settings
+from stepwell.platform.steering.steering import Steering
 from stepwell.platform.store.store import Store
 from stepwell.platform.waits.waits import Waits
 
@@ -27,6 +29,8 @@ class Installation:
     waits: Waits
     history: History
     runs: tuple[Runs, ...]
+    schedules: Schedules
+    steering: Steering
 
     @classmethod
     def over(cls, store: Store, settings: Settings, clock: Clock) -> "Installation":
@@ -35,6 +39,7 @@ class Installation:
         registry = Registry(partitions)
         ingest = Ingest(partitions, registry, clock)
         patience = int(settings.cancel_patience * 1000)
+        runs = tuple(Runs(partition, patience) for partition in partitions)
         return cls(
             settings,
             clock,
@@ -44,7 +49,9 @@ class Installation:
             ingest,
             Waits.over(partitions, registry, ingest, settings, clock),
             History(partitions, registry),
-            tuple(Runs(partition, patience) for partition in partitions),
+            runs,
+            Schedules(partitions, registry),
+            Steering(partitions, runs, registry, settings, clock),
         )
 
     def runs_at(self, run: str) -> Runs:

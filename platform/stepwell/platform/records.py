@@ -1,7 +1,7 @@
 """What Redis holds, as frozen dataclasses, and how each is read from its bytes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Literal, Self, TypeAlias, cast
 
@@ -92,10 +92,20 @@ class StepRow:
         turn, attempts, started, ended, due = map(int, numbers)
         return cls(key.decode(), cast(StepState, state), kind, turn, attempts, started, ended, due, payload)
 
+    @property
+    def text(self) -> bytes:
+        """As `parse` reads it."""
+        numbers = self.turn, self.attempts, self.started, self.ended, self.due
+        return " ".join([self.state, self.kind, *map(str, numbers)]).encode() + b"\n" + self.payload
+
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """A run's header. Times in ms UTC, 0 when not (yet) so; `output` and `error` are JSON."""
+    """A run's header. Times in ms UTC, 0 when not (yet) so; `output` and `error` are JSON.
+
+    `ran`: versions that it was leased by, once there was another than `version`. `drift`: recorded steps that it has
+    not asked for to its end. Those two, `output` and `error` are only there when the whole header was read.
+    """
 
     id: str
     status: Status
@@ -118,6 +128,26 @@ class RunRecord:
     error: Raw
     options: str = "-"
     link: str = ""
+    ran: tuple[str, ...] = ()
+    drift: tuple[str, ...] = ()
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """The versions of its app that have executed it, in their order."""
+        return self.ran or ((self.version,) if self.started else ())
+
+    @property
+    def parent(self) -> tuple[str, str] | None:
+        """Run and step that have invoked it."""
+        what, _, rest = self.link.partition(" ")
+        run, _, key = rest.partition(" ")
+        return (run, key) if what == "invoke" else None
+
+    @property
+    def rerun_of(self) -> str | None:
+        """The run that it does again."""
+        what, _, run = self.link.partition(" ")
+        return run if what == "rerun" else None
 
     @property
     def function(self) -> str:
@@ -133,7 +163,10 @@ class RunRecord:
     def parse(cls, run: str, header: Mapping[Raw, Raw]) -> Self:
         """Reads the header hash, whose packed fields lua/include/run.lua explains."""
         head, info = header[b"h"].decode().split(" "), header[b"i"].decode().split(" ", 5)
-        return cls._of(run, head, info, header.get(b"o", b""), header.get(b"err", b""))
+        ran = tuple(header.get(b"v", b"").decode().split())
+        drift: list[str] = decode(header[b"drift"]) if b"drift" in header else []
+        known = cls._of(run, head, info, header.get(b"o", b""), header.get(b"err", b""))
+        return replace(known, ran=ran, drift=tuple(drift)) if ran or drift else known
 
     @classmethod
     def told(cls, line: Raw) -> Self | None:

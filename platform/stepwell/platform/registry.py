@@ -12,10 +12,13 @@ from types import MappingProxyType
 
 import structlog
 
-from stepwell.functions.protocol import FunctionManifest, Manifest
+from stepwell.functions.protocol import CronManifest, FunctionManifest, Manifest, TriggerManifest
 from stepwell.platform.codec import decode, encode
+from stepwell.platform.cron.planning import plan
+from stepwell.platform.cron.schedule import Schedule, check_schedules
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.expressions import ExpressionError
+from stepwell.platform.ids import home_of
 from stepwell.platform.store.keys import REGISTRY
 from stepwell.platform.subscriptions import Subscriptions, check_conditions
 from stepwell.platform.waits.sought import paths_of
@@ -54,7 +57,18 @@ class RegisteredFunction:
     @property
     def events(self) -> tuple[str, ...]:
         """The event names and wildcards that start it."""
-        return tuple(trigger.event for trigger in self.manifest.triggers)
+        return tuple(trigger.event for trigger in self.manifest.triggers if isinstance(trigger, TriggerManifest))
+
+    @property
+    def schedules(self) -> tuple[Schedule, ...]:
+        """The schedules that start it."""
+        crons = [trigger for trigger in self.manifest.triggers if isinstance(trigger, CronManifest)]
+        return tuple(Schedule.of(self.id, cron) for cron in crons)
+
+    @property
+    def starts(self) -> tuple[str, ...]:
+        """All that starts it, in words."""
+        return (*self.events, *(f"{schedule.cron} ({schedule.tz})" for schedule in self.schedules))
 
     def limits(self) -> Iterator[tuple[str, str]]:
         """Names and values of the hash of limits that concern it; see store/keys.py."""
@@ -111,12 +125,20 @@ class Snapshot:
     indexed: frozenset[tuple[str, Paths]] = frozenset()
     awaited: Awaited = field(init=False)
     functions: Mapping[str, RegisteredFunction] = field(init=False)
+    schedules: Mapping[str, Schedule] = field(init=False)
     subscriptions: Subscriptions[RegisteredFunction] = field(init=False)
 
     def __post_init__(self) -> None:
         functions = [function for app in self.apps.values() for function in _functions(app)]
-        triggers = [(on.event, on.if_, function) for function in functions for on in function.manifest.triggers]
+        schedules = [schedule for function in functions for schedule in function.schedules]
+        triggers = [
+            (on.event, on.if_, function)
+            for function in functions
+            for on in function.manifest.triggers
+            if isinstance(on, TriggerManifest)
+        ]
         object.__setattr__(self, "functions", MappingProxyType({function.id: function for function in functions}))
+        object.__setattr__(self, "schedules", MappingProxyType({schedule.id: schedule for schedule in schedules}))
         object.__setattr__(self, "subscriptions", Subscriptions(triggers))
         object.__setattr__(self, "awaited", Awaited([*self.waits, *_cancels(functions)]))
 
@@ -129,6 +151,11 @@ class Snapshot:
     def is_heard(self, name: str) -> bool:
         """Whether a function may be started, or a wait ended, by an event of this name."""
         return name in self.awaited or self.subscriptions.has(name)
+
+    def schedules_at(self, partition: int, partitions: int) -> dict[str, Schedule]:
+        """Those at home in a partition, of so many, by id."""
+        homes = {id: home_of(id, partitions) for id, function in self.functions.items() if function.schedules}
+        return {id: one for id, one in self.schedules.items() if homes[one.function] == partition}
 
     def limits(self) -> list[tuple[str, str]]:
         """Names and values of the hash of limits."""
@@ -158,9 +185,10 @@ class Registry:
     async def register(self, manifest: Manifest) -> bool:
         """Replaces an app's functions; returns, after every partition knows, whether that changed anything.
 
-        Raises `InvalidManifest` when a condition of a trigger is none.
+        Raises `InvalidManifest` when a condition of a trigger is none, or a schedule never comes.
         """
         check_conditions(manifest)
+        check_schedules(manifest)
         await self._keep(_cancels(_functions(manifest)))
         text = manifest.model_dump_json(exclude_defaults=True)
         _, changed = await self._partitions[0].script("register", manifest.id, text)
@@ -199,6 +227,9 @@ class Registry:
         snapshot = await self.load()
         for partition in self._partitions:
             await partition.script("adopt", snapshot.version, snapshot.tells, items=snapshot.limits())
+        for partition in self._partitions:
+            here = snapshot.schedules_at(partition.index, len(self._partitions))
+            await plan(partition, snapshot.version, here)
         await self._partitions[0].read("PUBLISH", REGISTRY, snapshot.version)
 
 

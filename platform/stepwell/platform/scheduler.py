@@ -1,4 +1,4 @@
-"""The scheduler: ticks every partition as often as there is something to do, and clears away what is old."""
+"""The scheduler: ticks partitions as often as there is something to do, fires schedules, clears away what is old."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -8,14 +8,16 @@ from functools import partial
 import structlog
 
 from stepwell.platform.clock import Clock
+from stepwell.platform.cron.crons import Crons
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.engine.runs import Runs
 from stepwell.platform.engine.ticks import Ticked, Ticks
 from stepwell.platform.errors import StepwellError
 from stepwell.platform.outbox import PERIOD, Outbox
+from stepwell.platform.registry import Registry
 from stepwell.platform.retention import Retention
 from stepwell.platform.settings import Settings
-from stepwell.platform.store.keys import errand_channel, tick_channel
+from stepwell.platform.store.keys import crons_channel, errand_channel, tick_channel
 from stepwell.platform.waits.errands import AllErrands
 
 PAUSE = 0.5
@@ -63,15 +65,25 @@ class Scheduler:
         clock: theirs.
         settings: limits.
         errands: what runs ask of others.
+        registry: of this process; without one it has its own.
     """
 
-    def __init__(self, partitions: Sequence[Partition], clock: Clock, settings: Settings, errands: AllErrands) -> None:
-        expiry = int(settings.session_expiry * 1000)
-        patience = int(settings.cancel_patience * 1000)
+    def __init__(
+        self,
+        partitions: Sequence[Partition],
+        clock: Clock,
+        settings: Settings,
+        errands: AllErrands,
+        registry: Registry | None = None,
+    ) -> None:
+        expiry, patience = int(settings.session_expiry * 1000), int(settings.cancel_patience * 1000)
         runs = [Runs(partition, patience) for partition in partitions]
+        known = registry or Registry(partitions)
         self._partitions = partitions
         self._ticks = [Ticks(partition, expiry, settings.crash_limit, patience) for partition in partitions]
         self._tickers = [Ticker(ticks) for ticks in self._ticks]
+        # Apart from the ticks: ten thousand schedules of one second must not hold up the timers.
+        self._crons = [Crons(partition, known, len(partitions), patience) for partition in partitions]
         # Apart from the ticks: a partition out of reach must not hold up the timers of the others.
         self._outboxes = [Outbox(partition, runs) for partition in partitions] if len(partitions) > 1 else []
         self._errands = errands
@@ -84,7 +96,13 @@ class Scheduler:
         await self._errands.empty()
         for ticker in self._tickers:
             await ticker.tick()
+        await self.fire()
         await self._errands.empty()
+
+    async def fire(self) -> None:
+        """Fires the schedules that are due now, in every partition."""
+        for crons in self._crons:
+            await crons.tick()
 
     async def trim(self) -> None:
         """Removes what is too old, in every partition."""
@@ -95,6 +113,8 @@ class Scheduler:
         async with asyncio.TaskGroup() as group:
             for ticker in self._tickers:
                 group.create_task(ticker.run())
+            for crons in self._crons:
+                group.create_task(crons.run())
             for outbox in self._outboxes:
                 group.create_task(outbox.run())
             group.create_task(self._see_to_errands())
@@ -103,8 +123,9 @@ class Scheduler:
 
     async def _listen(self) -> None:
         hints: dict[str, Callable[[], None]] = {}
-        for partition, ticker in zip(self._partitions, self._tickers, strict=True):
+        for partition, ticker, crons in zip(self._partitions, self._tickers, self._crons, strict=True):
             hints[tick_channel(partition.keys.tag)] = ticker.wake
+            hints[crons_channel(partition.keys.tag)] = crons.wake
             hints[errand_channel(partition.keys.tag)] = partial(self._errands.hurry(partition.index), None)
         async with self._partitions[0].store.subscribe(*hints) as messages:
             async for message in messages:

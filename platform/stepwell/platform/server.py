@@ -24,6 +24,8 @@ from stepwell.platform.api.openapi import document
 from stepwell.platform.api.operations import Operation
 from stepwell.platform.api.problems import Problem, answer_problem
 from stepwell.platform.api.runs import RunsApi
+from stepwell.platform.api.schedules import SchedulesApi
+from stepwell.platform.api.steering import SteeringApi
 from stepwell.platform.api.stream import StreamApi
 from stepwell.platform.api.system import SystemApi
 from stepwell.platform.api.transport import HttpProtocol
@@ -69,7 +71,9 @@ def create_app(
     operations = [
         *EventsApi(installation.history, installation.ingest, max_event, endings, closing).operations(),
         *RunsApi(installation, endings, closing).operations(),
+        *SteeringApi(installation).operations(),
         *FunctionsApi(installation).operations(),
+        *SchedulesApi(installation.schedules).operations(),
         *StreamApi(feed, installation.history, closing).operations(),
         *SystemApi(installation, dev=dev).operations(),
     ]

@@ -5,7 +5,7 @@ from typing import Any, Generic, TypeVar
 
 import structlog
 
-from stepwell.functions.protocol import FunctionManifest, Manifest
+from stepwell.functions.protocol import FunctionManifest, Manifest, TriggerManifest
 from stepwell.platform.errors import InvalidManifest
 from stepwell.platform.expressions import Expression, ExpressionError, compile_expression
 from stepwell.platform.matching import Matcher
@@ -57,7 +57,8 @@ def check_conditions(manifest: Manifest) -> None:
 def _expressions(function: FunctionManifest) -> Iterator[tuple[str, str, frozenset[str]]]:
     """What each expression of a function is, its text, and the variables it may use."""
     for trigger in function.triggers:
-        yield f"if_ of {trigger.event!r}", trigger.if_, NAMES
+        if isinstance(trigger, TriggerManifest):
+            yield f"if_ of {trigger.event!r}", trigger.if_, NAMES
     for control in function.cancel_on:
         yield f"cancel_on {control.event!r}", control.if_, BOTH
     if function.idempotency:

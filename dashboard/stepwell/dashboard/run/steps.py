@@ -12,6 +12,7 @@ from stepwell.dashboard.wording.payloads import Payload, payload
 from stepwell.dashboard.wording.tone import Tone
 from stepwell.platform.api.models import Failure
 from stepwell.platform.api.views import failure
+from stepwell.platform.reading.pending import until
 from stepwell.platform.records import StepRow
 
 EDGE = 200
@@ -80,7 +81,7 @@ def _view(run: str, number: int, row: StepRow, axis: Axis, now: int, room: int) 
         since=row.started if going_on else None,
         started=past(row.started, now) if row.started else None,
         ended=past(row.ended, now) if row.ended and not going_on else None,
-        wakes=coming(row.due, now) if row.due else None,
+        wakes=coming(due, now) if (due := until(row)) else None,
         output=_output(run, row, room),
         error=failure(row.payload) if row.state in ("failed", "retrying") else None,
     )

@@ -29,7 +29,10 @@ class Length:
 
 @dataclass(frozen=True, slots=True)
 class RunPageView:
-    """The page. `queued` and `active` are `None` until it has come to that; `all_steps` is an address."""
+    """The page. `queued` and `active` are `None` until it has come to that; `all_steps` is an address.
+
+    `versions` are those that have executed it, unless that is only its own.
+    """
 
     id: str
     function: str
@@ -53,6 +56,10 @@ class RunPageView:
     bars: tuple[Bar, ...]
     steps: StepsView
     all_steps: str
+    parent: str | None
+    rerun_of: str | None
+    versions: tuple[str, ...]
+    drift: tuple[str, ...]
 
 
 async def run_view(installation: Installation, id: str, *, whole: bool) -> RunPageView | None:
@@ -87,6 +94,10 @@ async def run_view(installation: Installation, id: str, *, whole: bool) -> RunPa
         bars=run_bars(axis, run),
         steps=steps_view(run.id, rows, axis, now, whole=whole),
         all_steps=f"/runs/{run.id}?steps=all",
+        parent=run.parent[0] if run.parent else None,
+        rerun_of=run.rerun_of,
+        versions=() if set(run.versions) <= {run.version} else run.versions,
+        drift=run.drift,
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from stepwell.dashboard.wording.moments import Moment, coming
 from stepwell.platform.api.views import failure
+from stepwell.platform.reading.pending import Pending, SoughtEvent
 from stepwell.platform.reading.waiting import Wait
 
 MOST_LINES = 5
@@ -61,8 +62,25 @@ def reason(wait: Wait, now: int) -> Reason:
             return Reason(_slots(wait))
         case "queue":
             return Reason(_ahead(wait.ahead))
+        case "wait_for_event" | "wait_for_any":
+            return Reason(f"Waiting for {_events(wait.what.events)} in", wait.step, _longest(when), when)
+        case "invoke":
+            return Reason(_invoked(wait.what), wait.step, _longest(when), when)
         case kind:
-            return Reason(f"Waiting ({kind}) in", wait.step, ", at the longest" if when else "", when)
+            return Reason(f"Waiting ({kind}) in", wait.step, _longest(when), when)
+
+
+def _longest(when: Moment | None) -> str:
+    return ", at the longest" if when else ""
+
+
+def _events(events: Sequence[SoughtEvent]) -> str:
+    names = [f"“{event.name}” if {event.condition}" if event.condition else f"“{event.name}”" for event in events]
+    return f"the event {' or '.join(names)}" if names else "a time"
+
+
+def _invoked(what: Pending) -> str:
+    return f"Waiting for run {what.child} of {what.function}, invoked by" if what.child else "Waiting (invoke) in"
 
 
 def _failed(attempts: int | None) -> str:

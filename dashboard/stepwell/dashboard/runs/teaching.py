@@ -24,7 +24,10 @@ def lesson(functions: Mapping[str, RegisteredFunction], origin: str, *, dev: boo
     """What to do next on an installation without runs, whose server is at `origin`."""
     if not functions:
         return _no_functions(dev=dev)
-    first = functions[min(functions)]
+    first = min(functions.values(), key=lambda function: (not function.events, function.id))
+    if not first.events:
+        schedule, text = first.schedules[0], "All functions run by the clock. This command starts a run at once:"
+        return Lesson("No run yet", text, f"stepwell schedules run {schedule.id}{_at(origin)}")
     return Lesson(
         "No run yet",
         f"A run begins when an event arrives that triggers a function. This one starts {first.id}:",

@@ -225,15 +225,19 @@ class Steps:
             row = await self._record.change(key, order)
         return row
 
-    async def _wait(self, key: str, kind: str, waits: Sequence[EventWait], delay: int | None) -> Outcome:
-        return await self._journal.wait(key, kind, waits, delay=delay, until=None, due=b"null")
+    async def _wait(
+        self, key: str, kind: str, waits: Sequence[EventWait], delay: int | None, names: Sequence[str] = ()
+    ) -> Outcome:
+        return await self._journal.wait(key, kind, waits, delay=delay, until=None, due=b"null", names=names)
 
     async def _race(self, key: str, race: Race) -> Outcome:
         timer = race.timer(self.attempts.now)
         if timer is None:
-            return await self._wait(key, ANY, race.waits, None)
+            return await self._wait(key, ANY, race.waits, None, race.names)
         due = orjson.dumps([timer.name])
-        return await self._journal.wait(key, ANY, race.waits, delay=timer.delay, until=timer.until, due=due)
+        return await self._journal.wait(
+            key, ANY, race.waits, delay=timer.delay, until=timer.until, due=due, names=race.names
+        )
 
     async def _invoke(self, key: str, call: Invocation) -> Outcome:
         return await self._journal.invoke(key, call.function, call.data, delay=call.delay, detach=call.detach)

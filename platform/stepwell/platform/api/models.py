@@ -4,7 +4,8 @@ from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, Json
 
-from stepwell.functions.protocol import ConcurrencyManifest, RetriesManifest, TriggerManifest
+from stepwell.functions.protocol import ConcurrencyManifest, CronManifest, RetriesManifest, TriggerManifest
+from stepwell.functions.triggers import CatchUp, Overlap
 
 T = TypeVar("T")
 RunStatus = Literal["queued", "running", "waiting", "completed", "failed", "cancelled"]
@@ -23,6 +24,14 @@ class Failure(_Answer):
     traceback: str | None
 
 
+class SoughtEvent(_Answer):
+    """An event that a step waits for."""
+
+    name: str
+    condition: str | None = Field(description="that it has to fulfil")
+    entry: str | None = Field(description="its name in a wait for the first of several")
+
+
 class WaitingOn(_Answer):
     """One thing that a run waits for; what does not apply to its kind is null."""
 
@@ -33,13 +42,16 @@ class WaitingOn(_Answer):
         )
     )
     step: str | None
-    until: int | None = Field(description="when it goes on")
+    until: int | None = Field(description="when it goes on; null when that may take for ever")
     attempts: int | None = Field(description="tries so far")
     error: Failure | None = Field(description="of the last try")
     key: str | None = Field(description="the value that the limit counts by")
     limit: int | None = Field(description="slots there are")
     held: int | None = Field(description="slots that are taken")
     ahead: int | None = Field(description="runs of the same lane before it")
+    events: list[SoughtEvent] = Field(default=[], description="each of which ends the wait")
+    child_id: str | None = Field(default=None, description="the invoked run that it waits for")
+    function: str | None = Field(default=None, description="of that run")
 
 
 class RunSummary(_Answer):
@@ -53,11 +65,13 @@ class RunSummary(_Answer):
     event_id: str
     event_name: str | None
     attempt: int = Field(description="failed tries of the function outside its steps")
-    created_at: int = Field(description="when its event was received")
+    created_at: int = Field(description="when its event was received; of a run of a schedule, the time it is for")
     started_at: int | None
     ended_at: int | None
     error: Failure | None
     parent_id: str | None = Field(default=None, description="the run that invoked it")
+    parent_step: str | None = Field(default=None, description="key of the step that did")
+    rerun_of: str | None = Field(default=None, description="the run that it does again")
     version: str = Field(description="of the app, when the run was created")
 
 
@@ -66,6 +80,8 @@ class Run(RunSummary):
 
     output: Json[Any] | None
     waiting_on: list[WaitingOn] | None
+    versions: list[str] = Field(default=[], description="of the app, that have executed it; the last 20")
+    drift: list[str] = Field(default=[], description="keys of recorded steps that it did not ask for to its end")
 
 
 class Step(_Answer):
@@ -81,6 +97,8 @@ class Step(_Answer):
     started_at: int | None
     ended_at: int | None
     wakes_at: int | None = Field(description="when its wait or its retry is due")
+    events: list[SoughtEvent] = Field(default=[], description="that it waits for, each of which ends the wait")
+    child_id: str | None = Field(default=None, description="the run that it has invoked")
 
 
 class Event(_Answer):
@@ -101,11 +119,53 @@ class Function(_Answer):
     id: str = Field(description="as app/function")
     app: str
     version: str
-    triggers: list[TriggerManifest]
+    triggers: list[TriggerManifest | CronManifest]
     retries: RetriesManifest
     concurrency: list[ConcurrencyManifest]
     runs: int = Field(description="that are kept")
     workers: int = Field(description="that listen for its runs")
+
+
+class Schedule(_Answer):
+    """When a function runs, and what is known of that. Lengths are in ms."""
+
+    id: str = Field(description="as app/function/digits; it changes with the expression and the zone")
+    function: str = Field(description="as app/function")
+    app: str
+    cron: str
+    tz: str = Field(description="the zone whose clocks it is read by")
+    jitter: int = Field(description="each time is fired up to so much later")
+    overlap: Overlap
+    catch_up: CatchUp
+    window: int = Field(description="how old a time may be that is made up for")
+    next_at: int | None = Field(description="the next time that is to start a run; null while it is paused")
+    skips: int | None = Field(description="a time before that, which is left out")
+    last_at: int | None = Field(description="the last time that has started a run")
+    last_fired_at: int | None = Field(description="when it did")
+    last_run: str | None
+    missed: int = Field(description="times at which nothing could start a run, and that were not made up for")
+    skipped: int = Field(description="times left out: the run before had not ended, or somebody wanted it")
+    held: list[int] = Field(description="times that wait for the run before to end")
+    paused_at: int | None
+
+
+class ScheduleDetail(Schedule):
+    """A schedule on its own."""
+
+    upcoming: list[int] = Field(description="its next five times")
+
+
+class StartedRun(_Answer):
+    """A run that was started."""
+
+    run: str = Field(description="id of the run")
+
+
+class Backfill(_Answer):
+    """What a backfill has started."""
+
+    runs: list[str] = Field(description="ids of the runs that it created, in the order of their times")
+    existing: int = Field(description="times that had their run already")
 
 
 class App(_Answer):

@@ -24,7 +24,8 @@ _PARAMETER = re.compile(r"\{(\w+)\}")
 def document(operations: Sequence[Operation], *, dev: bool) -> dict[str, Any]:
     """The document, as OpenAPI 3.1."""
     answers = [operation.answer for operation in operations if operation.answer]
-    models: list[type[BaseModel]] = list(dict.fromkeys([*answers, ProblemBody, SentEvent, Accepted, Refused]))
+    bodies = [operation.body for operation in operations if operation.body]
+    models: list[type[BaseModel]] = list(dict.fromkeys([*answers, ProblemBody, SentEvent, Accepted, Refused, *bodies]))
     schemas, definitions = models_json_schema([(model, "serialization") for model in models], ref_template=REFERENCE)
     references = {model: schemas[model, "serialization"] for model in models}
     paths: dict[str, dict[str, Any]] = {f"{PREFIX}{{key}}": {"post": _ingest(references)}}
@@ -54,6 +55,7 @@ def _operation(operation: Operation, references: Mapping[type[BaseModel], Any]) 
     statuses = sorted({*ANY_MAY, *operation.problems})
     return {
         **(_events(references) if operation.takes_events else {}),
+        **(_body(references[operation.body]) if operation.body else {}),
         "operationId": operation.name,
         "summary": operation.about,
         "parameters": [*_in_path(operation.path), *_in_query(_query(operation))],
@@ -62,6 +64,10 @@ def _operation(operation: Operation, references: Mapping[type[BaseModel], Any]) 
             **{str(status): {"description": HTTPStatus(status).phrase, "content": problem} for status in statuses},
         },
     }
+
+
+def _body(reference: Any) -> dict[str, Any]:
+    return {"requestBody": {"required": False, "content": {"application/json": {"schema": reference}}}}
 
 
 def _events(references: Mapping[type[BaseModel], Any]) -> dict[str, Any]:
@@ -92,4 +98,4 @@ def _in_path(path: str) -> Iterable[dict[str, Any]]:
 
 def _in_query(schema: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
     for name, about in schema.get("properties", {}).items():
-        yield {"name": name, "in": "query", "required": False, "schema": about}
+        yield {"name": name, "in": "query", "required": name in schema.get("required", ()), "schema": about}

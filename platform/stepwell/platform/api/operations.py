@@ -43,6 +43,7 @@ class Operation:
         query: model of the query string.
         problems: statuses of 400 and more that are its own, besides those that any operation may answer.
         takes_events: its body is one event, or an array of them.
+        body: model of its body, `None` when it takes none.
     """
 
     method: str
@@ -54,6 +55,7 @@ class Operation:
     query: type[Query] = NoQuery
     problems: tuple[int, ...] = ()
     takes_events: bool = False
+    body: type[BaseModel] | None = None
 
     def route(self) -> Route:
         """As Starlette routes it."""
@@ -78,7 +80,7 @@ def parameters(request: Request, model: type[Q]) -> Q:
 
 
 def _invalid(model: type[Query], message: str) -> Problem:
-    known = ", ".join(model.model_fields) or "none"
+    known = ", ".join(field.alias or name for name, field in model.model_fields.items()) or "none"
     return Problem(400, "invalid_parameter", message, f"The parameters of this path: {known}")
 
 

@@ -98,7 +98,9 @@ class RunsApi:
         rows = await self._history.steps(id)
         if rows is None:
             raise not_found("run", id)
-        return answer(Item[list[Step]](data=[views.step(index, row) for index, row in enumerate(rows)]))
+        children = await self._history.children(id, rows)
+        steps = [views.step(index, row, children.get(row.key)) for index, row in enumerate(rows)]
+        return answer(Item[list[Step]](data=steps))
 
     async def cancel(self, request: Request) -> ASGIApp:
         """POST /runs/{id}/cancel."""

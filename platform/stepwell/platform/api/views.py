@@ -9,14 +9,18 @@ from stepwell.platform.api.models import (
     Run,
     RunCounts,
     RunSummary,
+    Schedule,
+    ScheduleDetail,
+    SoughtEvent,
     Step,
     StepStatus,
     WaitingOn,
     Worker,
 )
 from stepwell.platform.codec import decode
+from stepwell.platform.cron.schedules import ScheduleView
 from stepwell.platform.history import FunctionView, RunView
-from stepwell.platform.reading import runs
+from stepwell.platform.reading import pending, runs
 from stepwell.platform.reading.counts import Counts, WorkerSession
 from stepwell.platform.reading.waiting import Wait
 from stepwell.platform.records import EventRecord, RunRecord, Status, StepRow
@@ -57,10 +61,17 @@ def run(view: RunView) -> Run:
     """A run on its own."""
     fields = _fields(view.run, view.created, view.event_name)
     waits = [_waiting_on(wait) for wait in view.waiting_on] or None
-    return Run(**fields, output=_json(view.run.output), waiting_on=waits)
+    return Run(
+        **fields,
+        output=_json(view.run.output),
+        waiting_on=waits,
+        versions=list(view.run.versions),
+        drift=list(view.run.drift),
+    )
 
 
 def _fields(record: RunRecord, created: int, event_name: str | None) -> dict[str, Any]:
+    parent_id, parent_step = record.parent or (None, None)
     return {
         "id": record.id,
         "function": record.function,
@@ -75,6 +86,9 @@ def _fields(record: RunRecord, created: int, event_name: str | None) -> dict[str
         "ended_at": record.ended or None,
         "error": failure(record.error) if record.status in (Status.FAILED, Status.CANCELLED) else None,
         "version": record.version,
+        "parent_id": parent_id,
+        "parent_step": parent_step,
+        "rerun_of": record.rerun_of,
     }
 
 
@@ -93,11 +107,18 @@ def _waiting_on(wait: Wait) -> WaitingOn:
         limit=wait.limit,
         held=wait.held,
         ahead=wait.ahead,
+        events=_events(wait.what),
+        child_id=wait.what.child,
+        function=wait.what.function,
     )
 
 
-def step(index: int, row: StepRow) -> Step:
-    """A step, at its place in the run."""
+def _events(what: pending.Pending) -> list[SoughtEvent]:
+    return [SoughtEvent(name=e.name, condition=e.condition or None, entry=e.entry or None) for e in what.events]
+
+
+def step(index: int, row: StepRow, child: str | None = None) -> Step:
+    """A step, at its place in the run, and the run that it has invoked."""
     failed = row.state in ("failed", "retrying")
     return Step(
         id=row.key,
@@ -109,7 +130,9 @@ def step(index: int, row: StepRow) -> Step:
         error=failure(row.payload) if failed else None,
         started_at=row.started or None,
         ended_at=row.ended or None if row.state in ("done", "failed") else None,
-        wakes_at=row.due or None,
+        wakes_at=pending.until(row),
+        events=_events(pending.pending_of(row)),
+        child_id=child,
     )
 
 
@@ -139,6 +162,40 @@ def function(view: FunctionView) -> Function:
         runs=view.runs,
         workers=view.workers,
     )
+
+
+def schedule(view: ScheduleView) -> Schedule:
+    """A schedule of a list."""
+    return Schedule(**_schedule(view))
+
+
+def schedule_detail(view: ScheduleView) -> ScheduleDetail:
+    """A schedule on its own."""
+    return ScheduleDetail(**_schedule(view), upcoming=list(view.upcoming(5)))
+
+
+def _schedule(view: ScheduleView) -> dict[str, Any]:
+    planned, state = view.schedule, view.state
+    return {
+        "id": planned.id,
+        "function": planned.function,
+        "app": planned.function.partition("/")[0],
+        "cron": planned.cron,
+        "tz": planned.tz,
+        "jitter": planned.jitter,
+        "overlap": planned.overlap,
+        "catch_up": planned.catch_up,
+        "window": planned.window,
+        "next_at": next(iter(view.upcoming(1)), None),
+        "skips": state.skip or None,
+        "last_at": state.last or None,
+        "last_fired_at": state.fired or None,
+        "last_run": None if state.run == "-" else state.run,
+        "missed": state.missed,
+        "skipped": state.skipped,
+        "held": list(state.held),
+        "paused_at": state.paused or None,
+    }
 
 
 def worker(session: WorkerSession) -> Worker:

@@ -18,19 +18,20 @@ def greet(url: str, data: Path, redis: str) -> None:
     say()
 
 
-def announce(target: str, functions: Mapping[str, Sequence[str]], url: str) -> None:
-    """Says which functions are served, with the events that start each, and how to start one.
+def announce(target: str, functions: Mapping[str, Sequence[str]], events: Sequence[str], url: str) -> None:
+    """Says which functions are served, with what starts each, and how to start one.
 
     Args:
         target: what they are of.
-        functions: id -> events.
+        functions: id -> events and schedules.
+        events: those among them.
         url: of the server.
     """
     say(f"  {_count(len(functions))} from {target}")
-    facts([(name, f"on {', '.join(events)}") for name, events in functions.items()])
-    if names := [name for events in functions.values() for name in events]:
+    facts([(name, f"on {', '.join(starts)}") for name, starts in functions.items()])
+    if events:
         say()
-        invite(names[0].replace("*", "example"), url)
+        invite(events[0].replace("*", "example"), url)
 
 
 def invite(event: str, url: str) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, TypeVar
+from urllib.parse import quote
 
 import typer
 
@@ -11,6 +12,7 @@ from stepwell.client import Retry
 from stepwell.client.address import Address
 from stepwell.client.connection import Connection
 from stepwell.platform.cli.console import Misuse
+from stepwell.platform.codec import encode
 
 T = TypeVar("T")
 
@@ -44,12 +46,18 @@ async def connected(url: str | None) -> AsyncGenerator[Connection]:
         await connection.close()
 
 
+def run_path(id: str) -> str:
+    """The path of a run."""
+    return f"/api/v1/runs/{quote(id, safe='')}"
+
+
 def get(url: str | None, path: str, params: Mapping[str, str | int | None] | None = None) -> Any:
     """The JSON at a path of the API."""
     given = {name: value for name, value in (params or {}).items() if value is not None}
     return ask(url, lambda connection: connection.get(path, given))
 
 
-def post(url: str | None, path: str) -> Any:
+def post(url: str | None, path: str, body: Mapping[str, Any] | None = None) -> Any:
     """The JSON that an action answers."""
-    return ask(url, lambda connection: connection.post(path))
+    given = None if body is None else encode(body)
+    return ask(url, lambda connection: connection.post(path, given))

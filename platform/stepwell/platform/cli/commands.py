@@ -17,6 +17,7 @@ from stepwell.platform.cli.events import events
 from stepwell.platform.cli.functions import functions
 from stepwell.platform.cli.keys import keys
 from stepwell.platform.cli.runs import runs
+from stepwell.platform.cli.schedules import schedules
 from stepwell.platform.cli.send import send
 from stepwell.platform.cli.server import server
 from stepwell.platform.cli.worker import worker
@@ -59,6 +60,7 @@ def command_line() -> typer.Typer:
     _add(app, dev, server, worker, send)
     app.add_typer(runs(), name="runs")
     app.add_typer(events(), name="events")
+    app.add_typer(schedules(), name="schedules")
     _add(app, functions, doctor, keys)
     return app
 

@@ -13,8 +13,8 @@ from stepwell.client.connection import Connection
 from stepwell.client.reading import read
 from stepwell.platform.cli.api import connected
 from stepwell.platform.cli.console import paint, say, say_json
-from stepwell.platform.cli.times import moment, took
-from stepwell.platform.cli.values import failure, shortened
+from stepwell.platform.cli.times import took
+from stepwell.platform.cli.values import failure, shortened, waiting
 from stepwell.platform.codec import decode, encode
 
 PATIENCE = 10
@@ -76,9 +76,7 @@ class Shown:
             return
         self._steps[step.id] = step.status
         outcome = failure(step.error) if step.error else shortened(encode(step.output).decode(), 60)
-        self._tell(
-            raw, f"  {step.id}", step.status, outcome if step.status != "waiting" else f"until {moment(step.wakes_at)}"
-        )
+        self._tell(raw, f"  {step.id}", step.status, outcome if step.status != "waiting" else waiting(step))
 
     def _tell(self, raw: Any, name: str, status: str, outcome: str) -> None:
         if self._json:

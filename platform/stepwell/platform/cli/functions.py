@@ -23,10 +23,16 @@ def functions(url: Url = None, json: AsJson = False) -> None:
 
 
 def _row(function: Mapping[str, Any]) -> tuple[str, ...]:
-    triggers = ", ".join(trigger["event"] + (" if …" if trigger.get("if") else "") for trigger in function["triggers"])
+    triggers = ", ".join(map(_trigger, function["triggers"]))
     limits = ", ".join(_limit(limit) for limit in function["concurrency"]) or "-"
     retries = str(function["retries"]["times"])
     return function["id"], triggers, retries, limits, str(function["runs"]), str(function["workers"])
+
+
+def _trigger(trigger: Mapping[str, Any]) -> str:
+    if "cron" in trigger:
+        return f"{trigger['cron']} ({trigger['tz']})"
+    return f"{trigger['event']} if …" if trigger.get("if") else str(trigger["event"])
 
 
 def _limit(limit: Mapping[str, Any]) -> str:

@@ -1,8 +1,8 @@
-"""`stepwell runs`: reading, following and cancelling runs."""
+"""`stepwell runs`: reading, following and steering runs."""
 
 import asyncio
+from collections.abc import Iterator
 from typing import Annotated, Any
-from urllib.parse import quote
 
 import typer
 from pydantic import TypeAdapter
@@ -10,11 +10,12 @@ from pydantic import TypeAdapter
 from stepwell.client import Run, RunStatus, Step
 from stepwell.client.connection import Connection
 from stepwell.client.reading import read
-from stepwell.platform.cli.api import Url, ask, get, post
+from stepwell.platform.cli.api import Url, ask, get, post, run_path
 from stepwell.platform.cli.console import AsJson, facts, listing, say, say_json, table
 from stepwell.platform.cli.following import follow
+from stepwell.platform.cli.steering import rerun, resolve, retry, wake
 from stepwell.platform.cli.times import moment, took
-from stepwell.platform.cli.values import failure, shortened, waits
+from stepwell.platform.cli.values import failure, shortened, waiting, waits
 from stepwell.platform.codec import encode
 
 RUN = TypeAdapter(Run)
@@ -26,11 +27,13 @@ Id = Annotated[str, typer.Argument(metavar="RUN", help="Id of the run.")]
 
 def runs() -> typer.Typer:
     """The group of commands."""
-    group = typer.Typer(help="Read, follow and cancel runs.", rich_markup_mode=None)
+    group = typer.Typer(help="Read, follow and steer runs.", rich_markup_mode=None)
     group.command("list")(list_runs)
     group.command("show")(show)
     group.command("cancel")(cancel)
     group.command("watch")(watch)
+    for command in (rerun, retry, wake, resolve):
+        group.command()(command)
     return group
 
 
@@ -66,7 +69,7 @@ def show(id: Id, url: Url = None, json: AsJson = False) -> None:
 
 def cancel(id: Id, url: Url = None, json: AsJson = False) -> None:
     """Cancel a run; one that is executing ends at its next step or await."""
-    answer = post(url, f"{_path(id)}/cancel")
+    answer = post(url, f"{run_path(id)}/cancel")
     if json:
         say_json(answer["data"])
         return
@@ -89,11 +92,7 @@ def watch(
 
 
 async def _whole(connection: Connection, id: str) -> tuple[Any, Any]:
-    return await connection.get(_path(id)), await connection.get(f"{_path(id)}/steps")
-
-
-def _path(id: str) -> str:
-    return f"/api/v1/runs/{quote(id, safe='')}"
+    return await connection.get(run_path(id)), await connection.get(f"{run_path(id)}/steps")
 
 
 def _row(run: Run) -> tuple[str, ...]:
@@ -103,9 +102,10 @@ def _row(run: Run) -> tuple[str, ...]:
 def _print(run: Run, steps: tuple[Step, ...]) -> None:
     pairs = [
         ("run", run.id),
-        ("function", f"{run.function}  version {run.version}"),
+        ("function", f"{run.function}  version {run.version}{_ran(run)}"),
         ("status", run.status),
         ("event", f"{run.event_id}  {run.event_name}"),
+        *_origin(run),
         ("created", moment(run.created_at)),
         ("started", moment(run.started_at)),
         ("ended", f"{moment(run.ended_at)}  after {took(run.started_at, run.ended_at)}" if run.ended_at else "-"),
@@ -115,6 +115,8 @@ def _print(run: Run, steps: tuple[Step, ...]) -> None:
         pairs.append(("output", shortened(encode(run.output).decode())))
     if run.error is not None:
         pairs.append(("error", failure(run.error)))
+    if run.drift:
+        pairs.append(("drift", f"recorded, and not asked for any more: {', '.join(run.drift)}"))
     facts(pairs)
     if steps:
         say()
@@ -122,6 +124,18 @@ def _print(run: Run, steps: tuple[Step, ...]) -> None:
     if run.error is not None and run.error.traceback:
         say()
         say(run.error.traceback.rstrip())
+
+
+def _ran(run: Run) -> str:
+    """The versions that have executed it, if that is not only the one it was created with."""
+    return "" if set(run.versions) <= {run.version} else f", executed by {', '.join(run.versions)}"
+
+
+def _origin(run: Run) -> Iterator[tuple[str, str]]:
+    if run.rerun_of:
+        yield "rerun of", run.rerun_of
+    if run.parent_id:
+        yield "invoked by", f"{run.parent_id}  {run.parent_step}"
 
 
 def _step(step: Step) -> tuple[str, ...]:
@@ -133,5 +147,5 @@ def _outcome(step: Step) -> str:
     if step.error is not None:
         return shortened(failure(step.error))
     if step.status == "waiting":
-        return f"until {moment(step.wakes_at)}"
+        return waiting(step)
     return shortened(encode(step.output).decode())

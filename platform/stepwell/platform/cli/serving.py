@@ -97,7 +97,7 @@ def _http(store: Store, settings: Settings, host: str, listener: socket | None, 
     """All that serves, ready to begin."""
     clock = SystemClock()
     installation = Installation.over(store, settings, clock)
-    scheduler = Scheduler(installation.partitions, clock, settings, installation.waits.errands)
+    scheduler = Scheduler(installation.partitions, clock, settings, installation.waits.errands, installation.registry)
     pages = dashboard(installation, dev=dev)
     front = create_app(installation, dev=dev, host=host, routes=pages, work=[scheduler.run])
     if not dev:

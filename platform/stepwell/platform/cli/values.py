@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stepwell.client import Failure
+from stepwell.client import Failure, Step
 from stepwell.platform.cli.times import moment
 
 WIDTH = 100
@@ -46,4 +46,26 @@ def _wait(wait: Mapping[str, Any]) -> str:
         case "queue":
             return f"its turn: {wait['ahead']} runs are before it" if wait.get("ahead") else "its turn: it is next"
         case kind:
-            return f"{kind} {wait['step']}{until}"
+            return f"{kind} {wait['step']}{_sought(wait)}{until}"
+
+
+def waiting(step: Step) -> str:
+    """What a step waits for, and until when."""
+    sought = _events(step.events) or (f"run {step.child_id}" if step.child_id else "")
+    until = f"until {moment(step.wakes_at)}" if step.wakes_at else ""
+    return " ".join(part for part in (sought, until) if part)
+
+
+def _sought(wait: Mapping[str, Any]) -> str:
+    if wait.get("child_id"):
+        return f": run {wait['child_id']} of {wait['function']}"
+    events = _events(wait.get("events") or ())
+    return f": {events}" if events else ""
+
+
+def _events(events: Sequence[Mapping[str, Any]]) -> str:
+    return " or ".join(_event(event) for event in events)
+
+
+def _event(event: Mapping[str, Any]) -> str:
+    return f"{event['name']} if {event['condition']}" if event.get("condition") else str(event["name"])

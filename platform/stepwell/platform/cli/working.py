@@ -17,7 +17,7 @@ from stepwell.platform.engine.partition import partitions_of
 from stepwell.platform.errors import StepwellError
 from stepwell.platform.executor.errand import environment
 from stepwell.platform.executor.supervisor import Supervisor
-from stepwell.platform.registry import Registry
+from stepwell.platform.registry import RegisteredFunction, Registry
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.embedded import address_of
 from stepwell.platform.store.store import Store
@@ -128,11 +128,12 @@ class Telling:
             return
         with suppress(StepwellError):
             known = (await self._registry.load()).functions
-            self._announce({name: known[name].events for name in functions if name in known})
+            self._announce({name: known[name] for name in functions if name in known})
 
-    def _announce(self, functions: Mapping[str, Sequence[str]]) -> None:
-        if functions != self._said:
-            announce(self._target, functions, self._url)
+    def _announce(self, functions: Mapping[str, RegisteredFunction]) -> None:
+        starts = {name: function.starts for name, function in functions.items()}
+        if starts != self._said:
+            announce(self._target, starts, [event for one in functions.values() for event in one.events], self._url)
         elif self._changed:
             say(f"  {self._target} is loaded anew")
-        self._said, self._changed = functions, False
+        self._said, self._changed = starts, False

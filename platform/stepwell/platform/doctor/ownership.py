@@ -58,7 +58,11 @@ async def _unowned(partition: Partition, key: str, oldest: int) -> str | None:
         case "k_run" | "k_steps":
             live = await partition.read("ZSCORE", keys.name("k_live"), rest)
             ended = await partition.read("ZSCORE", keys.name("k_ended"), rest)
-            return "its run is neither live nor ended" if live is None and ended is None else None
+            if live is not None or ended is not None:
+                return None
+            # Steps that are put down before their run is there go by themselves.
+            expires = family == "k_steps" and await partition.read("TTL", key) >= 0
+            return None if expires else "its run is neither live nor ended"
         case "k_session" | "k_held" | "k_news":
             known_session = await partition.read("ZSCORE", keys.name("k_sessions"), rest)
             return "its session is not known" if known_session is None else None

@@ -1,11 +1,14 @@
 """Sessions and what they hold: leasing, beating, and taking back from the dead."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.records import EventRecord, Lease, StepRow
+
+UNKNOWN: Mapping[str, str] = MappingProxyType({})
 
 
 class SessionDead(Exception):
@@ -38,14 +41,20 @@ class Leases:
         self._expiry = expiry
         self._crash_limit = crash_limit
 
-    async def lease(self, session: str, call: str, count: int, functions: Iterable[str]) -> Leased:
+    async def lease(
+        self,
+        session: str,
+        call: str,
+        count: int,
+        functions: Iterable[str],
+        versions: Mapping[str, str] = UNKNOWN,
+    ) -> Leased:
         """Leases up to `count` runs of up to 64 `functions`; the same `call` brings the same runs.
 
-        Raises `SessionDead`.
+        `versions`: those the session executes of the functions' apps. Raises `SessionDead`.
         """
-        answer = await self._partition.script(
-            "lease", session, call, self._expiry, count, items=[(function,) for function in functions]
-        )
+        items = [(function, versions.get(function, "")) for function in functions]
+        answer = await self._partition.script("lease", session, call, self._expiry, count, items=items)
         if answer[0] == b"DEAD":
             raise SessionDead(session)
         return Leased(tuple(_lease(run) for run in answer[2:]), more=bool(answer[1]))

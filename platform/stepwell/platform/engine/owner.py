@@ -102,6 +102,9 @@ class Owner:
         """Gives a run back to its lane."""
         accepted(await self._release.add((run, token, seq)))
 
-    async def finish(self, run: str, token: str, seq: int, status: str, body: bytes) -> None:
-        """Ends a run as `status` with its output or error."""
-        accepted(await self._finish.add((run, token, seq, status, body)))
+    async def finish(self, run: str, token: str, seq: int, status: str, body: bytes, drift: bytes = b"") -> None:
+        """Ends a run as `status` with its output or error.
+
+        `drift`: keys of recorded steps that it has not asked for, a JSON array; empty when there are none.
+        """
+        accepted(await self._finish.add((run, token, seq, status, body, drift)))

@@ -1,15 +1,21 @@
-"""What anybody with the right may do to a run from outside: cancel it, or resolve what it waits for."""
+"""What anybody with the right may do to a run from outside: cancel it, resolve what it waits for, do it again."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from stepwell.platform.engine.partition import Partition
+from stepwell.platform.records import StepRow
 
 Cancelled = Literal["CANCELLED", "ASKED", "ENDED", "GONE"]
 Resolved = Literal["OK", "DONE", "GONE"]
 Created = Literal["OK", "DUP", "SKIPPED"]
+Again = Literal["OK", "DUP", "GONE", "INCOMPLETE"]
+ROWS, BYTES = 64, 1 << 20
+"""Steps, and about how much of them, that are copied in one call."""
+LIFE = 600_000
+"""Ms after which copied steps are gone, if their run was not created."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,18 @@ class Creation:
     options: str = "-"
     link: str = ""
     notes: str = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a run has from the one that it does again.
+
+    `turn`: the last of `rows`. `fields`: of the other run's header, which belong to these; see lua/include/run.lua.
+    """
+
+    rows: Sequence[StepRow] = ()
+    turn: int = 0
+    fields: Sequence[tuple[str, str]] = ()
 
 
 class Runs:
@@ -62,6 +80,52 @@ class Runs:
         answer = await self._resolve.add((run, key, "done" if ok else "failed", mark, position, payload))
         return answer.decode()  # type: ignore[no-any-return]
 
+    async def wake(self, run: str, key: str) -> Resolved:
+        """Ends a wait as if its time were over. `DONE` when the step does not wait, `GONE` when there is none."""
+        return await self._resolve_as(run, key, "due")
+
+    async def retry_now(self, run: str, key: str = "") -> Resolved:
+        """Tries a step that has failed again now, or the function body. `DONE` when it is not to be tried again."""
+        return await self._resolve_as(run, key, "retry")
+
+    async def _resolve_as(self, run: str, key: str, state: str) -> Resolved:
+        answer = await self._resolve.add((run, key, state, "", 0, b""))
+        return answer.decode()  # type: ignore[no-any-return]
+
+    async def ask_again(self, run: str, request: str, again: str) -> str | None:
+        """Has `run` done again by `again` at a request, a word; gives the first that was named at it.
+
+        `None` when there is no such run.
+        """
+        answer: bytes = await self._partition.script("ask_again", run, request, again)
+        return None if answer == b"GONE" else answer.decode()
+
+    async def rerun(self, creation: Creation, kept: Kept) -> Again:
+        """Creates a run that does another one again, at first its steps. Repeated, it creates nothing twice.
+
+        An empty `creation.record` stands for an event that this partition has. What is left when the caller dies in
+        between removes itself. `GONE`: the event is not kept. `INCOMPLETE`: it took too long.
+        """
+        for chunk in _chunks(kept.rows):
+            if await self._partition.script("copy_steps", creation.run, LIFE, items=chunk) == b"DUP":
+                return "DUP"
+        answer = await self._partition.script(
+            "rerun",
+            creation.run,
+            creation.lane,
+            creation.version,
+            creation.event,
+            creation.options,
+            creation.link,
+            creation.notes,
+            kept.turn,
+            len(kept.rows),
+            sum(len(row.payload) for row in kept.rows),
+            creation.record,
+            items=kept.fields,
+        )
+        return answer.decode()  # type: ignore[no-any-return]
+
     async def create(self, creations: Sequence[Creation]) -> list[Created]:
         """Creates runs whose events live elsewhere, 64 and 1 MiB a call; those that exist stay as they are."""
         items = [
@@ -69,3 +133,16 @@ class Runs:
             for made in creations
         ]
         return [answer.decode() for answer in await asyncio.gather(*[self._create.add(item) for item in items])]
+
+
+def _chunks(rows: Sequence[StepRow]) -> Iterator[list[tuple[str, bytes]]]:
+    chunk: list[tuple[str, bytes]] = []
+    size = 0
+    for row in rows:
+        if chunk and (len(chunk) == ROWS or size + len(row.payload) > BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append((row.key, row.text))
+        size += len(row.payload)
+    if chunk:
+        yield chunk

@@ -79,7 +79,15 @@ class RunJournal:
         return await self._arm(key, kind, payload, delay, until)
 
     async def wait(
-        self, key: str, kind: str, waits: Sequence[EventWait], *, delay: int | None, until: int | None, due: bytes
+        self,
+        key: str,
+        kind: str,
+        waits: Sequence[EventWait],
+        *,
+        delay: int | None,
+        until: int | None,
+        due: bytes,
+        names: Sequence[str] = (),
     ) -> Outcome:
         """Records a wait for the first of some events; see `Journal`."""
         try:
@@ -87,7 +95,8 @@ class RunJournal:
         except StepwellError as error:
             raise JournalUnavailable(str(error)) from None
         home, count = partition_of(self._run), self._waits.partitions
-        shown = encode({"waits": listings, "conditions": [wait.condition for wait in waits]})
+        conditions = [wait.condition for wait in waits]
+        shown = encode({"waits": listings, "conditions": conditions, **({"names": names} if names else {})})
         elsewhere = Elsewhere(
             listings=";".join([listing.text(home, count) for listing in listings]),
             marks=" ".join([listing.mark for listing in listings]),

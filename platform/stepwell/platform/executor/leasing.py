@@ -1,7 +1,7 @@
 """Leasing: asks a partition for runs as long as there is room for them."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
@@ -56,6 +56,7 @@ class Leasing:
         leases: sessions of the partition.
         session: in whose name runs are leased.
         functions: as `app/function`, or `app/function!` for suspects.
+        versions: of their apps, by the same names.
         room: taken before runs are leased, and given back by whoever `begin` handed them to.
         begin: takes each leased run; must not wait.
         bound: how many runs may be leased at the moment, whatever room there is, such as free threads.
@@ -71,6 +72,7 @@ class Leasing:
         "_session",
         "_stopped",
         "_turn",
+        "_versions",
         "functions",
     )
 
@@ -79,6 +81,7 @@ class Leasing:
         leases: Leases,
         session: Session,
         functions: Sequence[str],
+        versions: Mapping[str, str],
         room: Room,
         begin: Callable[[Lease], None],
         bound: Callable[[], int],
@@ -92,6 +95,7 @@ class Leasing:
         self._bound = bound
         self._hint = asyncio.Event()
         self._turn = 0
+        self._versions = versions
         self._stopped = False
 
     def stop(self) -> None:
@@ -142,7 +146,7 @@ class Leasing:
 
     async def _try(self, call: str, count: int, functions: Sequence[str]) -> Leased | None:
         try:
-            return await self._leases.lease(self._session.id, call, count, functions)
+            return await self._leases.lease(self._session.id, call, count, functions, self._versions)
         except StepwellError as error:
             structlog.get_logger().warning("lease_failed", error=str(error))
             await asyncio.sleep(PAUSE)

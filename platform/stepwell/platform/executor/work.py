@@ -17,6 +17,7 @@ from stepwell.functions.replay import (
     Suspended,
     Threads,
 )
+from stepwell.platform.codec import encode
 from stepwell.platform.engine.answers import Refusal
 from stepwell.platform.engine.owner import Owner
 from stepwell.platform.errors import StepwellError
@@ -109,9 +110,9 @@ class Work:
         run, token, seq = self.lease.run, self.lease.token, self._journal.next_seq()
         match ending:
             case Completed(output):
-                await self._owner.finish(run, token, seq, "completed", output)
+                await self._owner.finish(run, token, seq, "completed", output, self._drift())
             case Failed(error):
-                await self._owner.finish(run, token, seq, "failed", error)
+                await self._owner.finish(run, token, seq, "failed", error, self._drift())
             case Cancelled():
                 await self._owner.finish(run, token, seq, "cancelled", b"")
             case Retry(error, delay):
@@ -120,3 +121,7 @@ class Work:
                 await self._owner.suspend(run, token, seq, turn, within)
             case Released():
                 await self._owner.release(run, token, seq)
+
+    def _drift(self) -> bytes:
+        drift = self.execution.drift
+        return encode(drift) if drift else b""

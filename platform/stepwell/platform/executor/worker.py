@@ -1,7 +1,7 @@
 """A worker: leases runs of its apps' functions and executes them in this process."""
 
 import asyncio
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -83,7 +83,10 @@ class Worker:
         suspects: bool = False,
     ) -> None:
         self.session = session
-        self.functions: Mapping[str, Function[Any]] = {f.name: f for app in apps for f in app.functions.values()}
+        served = tuple(apps)
+        self.functions: Mapping[str, Function[Any]] = {f.name: f for app in served for f in app.functions.values()}
+        self._suffix = "!" if suspects else ""
+        self._versions = dict(_versions(served, self._suffix))
         self.works: dict[str, Work] = {}
         self._ingest = ingest
         self._waits = waits
@@ -94,7 +97,6 @@ class Worker:
         self._room = Room(concurrency)
         self._threads = Threads(max(1, min(concurrency, settings.threads)), self._room.stir)
         self._places = [Place.of(partition, settings) for partition in partitions]
-        self._suffix = "!" if suspects else ""
         self._leasings = list(self._make_leasings())
         # Leased, while their state is being read: by run, the token; and those of them that there was news of.
         self._preparing: dict[str, str] = {}
@@ -150,7 +152,7 @@ class Worker:
         for is_async, bound in ((True, lambda: self._room.free), (False, lambda: self._threads.free)):
             names = [f"{name}{self._suffix}" for name, f in self.functions.items() if f.is_async is is_async]
             for place in self._places if names else ():
-                yield Leasing(place.leases, self.session, names, self._room, self._begin, bound)
+                yield Leasing(place.leases, self.session, names, self._versions, self._room, self._begin, bound)
 
     def _begin(self, lease: Lease) -> None:
         self._preparing[lease.run] = lease.token
@@ -270,3 +272,10 @@ class Worker:
             work.execution.abandon()
         else:
             work.execution.cancel()
+
+
+def _versions(apps: Iterable[App], suffix: str) -> Iterator[tuple[str, str]]:
+    """The versions of apps by the functions that runs are leased of."""
+    for app in apps:
+        version = app.version
+        yield from ((f"{function.name}{suffix}", version) for function in app.functions.values())

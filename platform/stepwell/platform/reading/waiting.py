@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from math import inf
 from urllib.parse import unquote
 
 from stepwell.platform.engine.partition import Partition
+from stepwell.platform.reading.pending import NOTHING, Pending, pending_of, until
 from stepwell.platform.reading.steps import steps_of
 from stepwell.platform.records import RunRecord, Status, StepRow
 from stepwell.platform.store.keys import wake_channel
@@ -26,6 +28,7 @@ class Wait:
         limit: slots there are.
         held: slots that are taken.
         ahead: runs of the same lane before it.
+        what: events, or the run, that a step waits for.
     """
 
     kind: str
@@ -37,6 +40,7 @@ class Wait:
     limit: int | None = None
     held: int | None = None
     ahead: int | None = None
+    what: Pending = NOTHING
 
 
 async def waits_of(partition: Partition, first: Partition, run: RunRecord) -> list[Wait]:
@@ -56,13 +60,13 @@ async def _pending(partition: Partition, run: RunRecord) -> list[Wait]:
     waits = [_wait(row) for row in await steps_of(partition, run) if row.due] if run.pending else []
     if run.notbefore > 0:
         waits.append(Wait("retry", until=run.notbefore, attempts=run.attempt, error=run.error or None))
-    return sorted(waits, key=lambda wait: wait.until or 0)
+    return sorted(waits, key=lambda wait: wait.until or inf)
 
 
 def _wait(row: StepRow) -> Wait:
     if row.state == "retrying":
         return Wait("retry", row.key, row.due, row.attempts, row.payload)
-    return Wait(row.kind, row.key, row.due)
+    return Wait(row.kind, row.key, until(row), what=pending_of(row))
 
 
 async def _unleased(partition: Partition, first: Partition, run: RunRecord) -> list[Wait]:

@@ -15,7 +15,8 @@ SLOTS = 16384
 KEY_NAMES: Mapping[str, str] = MappingProxyType(
     {
         # HASH format, partitions, registry (version), vt (virtual time), next (the ticker sleeps until), ticked, grace,
-        # position (of the last event), tells (which ends events tell of).
+        # position (of the last event), tells (which ends events tell of), planned (version of the registry whose
+        # schedules are all here), crons (when it was last looked which are due).
         "k_meta": ":meta",
         # HASH app id -> manifest; "#await <name and paths>" -> 1 when what came before is indexed; only in partition 0.
         "k_apps": ":apps",
@@ -29,7 +30,7 @@ KEY_NAMES: Mapping[str, str] = MappingProxyType(
         "k_dedupe": ":d:",
         # HASH run header; fields in lua/include/run.lua. Removed by retention.
         "k_run": ":r:",
-        # HASH step key -> row; see lua/include/steps.lua. Removed with its run.
+        # HASH step key -> row; see lua/include/steps.lua. Removed with its run; until that is created, by key TTL.
         "k_steps": ":s:",
         # ZSET <function>: its run ids, all scores 0, so lexical order is order of creation.
         "k_runs_of": ":runs:",
@@ -70,6 +71,12 @@ KEY_NAMES: Mapping[str, str] = MappingProxyType(
         "k_outboxes": ":outboxes",
         # ZSET run id -> ms of a cancel that came before its create.
         "k_tombstones": ":tombstones",
+        # HASH schedule -> what is known of it; see lua/include/schedules.lua. Goes with the registration that drops it.
+        "k_schedules": ":schedules",
+        # ZSET schedule -> ms when its next time is fired; not those that are paused. Goes with it.
+        "k_crons": ":crons",
+        # SET of schedules with times that wait for the run before to end.
+        "k_crons_held": ":crons:held",
         # ZSET "event words" of events that somebody may wait for -> position. Removed when all who wait were found.
         "k_matches": ":matches",
         # ZSET <word>: event id -> position; the events that somebody may wait for. Kept as long as events are.
@@ -89,7 +96,7 @@ KEY_NAMES: Mapping[str, str] = MappingProxyType(
     }
 )
 
-PERMANENT = frozenset({"k_meta", "k_apps", "k_limits", "k_log", "k_dead"})
+PERMANENT = frozenset({"k_meta", "k_apps", "k_limits", "k_log", "k_dead", "k_schedules", "k_crons"})
 """Keys that stay for as long as the platform is installed; retention bounds what is in them."""
 
 FEED = "sw:feed"
@@ -120,6 +127,11 @@ def tick_channel(tag: str) -> str:
 def errand_channel(tag: str) -> str:
     """Channel that hints that there is something to be done for others in the partition."""
     return f"{ERRAND}{tag}"
+
+
+def crons_channel(tag: str) -> str:
+    """Channel that hints that a schedule is due within a second."""
+    return f"sw:crons:{tag}"
 
 
 def partition_tags(count: int) -> tuple[str, ...]:

@@ -59,10 +59,12 @@ class Reading:
 
     async def runs(self, function: str | None) -> list[TestRun]:
         """All runs, or those of one function, in the order of their events."""
+        found = [view for view in await asyncio.gather(*map(self._history.run, await self._ids(function))) if view]
+        seen = await self._all(found)
+        # Those of one ms came to be in the order of their events; the events of schedules are in no list.
         place = {event.id: index for index, event in enumerate(await self.events(None))}
-        views = await asyncio.gather(*[self._history.run(id) for id in await self._ids(function)])
-        seen = await self._all(view for view in views if view)
-        return sorted(seen, key=lambda run: (place.get(run.event_id, -1), run.function))
+        created = {view.run.id: view.run.created for view in found}
+        return sorted(seen, key=lambda run: (created[run.id], place.get(run.event_id, -1), run.function))
 
     async def events(self, name: str | None) -> list[StoredEvent]:
         """All events, or those of one name, in the order in which they were accepted."""
@@ -91,4 +93,6 @@ class Reading:
 
     async def _seen(self, view: RunView) -> TestRun:
         rows = await self._history.steps(view.run.id) or []
-        return TestRun.of(views.run(view), [views.step(index, row) for index, row in enumerate(rows)])
+        children = await self._history.children(view.run.id, rows)
+        steps = [views.step(index, row, children.get(row.key)) for index, row in enumerate(rows)]
+        return TestRun.of(views.run(view), steps)

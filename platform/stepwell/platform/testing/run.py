@@ -26,7 +26,10 @@ class TestRun:
         output: what it returned, as plain JSON.
         error: why it failed.
         steps: by key, in the order in which they began.
-        wakes_at: when the first thing it waits for is due.
+        wakes_at: when the first thing it waits for is due; `None` too when that may take for ever.
+        rerun_of: the run that it does again.
+        versions: of its app, that have executed it.
+        drift: keys of recorded steps that it did not ask for to its end.
     """
 
     __test__: ClassVar[bool] = False
@@ -44,6 +47,9 @@ class TestRun:
     started_at: datetime | None
     ended_at: datetime | None
     wakes_at: datetime | None
+    rerun_of: str | None
+    versions: tuple[str, ...]
+    drift: tuple[str, ...]
 
     @classmethod
     def of(cls, run: models.Run, steps: list[models.Step]) -> "TestRun":
@@ -63,6 +69,9 @@ class TestRun:
             datetime_or_none(run.started_at),
             datetime_or_none(run.ended_at),
             datetime_or_none(min(due, default=None)),
+            run.rerun_of,
+            tuple(run.versions),
+            tuple(run.drift),
         )
 
     def completed(self) -> Any:
@@ -93,14 +102,14 @@ class TestRun:
         """Asserts that the run is waiting, and tells when that ends.
 
         Args:
-            step: key of a step that has to be asleep, or about to be tried again; by default any.
+            step: key of a step that has to wait, or be about to be tried again; by default any.
         """
         __tracebackhide__ = True
         self._is("waiting")
         if step is None:
             return self.wakes_at
         found = self.steps.get(step)
-        if found is None or found.wakes_at is None:
+        if found is None or (found.wakes_at is None and found.status != "waiting"):
             raise AssertionError(f"the run should be waiting in step {step!r}, but:\n{self}")
         return found.wakes_at
 

@@ -59,9 +59,10 @@ class Settling:
                 await self._scheduler.tick()
                 continue
             timer = await self.next_timer()
-            if timer is None or timer[0] > self._clock.now():
+            if timer is not None and timer[0] <= self._clock.now():
+                await self._scheduler.tick()
+            elif not await self._followed():
                 return
-            await self._scheduler.tick()
 
     async def _errands_left(self) -> bool:
         """Whether one run's doings have yet to reach another."""
@@ -69,11 +70,24 @@ class Settling:
         return bool(await self._partition.read("EXISTS", name("k_matches"), name("k_arming"), name("k_ends")))
 
     async def next_timer(self) -> tuple[int, str] | None:
-        """When the next timer is due, in ms UTC, and of which run; `None` when none is armed."""
-        found: list[bytes] = await self._partition.read(
-            "ZRANGE", self._partition.keys.name("k_timers"), 0, 0, "WITHSCORES"
-        )
-        return (int(float(found[1])), found[0].decode()[:26]) if found else None
+        """When the next timer or schedule is due, in ms UTC, and whose it is; `None` when there is none."""
+        timer, cron = await asyncio.gather(self._first("k_timers"), self._first("k_crons"))
+        found: list[tuple[int, str]] = [(timer[0], f"run {timer[1][:26]}")] if timer else []
+        if cron:
+            found.append((cron[0], f"schedule {cron[1]}"))
+        return min(found, default=None)
+
+    async def _first(self, name: str) -> tuple[int, str] | None:
+        found: list[bytes] = await self._partition.read("ZRANGE", self._partition.keys.name(name), 0, 0, "WITHSCORES")
+        return (int(float(found[1])), found[0].decode()) if found else None
+
+    async def _followed(self) -> bool:
+        """Whether a time of a schedule that waited for a run to end has started its own."""
+        held = self._partition.keys.name("k_crons_held")
+        if not await self._partition.read("EXISTS", held):
+            return False
+        await self._scheduler.fire()
+        return not await self._idle()
 
     async def _rest(self, most: int) -> None:
         self._progress.look()

@@ -38,7 +38,9 @@ class Stage:
         installation = Installation.over(store, settings, clock)
         for app in apps:
             await installation.registry.register(app.manifest)
-        scheduler = Scheduler(installation.partitions, clock, settings, installation.waits.errands)
+        scheduler = Scheduler(
+            installation.partitions, clock, settings, installation.waits.errands, installation.registry
+        )
         await scheduler.tick()
         functions = tuple(function.name for app in apps for function in app.functions.values())
         faults, progress = Faults(), Progress()

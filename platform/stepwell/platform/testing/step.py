@@ -15,12 +15,13 @@ class TestStep:
 
     Args:
         id: its key: the id it has in the code, then "id:1", "id:2" for repeats.
-        kind: run, sleep or send.
+        kind: run, sleep, send, wait_for_event, wait_for_any or invoke.
         status: waiting, retrying, completed or failed.
         attempts: tries of its body.
         output: what it gave, as plain JSON.
         error: that of its last try.
-        wakes_at: when its sleep ends, or it is tried again.
+        wakes_at: when its wait ends at the latest, or it is tried again.
+        child_id: the run that it has invoked.
     """
 
     __test__: ClassVar[bool] = False
@@ -34,6 +35,7 @@ class TestStep:
     started_at: datetime | None
     ended_at: datetime | None
     wakes_at: datetime | None
+    child_id: str | None
 
     @classmethod
     def of(cls, step: models.Step) -> "TestStep":
@@ -48,6 +50,7 @@ class TestStep:
             datetime_or_none(step.started_at),
             datetime_or_none(step.ended_at),
             datetime_or_none(step.wakes_at),
+            step.child_id,
         )
 
 

@@ -1,20 +1,24 @@
 """The platform as a user's tests hold it in their hands."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from types import TracebackType
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from stepwell.client import Event, StoredEvent
 from stepwell.functions import App
 from stepwell.functions.durations import Duration, milliseconds, moment
 from stepwell.platform.clock import ManualClock
 from stepwell.platform.settings import Settings
+from stepwell.platform.steering.order import Given, Order
 from stepwell.platform.testing.moment import datetime_of
 from stepwell.platform.testing.run import TestRun
-from stepwell.platform.testing.sending import Data, event_of, send
+from stepwell.platform.testing.sending import Data, event_data, event_of, send
 from stepwell.platform.testing.stage import Stage, check_apps, stage
 
 PATIENCE = 10.0
+UNCHANGED: Any = object()
+"""Stands for an output that is not given, since None is one."""
 
 
 class TestPlatform:
@@ -163,6 +167,80 @@ class TestPlatform:
         """
         await self.run(run)
         await self._stage.installation.runs_at(run).cancel(run)
+        await self.settle()
+        return await self.run(run)
+
+    async def rerun(
+        self, run: str, *, data: Data | None = None, from_step: str | None = None, output: Any = UNCHANGED
+    ) -> TestRun:
+        """Does a run again, settles, and gives the new one.
+
+        Args:
+            run: its id.
+            data: of its event, instead of the run's own.
+            from_step: key of a step; the outcomes of those that were done before it are kept.
+            output: of that step, which then is kept as well.
+
+        Raises:
+            NotSteered: it cannot be done again like this, or there is no such run or step; it says why.
+            Unsettled: see `settle`.
+        """
+        steering = self._stage.installation.steering
+        given = None if output is UNCHANGED else Given(output)
+        order = Order(None if data is None else event_data(data), from_step, given)
+        made = await steering.rerun(run, order)
+        await self.settle()
+        return await self.run(made)
+
+    async def retry(self, run: str, step: str | None = None) -> TestRun:
+        """Tries a step that has failed again now, or the function itself; settles, and gives what became of the run.
+
+        Args:
+            run: its id.
+            step: key of the step.
+
+        Raises:
+            NotSteered: it is not about to be tried again, or there is no such run or step.
+            Unsettled: see `settle`.
+        """
+        await self._stage.installation.steering.retry(run, step)
+        await self.settle()
+        return await self.run(run)
+
+    async def wake(self, run: str, step: str) -> TestRun:
+        """Ends a sleep, or another wait, as if its time were over; settles, and gives what became of the run.
+
+        Args:
+            run: its id.
+            step: key of the step.
+
+        Raises:
+            NotSteered: it does not wait, or there is no such run or step.
+            Unsettled: see `settle`.
+        """
+        await self._stage.installation.steering.wake(run, step)
+        await self.settle()
+        return await self.run(run)
+
+    async def resolve(
+        self, run: str, step: str, output: Any = UNCHANGED, *, error: Mapping[str, str] | None = None
+    ) -> TestRun:
+        """Gives a step that waits for events, or for an invoked run, its outcome; settles, and gives the run.
+
+        Args:
+            run: its id.
+            step: key of the step.
+            output: of an invoke, any value; of `wait_for_event`, an event {"name", "data"} or None; of `wait_for_any`,
+                {"name": of the entry, "event": {"data"}}.
+            error: instead, {"type", "message"}: the step has failed.
+
+        Raises:
+            NotSteered: it does not wait, or for something else, or there is no such run or step.
+            Unsettled: see `settle`.
+        """
+        given = None if output is UNCHANGED else Given(output)
+        failure = None if error is None else Given(error)
+        await self._stage.installation.steering.resolve(run, step, output=given, error=failure)
         await self.settle()
         return await self.run(run)
 

@@ -1,4 +1,4 @@
-"""The time of a test: it goes from timer to timer, and all runs settle at each."""
+"""The time of a test: it goes from timer to timer, times of schedules among them, and all runs settle at each."""
 
 from stepwell.platform.clock import ManualClock
 from stepwell.platform.scheduler import Scheduler
@@ -27,17 +27,17 @@ class Timeline:
 
     async def advance(self, ms: int) -> None:
         """Lets `ms` pass. Raises `Unsettled` when runs do not come to rest, or wake too often."""
-        end, run = self._clock.now() + ms, ""
+        end, whose = self._clock.now() + ms, ""
         await self._settling.settle()
         for _ in range(MOST_STOPS):
             timer = await self._settling.next_timer()
             if timer is None or timer[0] > end:
                 return await self._go_to(end)
-            due, run = timer
+            due, whose = timer
             await self._go_to(due)
         raise Unsettled(
             f"{MOST_STOPS:,} timers have brought the time no further than {datetime_of(self._clock.now())}, "
-            f"the last one of run {run}: advance by less, or see why it wakes so often"
+            f"the last one of {whose}: advance by less, or see why it wakes so often"
         )
 
     async def _go_to(self, when: int) -> None:

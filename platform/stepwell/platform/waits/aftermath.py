@@ -57,7 +57,8 @@ class Aftermath:
             done = await asyncio.gather(*[self._follow(row.decode()) for row in rows], return_exceptions=True)
             failures += [outcome for outcome in done if isinstance(outcome, Exception)]
             seen_to = [row for row, outcome in zip(rows, done, strict=True) if outcome is None]
-            await self._source.script("settle", items=[("ends", row) for row in seen_to])
+            if seen_to:
+                await self._source.script("settle", items=[("ends", row) for row in seen_to])
             count += len(rows)
             if len(rows) < BATCH:
                 break

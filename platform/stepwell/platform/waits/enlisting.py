@@ -8,7 +8,7 @@ from stepwell.platform.engine.runs import Runs
 from stepwell.platform.ids import partition_of
 from stepwell.platform.reading.headers import header_of
 from stepwell.platform.records import EventRecord, RunRecord
-from stepwell.platform.waits.index import Index
+from stepwell.platform.waits.index import STEPS, Index
 from stepwell.platform.waits.listing import Listing
 from stepwell.platform.waits.outcome import event_json, failed, of_event
 from stepwell.platform.waits.sought import fits
@@ -70,7 +70,7 @@ class Enlisting:
         trigger = await self._event(run, record.event) if record else None
         if record is None or trigger is None:
             return
-        after, who = self._index.beginning(trigger.position), f"{run}!{number}"
+        after, who = self._index.beginning(_position(record, trigger)), f"{run}!{number}"
         found = await self._enlist(listing, who, after, trigger, last=True, created=record.created)
         if found is not None:
             await self.cancel(run, found.event)
@@ -119,6 +119,11 @@ class Enlisting:
         home = self._partitions[partition_of(where)]
         record: bytes | None = await home.read("GET", home.keys.name("k_event", event))
         return EventRecord.parse(event, record) if record else None
+
+
+def _position(run: RunRecord, event: EventRecord) -> int:
+    """Behind which events cancel a run: those that came before somebody had it done again do not."""
+    return max(event.position, run.created * STEPS) if run.rerun_of else event.position
 
 
 def in_time(listing: Listing, created: int, event: EventRecord) -> bool:

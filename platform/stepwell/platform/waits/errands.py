@@ -93,7 +93,8 @@ class Errands:
         rows: list[bytes] = await self._source.read("ZRANGE", self._source.keys.name("k_strays"), 0, BATCH - 1)
         strays = [row.decode().split(" ", 2) for row in rows]
         await asyncio.gather(*[self._index.unlist(int(home), word, member) for home, word, member in strays])
-        await self._source.script("settle", items=[("strays", row) for row in rows])
+        if rows:
+            await self._source.script("settle", items=[("strays", row) for row in rows])
         return len(rows)
 
     async def _do(self, who: str, note: bytes) -> None:
@@ -148,7 +149,7 @@ class AllErrands:
 
     async def empty(self) -> None:
         """Does what there is to do in every partition, and what follows from that. Raises `StepwellError`."""
-        while any([await errands.empty() for errands in self._errands]):
+        while any(await all_of(*[errands.empty() for errands in self._errands])):
             pass
 
     async def _go(self, source: int) -> None:

@@ -70,7 +70,8 @@ class Hearing:
         # In the order of the events, for each wait takes the first that it is given.
         pages = await asyncio.gather(*[self._index.hear(word, event) for event, word in pairs])
         await self._offer([Heard(*pair, *page) for pair, page in zip(pairs, pages, strict=True)])
-        await self._source.script("settle", items=[("matches", row) for row in rows])
+        if rows:
+            await self._source.script("settle", items=[("matches", row) for row in rows])
         return len(rows)
 
     async def _offer(self, heard: Sequence[Heard]) -> None:

@@ -35,7 +35,7 @@ class Index:
 
         Positions of two partitions tell no more than the ms, in which an event rather counts than not.
         """
-        return position if len(self._partitions) == 1 else position // STEPS * STEPS - 1
+        return position if len(self._partitions) == 1 else (position + 1) // STEPS * STEPS - 1
 
     def since(self, position: int) -> int:
         """The same for a wait that began when `position` was the last one."""

@@ -1,16 +1,11 @@
 --! Creates runs whose event was accepted in another partition. Answers OK, DUP or SKIPPED (held back by its key) per run; the sender then drops its rows.
 --! args: now
 --! item: rid lane version event due:int options link notes record
---! include: clock meta batch feed run lanes timers ending creation position commit
+--! include: clock meta batch feed run lanes timers ending creation position keeping commit
 -- record: the event as its own partition keeps it; here it belongs to its runs alone. One that begins with "N" is in no log
 -- at all: it has come about with its run, here and now, and is "N runs", a line feed, and the body.
 now = clock(now)
 if unknown_format() then return unknown_format() end
-
-local function kept(record)
-  if string.sub(record, 1, 1) ~= 'N' then return 'T' .. string.sub(record, 2) end
-  return 'T ' .. now .. ' ' .. next_position() .. string.sub(record, 2)
-end
 
 local answers = {}
 for rid, lane, version, event, due, options, link, notes, record in items() do

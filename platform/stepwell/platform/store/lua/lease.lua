@@ -1,10 +1,10 @@
 --! Leases up to `n` ready runs to a session. Answers DEAD, or {OK, more, run...}; a repeated call gets the same runs.
 --! args: now session call expiry:int n:int
---! item: fn
+--! item: fn version
 --! include: clock meta batch feed run lanes timers commit
 --! allow-oom
 -- call: unique in the session, and the token of every run leased by it. expiry: ms until the session is dead unless it beats.
--- fn: the functions the session serves; "fn!" are the suspects of fn.
+-- fn: the functions the session serves; "fn!" are the suspects of fn. version: of its app there, or empty.
 -- more: 1 when lanes were left for want of room. A run: {id, token, header fields..., event record, step rows or 0 when large}.
 now = clock(now)
 if unknown_format() then return unknown_format() end
@@ -22,6 +22,21 @@ local function describe(run)
   return {run.id, run.token, run.lane, run.turn, run.steps, run.attempt, run.crashes, run.version, run.event, record, rows}
 end
 
+local VERSIONS = 20
+local version_of = {}
+--- Notes the version that a run executes on, once it is not all the time the one that it was created with.
+local function note_version(run)
+  local version = version_of[function_of(run.lane)] or ''
+  local ran = run.ran or (run.started ~= '0' and run.version or '')
+  if version == '' or (not run.ran and version == run.version) or string.find(' ' .. ran .. ' ', ' ' .. version .. ' ', 1, true) then
+    return
+  end
+  run.ran = ran == '' and version or ran .. ' ' .. version
+  local _, count = string.gsub(run.ran, '%S+', '')
+  if count > VERSIONS then run.ran = string.gsub(run.ran, '^%S+ ', '') end
+  redis.call('HSET', k_run .. run.id, 'v', run.ran)
+end
+
 local function begin(run)
   run.started = now
   local within = string.match(run.options, 'finish=(%d+)')
@@ -37,6 +52,7 @@ local function lease_run(rid, scopes)
   if not run or run.status ~= 'queued' then return nil end
   set(run, 'status', 'running')
   run.token, run.seq, run.answer = call, '0', '-'
+  note_version(run)
   if run.started == '0' then begin(run) end
   for _, scope in ipairs(scopes) do redis.call('ZADD', k_slots .. scope[1], now, rid) end
   if #scopes > 0 then
@@ -90,16 +106,25 @@ local function drain(lane, fn, start, wanted)
 end
 
 --- Start-time fair queueing (Goyal, Vin, Cheng 1996): the lane with the least virtual start time goes next.
-local active = {}
+-- The first lane of a function is looked up anew only when something was taken from its lanes: there may be 64 functions.
+local active, firsts = {}, {}
+local function first_of(fn)
+  if firsts[fn] == nil then
+    local head = redis.call('ZRANGE', k_lanes .. fn, 0, 0, 'WITHSCORES')
+    firsts[fn] = head[1] and {fn = fn, vt = tonumber(head[2]), lane = head[1], lanes = redis.call('ZCARD', k_lanes .. fn)}
+      or false
+  end
+  return firsts[fn]
+end
+
 local function next_lane()
   local best, lanes, left = nil, 0, {}
   for _, fn in ipairs(active) do
-    local head = redis.call('ZRANGE', k_lanes .. fn, 0, 0, 'WITHSCORES')
-    if head[1] then
+    local first = first_of(fn)
+    if first then
       left[#left + 1] = fn
-      lanes = lanes + redis.call('ZCARD', k_lanes .. fn)
-      local vt = tonumber(head[2])
-      if not best or vt < best.vt then best = {fn = fn, vt = vt, lane = head[1]} end
+      lanes = lanes + first.lanes
+      if not best or first.vt < best.vt then best = first end
     end
   end
   active = left
@@ -107,7 +132,10 @@ local function next_lane()
 end
 
 local functions = {}
-for fn in items() do functions[#functions + 1] = fn end
+for fn, version in items() do
+  functions[#functions + 1] = fn
+  version_of[base_of(fn)] = version
+end
 
 --- Whoever leases for a session asks for functions of its own, one call at a time: so each has a last call to remember.
 local function repeated()
@@ -127,7 +155,7 @@ local function seek()
   local best, lanes = next_lane()
   if best or #freed_scopes == 0 then return best, lanes end
   hand_on()
-  active = functions
+  active, firsts = functions, {}
   return next_lane()
 end
 
@@ -139,6 +167,7 @@ for _ = 1, 64 do
   local best, lanes = seek()
   if not best then break end
   drain(best.lane, best.fn, best.vt, math.ceil(wanted / lanes))
+  firsts[best.fn] = nil
 end
 if seek() then answer[2] = 1 end
 if #answer > 2 then

@@ -41,15 +41,16 @@ local tombstones = redis.call('EXISTS', k_tombstones) == 1
 -- Answers whether it was created; and when not, whether an earlier run with its key is the reason.
 -- options: "-", or any of these with commas between them: once=<key>:<ms> for which no other run has this key; start=<ms>, finish=<ms> within which it has to begin, and to
 -- end; cancel=<listing>;... of events that cancel it. link: whence it comes, or empty; see run.lua. notes: "-", or what has
--- to be done for each of those listings, with the character 31 between them.
-local function create_run(rid, lane, version, event, due, options, link, notes)
+-- to be done for each of those listings, with the character 31 between them. recorded: "turn steps bytes" of the steps
+-- that it has from another run; nil when it has none.
+local function create_run(rid, lane, version, event, due, options, link, notes, recorded)
   if redis.call('EXISTS', k_run .. rid) == 1 then return false, false end
   if options ~= '-' and taken(rid, options) then
     ended(rid .. ' ' .. event .. ' skipped')
     return false, true
   end
   if due <= now then due = 0 end
-  redis.call('HSET', k_run .. rid, 'h', 'queued - 0 - 0 0 0 0 0 0 ' .. due .. ' 0 0 0',
+  redis.call('HSET', k_run .. rid, 'h', 'queued - 0 - ' .. (recorded or '0 0 0') .. ' 0 0 0 ' .. due .. ' 0 0 0',
     'i', info_of(lane, version, event, options, link))
   later('ZADD', k_runs_of .. function_of(lane), 0, rid)
   note_function(function_of(lane))

@@ -20,7 +20,8 @@
 -- Field "sl" the scopes it holds slots of, "o" its output, "err" its error or that of its last failed attempt, "why" the
 -- reason of a cancel that its owner has not heard yet, "l:<step>" what it is listed as waiting for (see listing.lua), and
 -- "w:<mark>" the position of the last event that a wait of that mark has taken, "c:<number>" an event that cancels it,
--- "k:<step>" the run that a step has invoked.
+-- "k:<step>" the run that a step has invoked, "v" the versions it was leased by, with spaces between, once there was
+-- another than its own; "q:<request>" the run that does it again at that request; "drift" the keys of recorded steps that it did not ask for to its end, as JSON.
 local HEAD = '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)$'
 local runs = {}
 
@@ -32,7 +33,7 @@ local function parse_run(rid, head, info)
     id = rid, status = status, token = token, seq = seq, answer = answer, turn = tonumber(turn), steps = tonumber(steps),
     bytes = tonumber(bytes), pending = tonumber(pending), crashes = tonumber(crashes), attempt = attempt,
     notbefore = tonumber(notbefore), cancel = tonumber(cancel), started = started, ended = ended,
-    created = created, version = version, event = event, lane = lane, options = options, link = link, scopes = false, turned = false, written = true,
+    created = created, version = version, event = event, lane = lane, options = options, link = link, scopes = false, ran = false, drift = false, turned = false, written = true,
     body = false, body_field = false, -- output or error to be written with the head
   }
 end
@@ -40,11 +41,11 @@ end
 local function load_run(rid)
   local run = runs[rid]
   if run ~= nil then return run end
-  local fields = redis.call('HMGET', k_run .. rid, 'h', 'i', 'sl')
+  local fields = redis.call('HMGET', k_run .. rid, 'h', 'i', 'sl', 'v')
   run = false
   if fields[1] then
     run = parse_run(rid, fields[1], fields[2])
-    run.scopes = fields[3]
+    run.scopes, run.ran = fields[3], fields[4]
   end
   runs[rid] = run
   return run

@@ -1,0 +1,36 @@
+"""Bodies of requests that are JSON objects."""
+
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from starlette.requests import Request
+
+from stepwell.platform.api.ingest import read_body
+from stepwell.platform.api.problems import Problem
+from stepwell.platform.codec import MalformedJSON, decode
+
+
+class Body(BaseModel):
+    """Base of the models of bodies: what is not known is refused, not ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+B = TypeVar("B", bound=Body)
+MAY = (408, 413, 415, 422)
+"""Statuses of operations that take a body."""
+
+
+async def body_of(request: Request, model: type[B]) -> B:
+    """The body of a request; nothing at all is an empty object. Raises a `Problem` that names the field."""
+    given = await read_body(dict(request.scope["headers"]), request.receive)
+    try:
+        return model.model_validate(decode(given or b"{}"))
+    except MalformedJSON as error:
+        raise Problem(400, "invalid_json", f"the body is not JSON: {error}", "It is a JSON object") from None
+    except ValidationError as error:
+        wrong = error.errors(include_url=False)[0]
+        where = ".".join(map(str, wrong["loc"])) or "the body"
+        known = ", ".join(model.model_fields)
+        message, hint = f"{where}: {wrong['msg']}", f"The fields of this body: {known}"
+        raise Problem(422, "invalid_body", message, hint) from None

@@ -1,0 +1,46 @@
+"""The run that a time of a schedule starts, and its event."""
+
+from hashlib import blake2b
+from typing import NamedTuple
+
+from stepwell.platform.codec import encode
+from stepwell.platform.cron.schedule import Schedule
+from stepwell.platform.ids import encode_id, new_id, partition_of
+from stepwell.platform.registry import RegisteredFunction
+from stepwell.platform.starting import beginning
+
+TIMER = "inngest/scheduled.timer"
+"""Name of the event that a run of a schedule gets to see."""
+
+
+class Firing(NamedTuple):
+    """A run to be created: the last columns of an item of the scripts that fire."""
+
+    run: str
+    lane: str
+    app_version: str
+    options: str
+    notes: str
+    event: str
+    body: bytes
+
+
+NOTHING = Firing("-", "-", "-", "-", "-", "-", b"")
+
+
+def firing(function: RegisteredFunction, schedule: Schedule, when: int, partition: int, partitions: int) -> Firing:
+    """That of a time, in the home of its function: the same whoever makes it, and for all schedules of a function."""
+    digest = blake2b(f"cron {function.id}".encode(), digest_size=9).digest()
+    event = encode_id(when, partition, int.from_bytes(digest, "big"))
+    return _firing(function, schedule, when, event, partitions)
+
+
+def firing_now(function: RegisteredFunction, schedule: Schedule, now: int, partition: int, partitions: int) -> Firing:
+    """That of a person, beside the plan: another one every time."""
+    return _firing(function, schedule, now, new_id(now, partition), partitions)
+
+
+def _firing(function: RegisteredFunction, schedule: Schedule, when: int, event: str, partitions: int) -> Firing:
+    body = {"name": TIMER, "data": {"cron": schedule.cron}, "ts": when}
+    made = beginning(function, {**body, "id": event}, partition_of(event), partitions)
+    return Firing(made.run, made.lane, made.version, made.options, made.notes, event, encode(body))

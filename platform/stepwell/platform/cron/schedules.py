@@ -1,0 +1,148 @@
+"""Reading schedules, and steering them: pause, resume, leave out the next time, run now, and make up for a range."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from stepwell.platform.cron.firing import Firing, firing, firing_now
+from stepwell.platform.cron.planning import time_at
+from stepwell.platform.cron.schedule import Schedule
+from stepwell.platform.cron.state import ScheduleState
+from stepwell.platform.engine.partition import Partition
+from stepwell.platform.errors import StepwellError, StoreUnavailable
+from stepwell.platform.ids import home_of
+from stepwell.platform.registry import Registry
+
+BATCH = 64
+TRIES = 5
+MOST_TIMES = 1_000
+"""Times of one backfill."""
+AT_ONCE = 500
+NEW = ScheduleState(0, 0, 0, "-", 0, 0, 0, 0, ())
+"""Of a schedule whose registration is under way."""
+
+
+class TooManyTimes(StepwellError):
+    """A range holds more times than one backfill starts."""
+
+    def __init__(self, schedule: str) -> None:
+        super().__init__(schedule)
+        self.schedule = schedule
+
+    def __str__(self) -> str:
+        return f"schedule {self.schedule} has more than {MOST_TIMES:,} times in this range"
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleView:
+    """A schedule and what is known of it."""
+
+    schedule: Schedule
+    state: ScheduleState
+
+    def upcoming(self, count: int) -> tuple[int, ...]:
+        """The next times, in ms UTC; none while it rests."""
+        if self.state.paused or not self.state.next:
+            return ()
+        wanted = islice(self.schedule.times(self.state.next, 1 << 48), count + 1)
+        return tuple(time for time in wanted if time != self.state.skip)[:count]
+
+
+@dataclass(frozen=True, slots=True)
+class Backfilled:
+    """Runs that a backfill has created, and how many of the times had theirs already."""
+
+    runs: tuple[str, ...]
+    existing: int
+
+
+class Schedules:
+    """The schedules of an installation. Methods answer `None` when there is no such schedule."""
+
+    __slots__ = ("_partitions", "_registry")
+
+    def __init__(self, partitions: Sequence[Partition], registry: Registry) -> None:
+        self._partitions = partitions
+        self._registry = registry
+
+    async def all(self, function: str | None = None) -> list[ScheduleView]:
+        """All, or those of one function (as `app/function`), by id."""
+        known = (await self._registry.load()).schedules
+        wanted = [known[id] for id in sorted(known) if function in (None, known[id].function)]
+        pages = [wanted[at : at + AT_ONCE] for at in range(0, len(wanted), AT_ONCE)]
+        return [view for page in pages for view in await asyncio.gather(*map(self._view, page))]
+
+    async def get(self, id: str) -> ScheduleView | None:
+        """One by its id."""
+        schedule = (await self._registry.load()).schedules.get(id)
+        return await self._view(schedule) if schedule else None
+
+    async def pause(self, id: str) -> ScheduleView | None:
+        """Lets it rest until it is resumed; may be repeated."""
+        return await self._mark(id, "pause")
+
+    async def resume(self, id: str) -> ScheduleView | None:
+        """Ends its rest; what it has missed meanwhile is made up for as after any standstill. May be repeated."""
+        return await self._mark(id, "resume")
+
+    async def skip(self, id: str) -> ScheduleView | None:
+        """Leaves out its next time; may be repeated until that has come."""
+        return await self._mark(id, "skip")
+
+    async def run(self, id: str) -> str | None:
+        """Starts a run now, beside the plan, whatever else is under way; answers its id."""
+        if (schedule := (await self._registry.load()).schedules.get(id)) is None:
+            return None
+        home, function = self._home(schedule), self._registry.snapshot.functions[schedule.function]
+        made = firing_now(function, schedule, await time_at(home), home.index, len(self._partitions))
+        return made.run if await self._start(schedule, [made]) else None
+
+    async def backfill(self, id: str, start: int, end: int | None) -> Backfilled | None:
+        """Starts the runs of all times from `start` on and before `end`, or now, that have none; in ms UTC.
+
+        Raises:
+            TooManyTimes: they are more than 1,000.
+        """
+        if (schedule := (await self._registry.load()).schedules.get(id)) is None:
+            return None
+        home, function = self._home(schedule), self._registry.snapshot.functions[schedule.function]
+        now = await time_at(home)
+        times = list(islice(schedule.times(start, min(end or now, now)), MOST_TIMES + 1))
+        if len(times) > MOST_TIMES:
+            raise TooManyTimes(id)
+        made = [firing(function, schedule, time, home.index, len(self._partitions)) for time in times]
+        batches = [made[at : at + BATCH] for at in range(0, len(made), BATCH)]
+        runs = [run for batch in batches for run in await self._start(schedule, batch)]
+        return Backfilled(tuple(runs), len(times) - len(runs))
+
+    async def _start(self, schedule: Schedule, firings: Iterable[Firing]) -> list[str]:
+        """The runs that were created. Raises `StoreUnavailable` when the registry keeps changing."""
+        home, left = self._home(schedule), list(firings)
+        for _ in range(TRIES):
+            items = [(schedule.id, *made) for made in left]
+            answers = await home.script("start", self._registry.snapshot.version, items=items)
+            if b"RELOAD" not in answers:
+                return [made.run for made, answer in zip(left, answers, strict=True) if answer == b"OK"]
+            await self._registry.refresh()
+        raise StoreUnavailable(home.store.where, "the registry of functions keeps changing")
+
+    async def _mark(self, id: str, what: str) -> ScheduleView | None:
+        for _ in range(TRIES):
+            if (view := await self.get(id)) is None:
+                return None
+            value = view.state.next if what == "skip" else view.schedule.due(view.state.next)
+            [answer] = await self._home(view.schedule).script("mark", items=[(id, what, value)])
+            if answer == b"GONE":
+                return None
+            if answer != b"LOST":
+                return ScheduleView(view.schedule, ScheduleState.parse(answer))
+        raise StoreUnavailable(self._partitions[0].store.where, "the schedule keeps changing")
+
+    async def _view(self, schedule: Schedule) -> ScheduleView:
+        home = self._home(schedule)
+        text: bytes | None = await home.read("HGET", home.keys.name("k_schedules"), schedule.id)
+        return ScheduleView(schedule, NEW if text is None else ScheduleState.parse(text))
+
+    def _home(self, schedule: Schedule) -> Partition:
+        return self._partitions[home_of(schedule.function, len(self._partitions))]

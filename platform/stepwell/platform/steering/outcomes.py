@@ -1,0 +1,134 @@
+"""Outcomes that a person gives to steps, as the steps themselves would have recorded them."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from stepwell.platform.codec import decode, encode
+from stepwell.platform.ids import new_id, partition_of
+from stepwell.platform.reading.pending import Pending, pending_of
+from stepwell.platform.records import StepRow
+from stepwell.platform.steering.refusals import NotNow, Unfit
+from stepwell.platform.steering.subject import Subject
+from stepwell.platform.waits.outcome import failed
+
+EVENT, ANY, INVOKE = "wait_for_event", "wait_for_any", "invoke"
+
+
+class GivenEvent(BaseModel):
+    """An event as somebody gives it to a wait; what is left out is filled in."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = ""
+    data: dict[str, Any] = Field(default={})
+    id: str = ""
+    ts: int = 0
+
+
+class GivenFirst(BaseModel):
+    """What came first, by the name of its entry; without an event for a time."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    event: GivenEvent | None = None
+
+
+class GivenError(BaseModel):
+    """Why a step has failed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: str = "Resolved"
+    message: str
+
+
+class ByHand:
+    """Makes outcomes of steps of a run. `now` in ms UTC, `most` bytes of an outcome."""
+
+    __slots__ = ("_most", "_now", "_subject")
+
+    def __init__(self, subject: Subject, now: int, most: int) -> None:
+        self._subject = subject
+        self._now = now
+        self._most = most
+
+    def output(self, row: StepRow, value: Any) -> bytes:
+        """The payload of a step that is done. Raises `Unfit`, and `NotNow` for a sleep."""
+        return self._checked(row, self._output(row, value))
+
+    def error(self, row: StepRow, value: Any) -> bytes:
+        """The payload of a step that has failed. Raises `Unfit`, and `NotNow` for a sleep."""
+        if row.kind == "sleep":
+            raise NotNow(f"step {row.key!r} is a sleep, which cannot fail", "Wake it")
+        given = _read(GivenError, value, row.key)
+        return self._checked(row, failed(given.type, given.message, self._subject.child(row.key)))
+
+    def _checked(self, row: StepRow, payload: bytes) -> bytes:
+        if len(payload) > self._most:
+            raise Unfit(
+                f"step {row.key!r}: the output has {len(payload):,} bytes; the limit is {self._most:,}",
+                "The setting is STEPWELL_MAX_OUTPUT_BYTES",
+            )
+        return payload
+
+    def _output(self, row: StepRow, value: Any) -> bytes:
+        match row.kind:
+            case "sleep":
+                raise NotNow(f"step {row.key!r} is a sleep, which has no output", "Wake it")
+            case "wait_for_event":
+                return b"null" if value is None else encode(self._event(row, value))
+            case "wait_for_any":
+                return encode(self._first(row, value))
+            case _:
+                return encode(value)
+
+    def _event(self, row: StepRow, value: Any) -> dict[str, Any]:
+        events = pending_of(row).events
+        return self._filled(_read(GivenEvent, value, row.key), events[0].name if events else _name_in(row), row.key)
+
+    def _filled(self, event: GivenEvent, name: str, key: str) -> dict[str, Any]:
+        if not (event.name or name):
+            raise Unfit(f"step {key!r}: the event has no name", 'Give it one: {"name": "order.approved", "data": {…}}')
+        made = event.id or new_id(self._now, partition_of(self._subject.run.id))
+        return {"id": made, "name": event.name or name, "data": event.data, "ts": event.ts or self._now}
+
+    def _first(self, row: StepRow, value: Any) -> list[Any]:
+        first, sought = _read(GivenFirst, value, row.key), pending_of(row)
+        names = {event.entry: event.name for event in sought.events}
+        known = [*names, *([] if sought.timer is None else [sought.timer])]
+        if known and first.name not in known:
+            raise Unfit(f"step {row.key!r} waits for no {first.name!r}", f"It waits for {', '.join(known)}")
+        if known and (first.event is None) is (first.name in names):
+            raise _mistaken(row, sought, first)
+        if first.event is None:
+            return [first.name]
+        return [first.name, self._filled(first.event, names.get(first.name, ""), row.key)]
+
+
+def _mistaken(row: StepRow, sought: Pending, first: GivenFirst) -> Unfit:
+    if first.name == sought.timer:
+        return Unfit(f"step {row.key!r}: {first.name!r} is a time, which has no event", "Leave the event out")
+    mend = 'Give it: {"name": …, "event": {"data": {…}}}'
+    return Unfit(f"step {row.key!r}: {first.name!r} is an event", mend)
+
+
+def _name_in(row: StepRow) -> str:
+    """Of the event that the step has taken."""
+    taken = decode(row.payload) if row.state == "done" else None
+    return taken["name"] if taken else ""
+
+
+def _read(model: Any, value: Any, key: str) -> Any:
+    try:
+        return model.model_validate(value)
+    except ValidationError as wrong:
+        first = wrong.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the output"
+        shapes = {
+            GivenEvent: 'an event is {"name": …, "data": {…}}, or null for none',
+            GivenFirst: 'what came first is {"name": its entry, "event": {"data": {…}}}',
+            GivenError: 'an error is {"type": …, "message": …}',
+        }
+        raise Unfit(f"step {key!r}: {where}: {first['msg']}", shapes[model].capitalize()) from None

@@ -1,0 +1,104 @@
+"""Steering runs by hand: doing them again, and ending what they wait for."""
+
+from collections.abc import Sequence
+
+from stepwell.platform.clock import Clock
+from stepwell.platform.engine.partition import Partition
+from stepwell.platform.engine.runs import Resolved, Runs
+from stepwell.platform.ids import partition_of
+from stepwell.platform.incoming import LATEST
+from stepwell.platform.records import StepRow
+from stepwell.platform.registry import Registry
+from stepwell.platform.settings import Settings
+from stepwell.platform.steering.order import Given, Order
+from stepwell.platform.steering.outcomes import ByHand
+from stepwell.platform.steering.refusals import NotNow, Unfit
+from stepwell.platform.steering.rerunning import Rerunning
+from stepwell.platform.steering.subject import Subject
+
+
+class Steering:
+    """Every method may raise `NotSteered`, and `StepwellError` when Redis cannot be reached.
+
+    Args:
+        partitions: all of them.
+        runs: those of each partition.
+        registry: knows the functions.
+        settings: limits.
+        clock: theirs.
+    """
+
+    __slots__ = ("_clock", "_partitions", "_rerunning", "_runs", "_settings")
+
+    def __init__(
+        self,
+        partitions: Sequence[Partition],
+        runs: Sequence[Runs],
+        registry: Registry,
+        settings: Settings,
+        clock: Clock,
+    ) -> None:
+        self._partitions = partitions
+        self._runs = runs
+        self._rerunning = Rerunning(partitions, runs, registry, settings, clock)
+        self._settings = settings
+        self._clock = clock
+
+    async def rerun(self, id: str, order: Order) -> str:
+        """Creates a run that does another one again, and gives its id. The other run stays as it is."""
+        return await self._rerunning.rerun(id, order)
+
+    async def retry(self, id: str, key: str | None = None) -> None:
+        """Has a step that has failed tried again now; without one, the function itself."""
+        subject = await Subject.find(self._partitions, id)
+        if key is not None:
+            await subject.step(key)
+        if await self._runs_of(id).retry_now(id, key or "") != "OK":
+            what = "the function" if key is None else f"step {key!r}"
+            raise NotNow(f"{what} is not about to be tried again", _hint(subject))
+
+    async def wake(self, id: str, key: str) -> None:
+        """Ends a wait as if its time were over."""
+        subject = await Subject.find(self._partitions, id)
+        row = await subject.step(key)
+        if row.state == "pending" and row.due == LATEST:
+            raise NotNow(f"step {key!r} waits without a timeout", "Resolve it, with an outcome")
+        _check(await self._runs_of(id).wake(id, key), row, subject)
+
+    async def resolve(self, id: str, key: str, *, output: Given | None = None, error: Given | None = None) -> None:
+        """Gives a wait for events, or for another run, its outcome: one of `output` and `error`, {type, message}."""
+        subject = await Subject.find(self._partitions, id)
+        row = await subject.step(key)
+        if row.state != "pending":
+            raise _not_waiting(row, subject)
+        payload = self._outcome(subject, row, output, error)
+        _check(await self._runs_of(id).resolve(id, key, ok=error is None, payload=payload), row, subject)
+
+    def _outcome(self, subject: Subject, row: StepRow, output: Given | None, failure: Given | None) -> bytes:
+        if (output is None) == (failure is None):
+            raise Unfit(f"step {row.key!r} takes either an output or an error", "Give one of them")
+        by_hand = ByHand(subject, self._clock.now(), self._settings.max_output_bytes)
+        if failure is not None:
+            return by_hand.error(row, failure.value)
+        assert output is not None
+        return by_hand.output(row, output.value)
+
+    def _runs_of(self, id: str) -> Runs:
+        return self._runs[partition_of(id)]
+
+
+def _check(answer: Resolved, row: StepRow, subject: Subject) -> None:
+    if answer != "OK":
+        raise _not_waiting(row, subject)
+
+
+def _not_waiting(row: StepRow, subject: Subject) -> NotNow:
+    if row.state == "retrying" and not subject.run.status.ended:
+        return NotNow(f"step {row.key!r} is about to be tried again, and waits for nothing else", "Retry it")
+    return NotNow(f"step {row.key!r} does not wait any more", _hint(subject))
+
+
+def _hint(subject: Subject) -> str:
+    if subject.run.status.ended:
+        return f"The run is {subject.run.status}; to do it again, rerun it"
+    return "The run shows what it waits for as waiting_on"

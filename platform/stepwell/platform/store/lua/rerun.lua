@@ -1,0 +1,30 @@
+--! Creates a run that does another one again. Answers OK, DUP, GONE (its event is not kept) or INCOMPLETE (a step is missing).
+--! args: now rid lane version event options link notes turn:int steps:int bytes:int record
+--! item: field value
+--! include: clock meta batch feed run lanes timers ending creation position keeping commit
+-- turn, steps, bytes: of the steps that copy_steps has put down before. record: the event as in create.lua, for a partition
+-- that does not have it; or empty. Items: fields of the other run that belong to those steps; see include/run.lua.
+now = clock(now)
+if unknown_format() then return unknown_format() end
+
+--- Has the event kept for as long as this run is.
+local function keep_event()
+  local known = redis.call('GET', k_event .. event)
+  if known then
+    local head, ids, body = string.match(known, '^(%u %d+ %d+ )(%S*)(\n.*)$')
+    redis.call('SET', k_event .. event, head .. (ids == '' and '' or ids .. ',') .. rid .. body)
+  else
+    redis.call('SET', k_event .. event, kept(record))
+  end
+end
+
+if redis.call('EXISTS', k_run .. rid) == 1 then return 'DUP' end
+if record == '' and redis.call('EXISTS', k_event .. event) == 0 then return 'GONE' end
+if redis.call('HLEN', k_steps .. rid) ~= steps then return 'INCOMPLETE' end
+redis.call('PERSIST', k_steps .. rid)
+create_run(rid, lane, version, event, 0, options, link, notes, turn .. ' ' .. steps .. ' ' .. bytes)
+for field, value in items() do redis.call('HSET', k_run .. rid, field, value) end
+keep_event()
+write_position()
+commit()
+return 'OK'

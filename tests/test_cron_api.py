@@ -1,0 +1,205 @@
+"""Schedules over HTTP and from the command line: reading them, and steering them."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx2
+import pytest
+
+from stepwell.platform.cli import main
+from stepwell.platform.scheduler import Scheduler
+from stepwell.platform.store.memory import memory_store
+from tests.api_desk import Desk, function
+
+START = 1_767_225_600_000
+"""When a desk begins: midnight of 1 January 2026."""
+HOUR = 3_600_000
+
+
+def timed(name: str, **choices: Any) -> dict[str, Any]:
+    """A function that is started by the clock."""
+    return {"id": name, "triggers": [{"cron": "@hourly", **choices}], "retries": {"times": 4}}
+
+
+@pytest.fixture
+async def desk() -> AsyncGenerator[Desk]:
+    async with memory_store() as store:
+        desk = Desk.over(store)
+        await desk.register(timed("tidy", catch_up="all", window=24 * HOUR), function("fulfil"))
+        yield desk
+
+
+@pytest.fixture
+async def client(desk: Desk) -> AsyncGenerator[httpx2.AsyncClient]:
+    async with desk.client() as client:
+        yield client
+
+
+async def ask(client: httpx2.AsyncClient, method: str, path: str, status: int = 200) -> Any:
+    answer = await client.request(method, f"/api/v1/schedules{path}")
+    assert answer.status_code == status, answer.text
+    return answer.json()["data" if status == 200 else "error"]
+
+
+async def only(client: httpx2.AsyncClient) -> str:
+    """The path of the only schedule."""
+    [found] = await ask(client, "GET", "")
+    return f"/{found['id']}"
+
+
+async def advance(desk: Desk, ms: int) -> None:
+    """Lets time pass, and what is due happen."""
+    desk.clock.advance(ms)
+    installation = desk.installation
+    await Scheduler(installation.partitions, desk.clock, installation.settings, installation.waits.errands).tick()
+
+
+async def test_schedules_are_listed_with_their_next_and_last_times(desk: Desk, client: httpx2.AsyncClient) -> None:
+    [found] = await ask(client, "GET", "?function=shop/tidy")
+    assert found == {
+        "id": found["id"],
+        "function": "shop/tidy",
+        "app": "shop",
+        "cron": "@hourly",
+        "tz": "UTC",
+        "jitter": 0,
+        "overlap": "allow",
+        "catch_up": "all",
+        "window": 24 * HOUR,
+        "next_at": START + HOUR,
+        "skips": None,
+        "last_at": None,
+        "last_fired_at": None,
+        "last_run": None,
+        "missed": 0,
+        "skipped": 0,
+        "held": [],
+        "paused_at": None,
+    }
+    await advance(desk, HOUR + 7)
+    one = await ask(client, "GET", f"/{found['id']}")
+    assert (one["last_at"], one["last_fired_at"]) == (START + HOUR, START + HOUR + 7)
+    assert one["upcoming"] == [START + hour * HOUR for hour in range(2, 7)]
+    run = (await client.get(f"/api/v1/runs/{one['last_run']}")).json()["data"]
+    assert (run["event_name"], run["function"], run["created_at"]) == (
+        "inngest/scheduled.timer",
+        "shop/tidy",
+        START + HOUR,
+    )
+    event = (await client.get(f"/api/v1/events/{run['event_id']}")).json()["data"]
+    assert (event["data"], event["ts"], event["runs"]) == ({"cron": "@hourly"}, START + HOUR, [run["id"]])
+    assert (await client.get("/api/v1/events")).json()["data"] == []
+    assert await ask(client, "GET", "?function=shop/fulfil") == []
+
+
+async def test_a_function_says_its_schedules(client: httpx2.AsyncClient) -> None:
+    found = (await client.get("/api/v1/functions/shop/tidy")).json()["data"]["triggers"]
+    expected = {"tz": "UTC", "jitter": 0, "overlap": "allow", "catch_up": "all", "window": 24 * HOUR}
+    assert found == [{"cron": "@hourly", **expected}]
+
+
+async def test_a_pause_and_its_end(desk: Desk, client: httpx2.AsyncClient) -> None:
+    path = await only(client)
+    for _ in range(2):
+        paused = await ask(client, "POST", f"{path}/pause")
+        assert (paused["paused_at"], paused["next_at"], paused["upcoming"]) == (START, None, [])
+    await advance(desk, 2 * HOUR + 1)
+    assert (await ask(client, "GET", path))["last_at"] is None
+    assert (await ask(client, "POST", f"{path}/resume"))["paused_at"] is None
+    await advance(desk, 1)
+    one = await ask(client, "GET", path)
+    assert (one["last_at"], one["next_at"], one["missed"]) == (START + 2 * HOUR, START + 3 * HOUR, 0)
+
+
+async def test_the_next_time_can_be_left_out(desk: Desk, client: httpx2.AsyncClient) -> None:
+    path = await only(client)
+    for _ in range(2):
+        skipping = await ask(client, "POST", f"{path}/skip")
+        assert (skipping["skips"], skipping["next_at"]) == (START + HOUR, START + 2 * HOUR)
+    await advance(desk, HOUR)
+    one = await ask(client, "GET", path)
+    assert (one["skips"], one["skipped"], one["last_at"], one["next_at"]) == (None, 1, None, START + 2 * HOUR)
+    await advance(desk, HOUR)
+    assert (await ask(client, "GET", path))["last_at"] == START + 2 * HOUR
+
+
+async def test_a_run_can_be_started_now_beside_the_plan(desk: Desk, client: httpx2.AsyncClient) -> None:
+    path = await only(client)
+    runs = {(await ask(client, "POST", f"{path}/run"))["run"] for _ in range(2)}
+    assert len(runs) == 2
+    assert {lease.run for lease in await desk.lease("shop/tidy")} == runs
+    one = await ask(client, "GET", path)
+    assert (one["next_at"], one["last_run"]) == (START + HOUR, None)
+
+
+async def test_a_range_is_backfilled_and_no_time_gets_two_runs(desk: Desk, client: httpx2.AsyncClient) -> None:
+    path = await only(client)
+    await advance(desk, 3 * HOUR)
+    query = f"?from={START - 3 * HOUR}&to={START + 2 * HOUR}"
+    done = await ask(client, "POST", f"{path}/backfill{query}")
+    assert (len(done["runs"]), done["existing"]) == (4, 1)
+    assert await ask(client, "POST", f"{path}/backfill{query}") == {"runs": [], "existing": 5}
+    leases = await desk.lease("shop/tidy")
+    assert sorted(lease.event.ts - START for lease in leases) == [hour * HOUR for hour in (-3, -2, -1, 0, 1, 2, 3)]
+    assert (await ask(client, "POST", f"{path}/backfill?from={START}"))["existing"] == 3, (
+        "to the present, which does not count"
+    )
+
+
+async def test_what_cannot_be_backfilled_is_said(client: httpx2.AsyncClient) -> None:
+    path = await only(client)
+    error = await ask(client, "POST", f"{path}/backfill?from={START - 1_001 * HOUR}", 400)
+    assert error["code"] == "too_many_times"
+    assert "more than 1,000 times" in error["message"]
+    assert "from" in (await ask(client, "POST", f"{path}/backfill", 400))["message"]
+    assert (await ask(client, "POST", f"{path}/backfill?from=5", 400))["code"] == "invalid_parameter"
+    future = await ask(client, "POST", f"{path}/backfill?from={START + HOUR}&to={START + 9 * HOUR}")
+    assert future == {"runs": [], "existing": 0}
+
+
+@pytest.mark.parametrize("verb", ["", "/run", "/skip", "/pause", "/resume", f"/backfill?from={START}"])
+async def test_a_schedule_that_is_not_there_is_not_found(client: httpx2.AsyncClient, verb: str) -> None:
+    error = await ask(client, "POST" if verb else "GET", f"/shop/tidy/00000000{verb}", 404)
+    assert error["message"] == "there is no schedule 'shop/tidy/00000000'"
+
+
+async def test_the_document_describes_schedules(client: httpx2.AsyncClient) -> None:
+    paths = (await client.get("/api/v1/openapi.json")).json()["paths"]
+    backfill = paths["/api/v1/schedules/{app}/{function}/{schedule}/backfill"]["post"]
+    assert [(one["name"], one["required"]) for one in backfill["parameters"] if one["in"] == "query"] == [
+        ("from", True),
+        ("to", False),
+    ]
+
+
+async def test_the_command_line_reads_and_steers_schedules(
+    desk: Desk, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    async with desk.serving() as server:
+        monkeypatch.setenv("STEPWELL_URL", server.url)
+
+        async def run(*words: str, code: int = 0) -> str:
+            assert await asyncio.to_thread(main, ["schedules", *words]) == code, capsys.readouterr().err
+            printed = capsys.readouterr()
+            return printed.out + printed.err
+
+        shown = await run("list")
+        assert "@hourly" in shown
+        assert "shop/tidy/" in shown
+        assert "upcoming" in await run("show", "shop/tidy", "--json")
+        assert "catch up  all, within 1d" in await run("show", "shop/tidy")
+        assert "is left out; the time after it is" in await run("skip", "shop/tidy")
+        assert "is paused since" in await run("pause", "shop/tidy")
+        assert "paused" in await run("list")
+        assert "goes on; next at" in await run("resume", "shop/tidy")
+        assert "started run 01" in await run("run", "shop/tidy")
+        day = datetime.fromtimestamp(START / 1000 - 86_400, UTC).isoformat()
+        assert "started 24 runs; 0 times had theirs already" in await run(
+            "backfill", "shop/tidy", "--from", day, "--to", "2026-01-01T00:00+00:00"
+        )
+        assert "'soon' is not a time" in await run("backfill", "shop/tidy", "--from", "soon", code=2)
+        assert "shop/fulfil has no schedule" in await run("show", "shop/fulfil", code=2)
+        assert "no schedules of 'shop/fulfil'" in await run("list", "--function", "shop/fulfil")
