@@ -114,15 +114,17 @@ class Slow(Ingest):
 
     __slots__ = ()
 
+    def __init__(self, partitions: Sequence[Partition], registry: Registry, clock: Clock) -> None:
+        super().__init__(partitions, registry, clock)
+        self._outboxes = None
+
     def connect(self, hurry: Any) -> None:
         """See `Ingest`."""
 
 
 def ingest_over(partitions: Sequence[Partition], registry: Registry, clock: Clock) -> Ingest:
     """Takes events in; their runs elsewhere and their waits are left to be seen to."""
-    ingest = Slow(partitions, registry, clock)
-    ingest._outboxes = None
-    return ingest
+    return Slow(partitions, registry, clock)
 
 
 @asynccontextmanager

@@ -8,11 +8,11 @@ import pytest
 
 from stepwell.functions import App, Concurrency, Context, Idempotency, InvokeFailed, NonRetriable, SyncContext
 from stepwell.platform.codec import decode
+from stepwell.platform.engine.runs import Resolved, Runs
 from stepwell.platform.errors import StoreFull
 from stepwell.platform.records import RunRecord, Status
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.store import Store
-from stepwell.platform.waits.aftermath import Aftermath
 from tests.platform_harness import Harness, harness
 
 
@@ -267,14 +267,14 @@ async def test_an_end_that_cannot_be_told_holds_up_no_other(store: Store, monkey
         return await ctx.step.invoke("call", child, {"n": ctx.data["n"]})
 
     async with harness(store, app) as platform:
-        tell, stuck = Aftermath._tell_parent, set[str]()  # pyright: ignore[reportPrivateUsage]
+        resolve, stuck = Runs.resolve, set[str]()
 
-        async def full(self: Aftermath, run: RunRecord, parent: str, key: str) -> None:
-            if parent in stuck:
+        async def full(self: Runs, run: str, key: str, **more: Any) -> Resolved:
+            if run in stuck:
                 raise StoreFull("redis://full")
-            await tell(self, run, parent, key)
+            return await resolve(self, run, key, **more)
 
-        monkeypatch.setattr(Aftermath, "_tell_parent", full)
+        monkeypatch.setattr(Runs, "resolve", full)
         runs = [await platform.start("go", {"n": n}) for n in range(150)]
         stuck.update(runs[:140])
         children = [await child_of(platform, run, "call") for run in runs]

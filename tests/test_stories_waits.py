@@ -1,7 +1,7 @@
 """Stories of runs that wait for events, told on every kind of Redis."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from itertools import islice
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 from stepwell.functions import App, Context, SyncContext, on_event
 from stepwell.platform.records import Status
 from stepwell.platform.store.store import Store
-from stepwell.platform.waits.hearing import Heard, Hearing
+from stepwell.platform.waits.index import Index
 from tests.platform_harness import Harness, harness
 
 HOUR = 3_600_000
@@ -161,14 +161,15 @@ async def test_an_event_reaches_all_of_very_many_although_others_leave_meanwhile
         for run in [*others, *runs]:
             await platform.until(run, Status.WAITING)
         await platform.waits.errands.empty()
-        give, leaving = Hearing._give, iter(others[:30])
+        scan, leaving = Index.scan, iter(others[:30])
 
-        async def and_some_leave(self: Hearing, offers: Sequence[tuple[Heard, str]]) -> None:
-            await give(self, offers)
+        async def and_some_leave(self: Index, *where: Any) -> tuple[bytes, list[str]]:
+            found = await scan(self, *where)
             for run in islice(leaving, 10):
                 await platform.cancel(run)
+            return found
 
-        monkeypatch.setattr(Hearing, "_give", and_some_leave)
+        monkeypatch.setattr(Index, "scan", and_some_leave)
         await platform.send("paid", {"sum": 5})
         await platform.waits.errands.empty()
         assert [await platform.output(run) for run in runs] == [5] * 80
