@@ -86,8 +86,10 @@ async def heir(home: Household, settings: Settings) -> AsyncGenerator[None]:
     try:
         yield
     finally:
-        waiting.cancel()
-        await asyncio.gather(waiting, return_exceptions=True)
+        while not waiting.done():
+            # The client that asks whether the server answers may swallow a cancellation while it hangs up.
+            waiting.cancel()
+            await asyncio.wait([waiting], timeout=POLL_SECONDS)
 
 
 async def inherit(home: Household, settings: Settings) -> None:
