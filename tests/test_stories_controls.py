@@ -5,6 +5,7 @@ from typing import Any
 
 from stepwell.functions import App, CancelOn, Context, Idempotency, NonRetriable, RunFailed, Timeouts
 from stepwell.platform.records import Status
+from stepwell.platform.registry import Snapshot
 from stepwell.platform.store.store import Store
 from tests.platform_harness import harness
 
@@ -221,3 +222,30 @@ async def test_events_tell_of_ends_to_whoever_listens(store: Store) -> None:
             ("inngest/function.finished", "done"),
             ("inngest/function.finished", None),
         ]
+
+
+async def test_an_end_is_told_to_those_who_began_to_listen_elsewhere(store: Store) -> None:
+    app, late, told = App("shop"), App("late"), list[str]()
+
+    @app.function(on="go")
+    async def work(ctx: Context[Any]) -> None:
+        raise NonRetriable("no stock")
+
+    @late.function(on="inngest/function.failed")
+    async def tell(ctx: Context[Any]) -> None:
+        told.append(ctx.data["run_id"])
+
+    async with harness(store, app, late) as platform:
+        old = platform.registry.snapshot
+        # Another process has registered a listener, and this one has not heard of it.
+        stale = Snapshot(old.version - 1, {"shop": old.apps["shop"]})
+        run = await platform.start("go")
+        await platform.until(run, Status.FAILED)
+        platform.registry.snapshot = stale
+
+        async def heard() -> bool:
+            await platform.waits.errands.empty()
+            return bool(told)
+
+        await platform.eventually(heard)
+        assert told == [run]

@@ -10,6 +10,7 @@ import pytest
 from stepwell.functions import App, Context, SyncContext, on_event
 from stepwell.platform.records import Status
 from stepwell.platform.store.store import Store
+from stepwell.platform.waits.hearing import Hearing
 from stepwell.platform.waits.index import Index
 from tests.platform_harness import Harness, harness
 
@@ -300,3 +301,65 @@ async def test_of_event_timeout_and_cancel_the_first_wins(asleep: tuple[Harness,
             assert await platform.output(run) == "nothing"
         case _:
             await platform.until(run, Status.CANCELLED)
+
+
+def deep(levels: int) -> Any:
+    """An object of so many levels."""
+    value: Any = 1
+    for _ in range(levels):
+        value = {"a": value}
+    return value
+
+
+async def test_an_event_as_deep_as_one_may_be_is_given_to_those_who_wait(store: Store) -> None:
+    app = App("shop")
+
+    @app.function(on="go")
+    async def work(ctx: Context[Any]) -> str:
+        return (await ctx.step.wait_for_any("any", {"said": on_event("said")})).name
+
+    async with harness(store, app) as platform:
+        run = await platform.start("go")
+        await waiting(platform, run)
+        platform.clock.advance(1)
+        await platform.send("said", deep(249))
+        assert await platform.output(run) == "said"
+
+
+async def test_what_cannot_be_handled_about_one_event_keeps_no_other_from_those_who_wait(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = App("shop")
+
+    @app.function(on="go")
+    async def work(ctx: Context[Any]) -> Any:
+        event = await ctx.step.wait_for_event("said", "said", match="data.id")
+        return event and event.data["id"]
+
+    offer = Hearing._offer  # pyright: ignore[reportPrivateUsage]
+
+    async def broken(self: Hearing, heard: Any) -> None:
+        if any(one.event.data["id"] == 1 for one in heard):
+            raise ValueError("a bug")
+        await offer(self, heard)
+
+    monkeypatch.setattr(Hearing, "_offer", broken)
+    async with harness(store, app) as platform:
+        run = await platform.start("go", {"id": 2})
+        await waiting(platform, run)
+        platform.clock.advance(1)
+        await platform.send("said", {"id": 1})
+        await platform.send("said", {"id": 2})
+        assert await platform.output(run) == 2
+
+
+async def test_a_wait_beyond_all_times_is_refused_and_harms_no_other(store: Store) -> None:
+    app = App("shop")
+
+    @app.function(on="go")
+    async def work(ctx: Context[Any]) -> None:
+        await ctx.step.sleep_until("far", "9999-12-31T00:00:00+00:00")
+
+    async with harness(store, app) as platform:
+        run = await platform.start("go")
+        assert "before the year 2200" in (await platform.error(run))["message"]

@@ -18,6 +18,8 @@ Duration = str | float | timedelta
 
 UNITS: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 PART: Final = re.compile(r"([0-9]+(?:[.][0-9]+)?)(ms|s|m|h|d|w)")
+LONGEST: Final = 36_525 * UNITS["d"]  # 100 years
+LATEST: Final = 7_258_118_400_000  # the beginning of 2200
 WHOLE: Final = re.compile(rf"(?:{PART.pattern})+")
 
 
@@ -25,11 +27,13 @@ def milliseconds(duration: Duration) -> int:
     """A duration in ms, rounded up.
 
     Raises:
-        InvalidDuration: it is none of the forms above, negative, or not finite.
+        InvalidDuration: it is none of the forms above, negative, not finite, or longer than 100 years.
     """
     length = _length(duration)
     if not math.isfinite(length) or length < 0:
         raise InvalidDuration(f"a duration is finite and not negative, not {duration!r}")
+    if length > LONGEST:
+        raise InvalidDuration(f"a duration is at most 100 years (36525d), not {duration!r:.100}")
     return math.ceil(length)
 
 
@@ -37,12 +41,15 @@ def moment(when: datetime | str) -> int:
     """A moment in ms since 1970 UTC, rounded up: an aware datetime, or ISO 8601 text with an offset.
 
     Raises:
-        InvalidDuration: it is neither, or says no time zone.
+        InvalidDuration: it is neither, says no time zone, or is later than 2199.
     """
     at = _datetime(when)
     if at.tzinfo is None:
         raise InvalidDuration(f"{when!r} has no time zone: use an aware datetime, such as datetime(…, tzinfo=UTC)")
-    return math.ceil(Decimal(at.timestamp()) * 1000)
+    ms = math.ceil(Decimal(at.timestamp()) * 1000)
+    if ms >= LATEST:
+        raise InvalidDuration(f"{when!r} is too late: a moment is before the year 2200")
+    return ms
 
 
 def _length(duration: Duration) -> float:

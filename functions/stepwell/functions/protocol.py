@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from stepwell.functions.controls import PATH
 from stepwell.functions.crontab import MOST
+from stepwell.functions.durations import LONGEST as LONGEST_MS
 from stepwell.functions.ids import ID, VERSION, check_event_name
 from stepwell.functions.triggers import LONGEST, MOST_JITTER, CatchUp, Overlap
 
@@ -62,8 +63,8 @@ class ConcurrencyManifest(_Wire):
 class TimeoutsManifest(_Wire):
     """ms from a run's creation to its first execution, and from that to its end; null: as long as it takes."""
 
-    start: Annotated[int, Field(ge=1)] | None = None
-    finish: Annotated[int, Field(ge=1)] | None = None
+    start: Annotated[int, Field(ge=1, le=LONGEST_MS)] | None = None
+    finish: Annotated[int, Field(ge=1, le=LONGEST_MS)] | None = None
 
 
 class CancelOnManifest(_Wire):
@@ -71,14 +72,14 @@ class CancelOnManifest(_Wire):
 
     event: Annotated[str, AfterValidator(check_event_name)]
     if_: Annotated[str, Field(max_length=4096, alias="if")] = ""
-    within: Annotated[int, Field(ge=1)] | None = None
+    within: Annotated[int, Field(ge=1, le=LONGEST_MS)] | None = None
 
 
 class IdempotencyManifest(_Wire):
     """Events with one value of the expression `key` start one run in `period` ms."""
 
     key: Annotated[str, Field(min_length=1, max_length=4096)]
-    period: Annotated[int, Field(ge=1)]
+    period: Annotated[int, Field(ge=1, le=LONGEST_MS)]
 
 
 class FunctionManifest(_Wire):
@@ -89,7 +90,7 @@ class FunctionManifest(_Wire):
     retries: RetriesManifest
     concurrency: list[ConcurrencyManifest] = []
     timeouts: TimeoutsManifest | None = None
-    cancel_on: list[CancelOnManifest] = []
+    cancel_on: Annotated[list[CancelOnManifest], Field(max_length=64)] = []
     idempotency: IdempotencyManifest | None = None
 
 

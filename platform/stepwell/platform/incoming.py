@@ -70,12 +70,36 @@ def _parse_event(number: int, item: Any, max_event: int) -> IncomingEvent:
     return IncomingEvent(_name(number, event), _data(number, event), _id(number, event), _ts(number, event))
 
 
+def _is_deeper(value: Any, most: int) -> bool:
+    """Whether there are objects or arrays inside each other more than `most` times."""
+    level = [value]
+    for _ in range(most):
+        level = [inner for outer in level for inner in _inside(outer)]
+        if not level:
+            return False
+    return any(isinstance(value, dict | list) for value in level)
+
+
+def _inside(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(cast("dict[str, Any]", value).values())
+    return list(cast(Any, value)) if isinstance(value, list) else []
+
+
 def _size(number: int, event: dict[str, Any]) -> int:
     try:
-        return len(encode(event))
+        text = encode(event)
     except UnencodableJSON:
         # The only thing JSON can say that it cannot be given back.
-        raise BadEvent(f"event {number}: data is nested more than {MAX_DEPTH} levels deep") from None
+        raise _too_deep(number) from None
+    # What is deep is also long: few events have to be looked through.
+    if text.count(b"{") + text.count(b"[") > MAX_DEPTH and _is_deeper(event, MAX_DEPTH):
+        raise _too_deep(number)
+    return len(text)
+
+
+def _too_deep(number: int) -> BadEvent:
+    return BadEvent(f"event {number}: data is nested more than {MAX_DEPTH} levels deep")
 
 
 def _name(number: int, event: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ from stepwell.platform.reading.headers import whole_of
 from stepwell.platform.reading.steps import steps_of
 from stepwell.platform.records import EventRecord, RunRecord, Status, StepRow
 from stepwell.platform.registry import ENDS, Registry
+from stepwell.platform.waits.despite import despite
 from stepwell.platform.waits.outcome import event_json, failed, of_run
 
 BATCH = 64
@@ -54,9 +55,12 @@ class Aftermath:
         while count < MOST:
             key = self._source.keys.name("k_ends")
             rows: list[bytes] = await self._source.read("ZRANGE", key, len(failures), len(failures) + BATCH - 1)
-            done = await asyncio.gather(*[self._follow(row.decode()) for row in rows], return_exceptions=True)
+            if rows:
+                await self._keep_up()
+            works = [despite(self._follow(row.decode()), row.decode()) for row in rows]
+            done = await asyncio.gather(*works, return_exceptions=True)
             failures += [outcome for outcome in done if isinstance(outcome, Exception)]
-            seen_to = [row for row, outcome in zip(rows, done, strict=True) if outcome is None]
+            seen_to = [row for row, outcome in zip(rows, done, strict=True) if not isinstance(outcome, BaseException)]
             if seen_to:
                 await self._source.script("settle", items=[("ends", row) for row in seen_to])
             count += len(rows)
@@ -65,6 +69,12 @@ class Aftermath:
         if failures:
             raise failures[0]
         return count
+
+    async def _keep_up(self) -> None:
+        """Who listens to ends is known here as it was known where they were noted."""
+        version: bytes | None = await self._source.read("HGET", self._source.keys.name("k_meta"), "registry")
+        if int(version or 0) != self._registry.snapshot.version:
+            await self._registry.load()
 
     async def _follow(self, id: str) -> None:
         run = await whole_of(self._source, id)

@@ -12,6 +12,7 @@ from stepwell.platform.codec import decode
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.errors import StepwellError
 from stepwell.platform.waits.aftermath import Aftermath
+from stepwell.platform.waits.despite import despite
 from stepwell.platform.waits.enlisting import Enlisting
 from stepwell.platform.waits.hearing import Hearing
 from stepwell.platform.waits.index import Index
@@ -79,10 +80,11 @@ class Errands:
             await self._do(who, note)
 
     async def _arm(self) -> int:
-        cursor, works = b"0", list[Awaitable[None]]()
+        cursor, works = b"0", list[Awaitable[object]]()
         while True:
             cursor, flat = await self._source.read("HSCAN", self._source.keys.name("k_arming"), cursor, "COUNT", BATCH)
-            works += [self._do(who.decode(), note) for who, note in zip(flat[::2], flat[1::2], strict=True)]
+            pairs = zip(flat[::2], flat[1::2], strict=True)
+            works += [despite(self._do(who.decode(), note), who.decode()) for who, note in pairs]
             if cursor == b"0" or len(works) >= MOST:
                 break
         await all_of(*works)
@@ -160,5 +162,7 @@ class AllErrands:
                     await self._errands[source].empty()
                 except StepwellError as error:
                     structlog.get_logger().warning("errands_not_done", error=str(error))
+                except Exception:
+                    structlog.get_logger().exception("errands_not_done")
         finally:
             del self._busy[source]

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from stepwell.platform.codec import decode
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.engine.runs import Resolved, Runs
+from stepwell.platform.errors import StepwellError
 from stepwell.platform.ids import partition_of
 from stepwell.platform.reading.headers import header_of
 from stepwell.platform.records import EventRecord, RunRecord
+from stepwell.platform.waits.despite import despite
 from stepwell.platform.waits.enlisting import Enlisting, in_time
 from stepwell.platform.waits.index import PAGE, Index
 from stepwell.platform.waits.listing import Listing, Member, listings_in, noted
@@ -64,15 +66,25 @@ class Hearing:
         """Gives the next events to those who wait; answers how many events. Raises `StepwellError`."""
         name = self._source.keys.name
         rows: list[bytes] = await self._source.read("ZRANGE", name("k_matches"), 0, BATCH - 1)
+        if not rows:
+            return 0
+        try:
+            await self._hear(rows)
+        except StepwellError:
+            raise
+        except Exception:
+            for row in rows:
+                await despite(self._hear([row]), row.decode())
+        await self._source.script("settle", items=[("matches", row) for row in rows])
+        return len(rows)
+
+    async def _hear(self, rows: Sequence[bytes]) -> None:
         texts = [row.decode().split(" ") for row in rows]
         events = await asyncio.gather(*[self._event(event) for event, *_ in texts])
         pairs = [(event, word) for event, (_, *words) in zip(events, texts, strict=True) if event for word in words]
         # In the order of the events, for each wait takes the first that it is given.
         pages = await asyncio.gather(*[self._index.hear(word, event) for event, word in pairs])
         await self._offer([Heard(*pair, *page) for pair, page in zip(pairs, pages, strict=True)])
-        if rows:
-            await self._source.script("settle", items=[("matches", row) for row in rows])
-        return len(rows)
 
     async def _offer(self, heard: Sequence[Heard]) -> None:
         if all(len(one.members) < PAGE for one in heard):

@@ -40,7 +40,9 @@ local function arm(run, key, kind, delay, deadline, listings, marks, child, else
   if row then return row.text end
   local over = over_limit(run, nil, #payload)
   if over then return over end
-  local waits = wait(run, key, kind, deadline ~= '' and tonumber(deadline) or now + tonumber(delay), payload)
+  -- Numbers of 15 digits would be written with an exponent, which nobody could read.
+  local due = math.min(deadline ~= '' and tonumber(deadline) or now + tonumber(delay), 99999999999999)
+  local waits = wait(run, key, kind, due, payload)
   if child ~= '' then redis.call('HSET', k_run .. run.id, 'k:' .. key, child) end
   if waits and elsewhere ~= '' then owe(run, key, listings, marks, elsewhere) end
   return redis.call('HGET', k_steps .. run.id, key)
