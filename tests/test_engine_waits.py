@@ -45,9 +45,12 @@ def test_histories_of_waits_are_as_they_should_be_in_memory(partitions: int) -> 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("partitions", [1, 3])
-def test_histories_of_waits_are_as_they_should_be(redis_server: Server, partitions: int) -> None:
+def test_histories_of_waits_are_as_they_should_be(
+    redis_server: Server, partitions: int, request: pytest.FixtureRequest
+) -> None:
+    examples = 1_500 if request.config.getoption("--soak") else 40
     with machine_over(topology_of(redis_server.url), partitions) as machine:
-        run_state_machine_as_test(machine, settings=settings(HURRIED, max_examples=150))
+        run_state_machine_as_test(machine, settings=settings(HURRIED, max_examples=examples))
 
 
 @pytest.fixture(params=["memory", "redis", "valkey"])

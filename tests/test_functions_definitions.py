@@ -226,7 +226,24 @@ def test_durations(duration: Any, ms: int) -> None:
 
 @pytest.mark.parametrize(
     "duration",
-    ["", "5", "m", "5 m", "-5m", "5x", "٣m", -1, float("nan"), float("inf"), True, None, [], timedelta(-1)],
+    [
+        "",
+        "5",
+        "m",
+        "5 m",
+        "-5m",
+        "5x",
+        "٣m",
+        -1,
+        float("nan"),
+        float("inf"),
+        True,
+        None,
+        [],
+        timedelta(-1),
+        timedelta.max,
+        "36526d",
+    ],
 )
 def test_what_is_no_duration(duration: Any) -> None:
     with pytest.raises(InvalidDuration):
@@ -237,7 +254,7 @@ def test_moments() -> None:
     assert moment(datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)) == 1000
     assert moment("1970-01-01T01:00:00.0001+01:00") == 1
     assert moment(datetime(1970, 1, 1, 1, tzinfo=timezone(timedelta(hours=1)))) == 0
-    for wrong in (datetime(2024, 1, 1), "2024-01-01", "soon", 7):  # noqa: DTZ001
+    for wrong in (datetime(2024, 1, 1), "2024-01-01", "soon", 7, "2200-01-01T00:00:00+00:00"):  # noqa: DTZ001
         with pytest.raises(InvalidDuration):
             moment(wrong)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
