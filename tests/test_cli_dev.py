@@ -252,6 +252,11 @@ def test_code_that_never_could_be_loaded_is_waited_for(dev: Dev) -> None:
     dev.start("app.py").says("app.py has no function; decorate one with")
     dev.says("Until that is mended, nothing is served")
     dev.says("Dashboard")
+    dev.code.write_text(
+        "from stepwell.functions import App, cron\napp = App('shop')\n"
+        "app.function(on=cron('0 0 31 2 *'), id='never')(lambda ctx: None)\n"
+    )
+    dev.says("never comes")
     dev.code.write_text(APP)
     dev.says("1 function")
     dev.let_go()

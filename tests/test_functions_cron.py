@@ -115,3 +115,8 @@ def test_the_same_schedule_twice_counts_once_and_with_other_choices_is_refused()
     assert len(app.function(on=[cron("@daily"), cron("@daily")])(tidy).triggers) == 1
     with pytest.raises(InvalidTrigger, match=r"^shop/other: cron '@daily' in UTC is given twice"):
         app.function(id="other", on=[cron("@daily"), cron("@daily", overlap="skip")])(tidy)
+
+
+def test_a_schedule_that_was_given_as_a_name_is_told_from_one() -> None:
+    with pytest.raises(InvalidTrigger, match=r'write on=cron\("0 9 \* \* \*"\)'):
+        App("a").function(on="0 9 * * *")(lambda ctx: None)

@@ -39,6 +39,8 @@ def check_event_name(name: str) -> str:
         raise InvalidTrigger(
             f"an event name has at most {EVENT_NAME_BYTES} bytes; {name[:40]!r}… has {len(name.encode())}"
         )
+    if len(name.split()) == 5 and "*" in name:
+        raise InvalidTrigger(f'{name!r} looks like a schedule: write on=cron("{name}")')
     if "*" in name and ("*" in name[:-2] or not name.endswith(".*") or len(name) < 3):
         raise InvalidTrigger(f'{name!r}: a wildcard stands alone at the end, after a dot, as in "order.*"')
     return name

@@ -187,8 +187,7 @@ class Registry:
 
         Raises `InvalidManifest` when a condition of a trigger is none, or a schedule never comes.
         """
-        check_conditions(manifest)
-        check_schedules(manifest)
+        check_manifest(manifest)
         await self._keep(_cancels(_functions(manifest)))
         text = manifest.model_dump_json(exclude_defaults=True)
         _, changed = await self._partitions[0].script("register", manifest.id, text)
@@ -231,6 +230,12 @@ class Registry:
             here = snapshot.schedules_at(partition.index, len(self._partitions))
             await plan(partition, snapshot.version, here)
         await self._partitions[0].read("PUBLISH", REGISTRY, snapshot.version)
+
+
+def check_manifest(manifest: Manifest) -> None:
+    """Raises `InvalidManifest` for the first expression that is none, or schedule that never comes."""
+    check_conditions(manifest)
+    check_schedules(manifest)
 
 
 def _snapshot(version: int, stored: Mapping[bytes, bytes]) -> Snapshot:

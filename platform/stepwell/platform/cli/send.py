@@ -34,7 +34,8 @@ def send(
         return
     facts([("event", found), *[("run", f"{run.id}  {run.function}") for run in runs or ()]])
     if runs == ():
-        say(f"  no function starts on {name!r}; a run that waits for it goes on")
+        say(f"  no function starts on {name!r}, or what it would start is held back by its idempotency key")
+        say("  a run that waits for it goes on")
 
 
 def _data(text: str) -> dict[str, Any]:

@@ -26,10 +26,9 @@ from stepwell.platform.executor.session import Session
 from stepwell.platform.executor.worker import Worker
 from stepwell.platform.ingest import Ingest
 from stepwell.platform.logs import configure_logs
-from stepwell.platform.registry import Registry
+from stepwell.platform.registry import Registry, check_manifest
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.store import Store
-from stepwell.platform.subscriptions import check_conditions
 from stepwell.platform.target import BadTarget, load_apps
 from stepwell.platform.waits.waits import Waits
 
@@ -51,7 +50,7 @@ def main() -> None:
     try:
         apps = load_apps(errand.target)
         for app in apps:
-            check_conditions(app.manifest)
+            check_manifest(app.manifest)
     except (BadTarget, InvalidManifest) as problem:
         os.write(errand.report, line(Report(what="failed", problem=str(problem))))
         sys.exit(BAD_TARGET)
