@@ -119,4 +119,4 @@ def test_the_same_schedule_twice_counts_once_and_with_other_choices_is_refused()
 
 def test_a_schedule_that_was_given_as_a_name_is_told_from_one() -> None:
     with pytest.raises(InvalidTrigger, match=r'write on=cron\("0 9 \* \* \*"\)'):
-        App("a").function(on="0 9 * * *")(lambda ctx: None)
+        App("a").function(on="0 9 * * *", id="tick")(lambda ctx: None)
