@@ -239,6 +239,45 @@ async def test_cancelling_the_old_run_asks_the_worker_that_executes_it(store: St
         await platform.output((await run_ids(platform))[1])
 
 
+async def test_the_old_run_goes_on_when_the_new_one_is_held_back_by_its_key(store: Store) -> None:
+    app = App("shop")
+
+    @app.function(on=cron("@hourly", overlap="cancel_old"), idempotency=Idempotency("event.data.cron", period="150m"))
+    async def tidy(ctx: Context[Any]) -> None:
+        await ctx.step.sleep("nap", "10h")
+
+    async with harness(store, app) as platform:
+        await platform.advance(HOUR)
+        [first] = await run_ids(platform)
+        await platform.until(first, Status.WAITING)
+        await platform.advance(HOUR)
+        assert (await platform.run(first)).status is Status.WAITING
+        assert await fired(platform) == [HOUR]
+        assert ((await state(platform)).skipped, (await state(platform)).run) == (1, first)
+        await platform.advance(HOUR)
+        await platform.advance(HOUR)
+        assert (await platform.run(first)).status is Status.CANCELLED
+        assert await fired(platform) == [HOUR, 4 * HOUR]
+
+
+async def test_the_old_run_makes_room_for_the_new_one(store: Store) -> None:
+    app = App("shop")
+
+    @app.function(on=cron("@hourly", overlap="cancel_old"), concurrency=1)
+    async def tidy(ctx: Context[Any]) -> int:
+        if ctx.event.ts == START + HOUR:
+            await asyncio.sleep(30)
+        return ctx.event.ts
+
+    async with harness(store, app) as platform:
+        await platform.advance(HOUR)
+        [first] = await run_ids(platform)
+        await platform.until(first, Status.RUNNING)
+        await platform.advance(HOUR)
+        await platform.until(first, Status.CANCELLED)
+        assert await platform.output((await run_ids(platform))[1]) == START + 2 * HOUR
+
+
 # Standstills, pauses, clocks.
 
 
