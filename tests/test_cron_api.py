@@ -1,7 +1,7 @@
 """Schedules over HTTP and from the command line: reading them, and steering them."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ import httpx2
 import pytest
 
 from stepwell.platform.cli import main
+from stepwell.platform.engine.partition import Argument, Partition
 from stepwell.platform.scheduler import Scheduler
 from stepwell.platform.store.memory import memory_store
 from tests.api_desk import Desk, function
@@ -132,6 +133,43 @@ async def test_a_run_can_be_started_now_beside_the_plan(desk: Desk, client: http
     assert {lease.run for lease in await desk.lease("shop/tidy")} == runs
     one = await ask(client, "GET", path)
     assert (one["next_at"], one["last_run"]) == (START + HOUR, None)
+
+
+async def test_runs_are_started_as_the_function_is_registered_by_then(
+    desk: Desk, client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is registered anew after the registry has been read, and before the runs are created."""
+    path, script, versions = await only(client), Partition.script, list[str]()
+
+    async def late(partition: Partition, verb: str, *fixed: Argument, items: Sequence[Sequence[Argument]] = ()) -> Any:
+        if verb == "start" and versions:
+            await Desk.over(partition.store).register(timed("tidy"), version=versions.pop())
+        return await script(partition, verb, *fixed, items=items)
+
+    async def version_of(run: str) -> str:
+        return str((await client.get(f"/api/v1/runs/{run}")).json()["data"]["version"])
+
+    monkeypatch.setattr(Partition, "script", late)
+    versions.append("2")
+    assert await version_of((await ask(client, "POST", f"{path}/run"))["run"]) == "2"
+    versions.append("3")
+    [run] = (await ask(client, "POST", f"{path}/backfill?from={START - HOUR}&to={START}"))["runs"]
+    assert await version_of(run) == "3"
+
+
+async def test_a_run_whose_reply_is_lost_is_started_once_and_named(
+    desk: Desk, client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, script = await only(client), Partition.script
+
+    async def twice(partition: Partition, verb: str, *fixed: Argument, items: Sequence[Sequence[Argument]] = ()) -> Any:
+        if verb == "start":
+            await script(partition, verb, *fixed, items=items)
+        return await script(partition, verb, *fixed, items=items)
+
+    monkeypatch.setattr(Partition, "script", twice)
+    run = (await ask(client, "POST", f"{path}/run"))["run"]
+    assert [lease.run for lease in await desk.lease("shop/tidy")] == [run]
 
 
 async def test_a_range_is_backfilled_and_no_time_gets_two_runs(desk: Desk, client: httpx2.AsyncClient) -> None:

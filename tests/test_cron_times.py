@@ -11,7 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stepwell.functions.triggers import CatchUp
+from stepwell.platform.cron.deciding import decide
 from stepwell.platform.cron.expression import check_cron, fires, last_fire, next_fire
+from stepwell.platform.cron.schedule import Schedule
 from tests.cron_oracle import (
     BY_PARTS,
     ENDLESS,
@@ -142,6 +145,26 @@ def test_the_last_fire_is_the_one_before_the_next(expression: str, zone: str, mo
     assert next_fire(expression, zone, last) == coming
     assert next_fire(expression, zone, last - 1) == last
     assert last_fire(expression, zone, coming) == coming
+
+
+@pytest.mark.parametrize("jitter", [0, 86_400_000])
+@pytest.mark.parametrize("catch_up", ["none", "last", "all"])
+@pytest.mark.parametrize("expression", ["* * * * *", "* * 1-15 * *", "* 0-11 * * *", "0 0 29 2 *"])
+async def test_few_times_are_looked_at_after_a_standstill(
+    monkeypatch: pytest.MonkeyPatch, expression: str, catch_up: CatchUp, jitter: int
+) -> None:
+    schedule = Schedule("shop/tidy/0", "shop/tidy", expression, "UTC", jitter, "allow", catch_up, 86_400_000)
+    looked = list[int]()
+
+    def looking(expression: str, tz: str, after: int) -> int | None:
+        looked.append(after)
+        return next_fire(expression, tz, after)
+
+    monkeypatch.setattr("stepwell.platform.cron.schedule.next_fire", looking)
+    monkeypatch.setattr("stepwell.platform.cron.expression.next_fire", looking)
+    made = await decide(schedule, schedule.after(ms("2010-01-01")), ms("2026-01-31T12:00"))
+    assert 3 <= made.missed <= 100
+    assert len(looked) < 250
 
 
 @pytest.mark.parametrize("zone", SAMPLED)

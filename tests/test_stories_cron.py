@@ -1,6 +1,8 @@
 """What a user sees of schedules: one test a story, over memory, Redis and Valkey."""
 
 import asyncio
+import itertools
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,8 +13,10 @@ from stepwell.functions.triggers import CatchUp, Overlap
 from stepwell.platform.clock import SystemClock
 from stepwell.platform.codec import decode
 from stepwell.platform.cron.crons import Crons, Due
+from stepwell.platform.cron.deciding import Decision, decide
 from stepwell.platform.cron.firing import NOTHING
 from stepwell.platform.cron.planning import time_at
+from stepwell.platform.cron.schedule import Schedule
 from stepwell.platform.cron.state import ScheduleState
 from stepwell.platform.engine.partition import Partition, partitions_of
 from stepwell.platform.errors import InvalidManifest
@@ -239,6 +243,45 @@ async def test_cancelling_the_old_run_asks_the_worker_that_executes_it(store: St
         await platform.output((await run_ids(platform))[1])
 
 
+async def test_the_old_run_goes_on_when_the_new_one_is_held_back_by_its_key(store: Store) -> None:
+    app = App("shop")
+
+    @app.function(on=cron("@hourly", overlap="cancel_old"), idempotency=Idempotency("event.data.cron", period="150m"))
+    async def tidy(ctx: Context[Any]) -> None:
+        await ctx.step.sleep("nap", "10h")
+
+    async with harness(store, app) as platform:
+        await platform.advance(HOUR)
+        [first] = await run_ids(platform)
+        await platform.until(first, Status.WAITING)
+        await platform.advance(HOUR)
+        assert (await platform.run(first)).status is Status.WAITING
+        assert await fired(platform) == [HOUR]
+        assert ((await state(platform)).skipped, (await state(platform)).run) == (1, first)
+        await platform.advance(HOUR)
+        await platform.advance(HOUR)
+        assert (await platform.run(first)).status is Status.CANCELLED
+        assert await fired(platform) == [HOUR, 4 * HOUR]
+
+
+async def test_the_old_run_makes_room_for_the_new_one(store: Store) -> None:
+    app = App("shop")
+
+    @app.function(on=cron("@hourly", overlap="cancel_old"), concurrency=1)
+    async def tidy(ctx: Context[Any]) -> int:
+        if ctx.event.ts == START + HOUR:
+            await asyncio.sleep(30)
+        return ctx.event.ts
+
+    async with harness(store, app) as platform:
+        await platform.advance(HOUR)
+        [first] = await run_ids(platform)
+        await platform.until(first, Status.RUNNING)
+        await platform.advance(HOUR)
+        await platform.until(first, Status.CANCELLED)
+        assert await platform.output((await run_ids(platform))[1]) == START + 2 * HOUR
+
+
 # Standstills, pauses, clocks.
 
 
@@ -277,7 +320,35 @@ async def test_ten_years_of_standstill_are_passed_over_at_once(store: Store) -> 
     async with harness(store, app_of("* * * * *", jitter="10s"), worker=False) as platform:
         await platform.advance(3_650 * DAY + 30 * SECOND)
         assert await fired(platform) == [3_650 * DAY]
-        assert (await state(platform)).missed == 1_000
+        assert (await state(platform)).missed == 100
+
+
+async def test_others_have_their_turn_while_many_schedules_catch_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    app, decided, turns = App("shop"), list[str](), [0]
+    for index in range(64):
+
+        @app.function(id=f"f{index}", on=cron(f"{index % 60} */{1 + index // 60} * * *"))
+        async def tidy(ctx: Context[Any]) -> None: ...
+
+    async def decide_slowly(schedule: Schedule, first: int, now: int) -> Decision:
+        ends = time.perf_counter() + 0.001
+        while time.perf_counter() < ends:
+            pass
+        decided.append(schedule.id)
+        return await decide(schedule, first, now)
+
+    async def watch() -> None:
+        while True:
+            turns.append(len(decided))
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr("stepwell.platform.cron.crons.decide", decide_slowly)
+    async with memory_store(Settings(partitions=1)) as store, harness(store, app, worker=False) as platform:
+        watching = asyncio.create_task(watch())
+        await platform.advance(30 * DAY)
+        watching.cancel()
+        assert len(set(decided)) == 64
+        assert max(after - before for before, after in itertools.pairwise(turns)) < 10
 
 
 async def test_a_new_server_goes_on_where_the_old_one_ended(store: Store) -> None:

@@ -143,7 +143,9 @@ class Schedule(_Answer):
     last_at: int | None = Field(description="the last time that has started a run")
     last_fired_at: int | None = Field(description="when it did")
     last_run: str | None
-    missed: int = Field(description="times at which nothing could start a run, and that were not made up for")
+    missed: int = Field(
+        description="times, at least, at which nothing could start a run, and that were not made up for"
+    )
     skipped: int = Field(description="times left out: the run before had not ended, or somebody wanted it")
     held: list[int] = Field(description="times that wait for the run before to end")
     paused_at: int | None

@@ -15,11 +15,13 @@ from stepwell.platform.cron.schedule import GRACE, Schedule
 from stepwell.platform.cron.state import ScheduleState
 from stepwell.platform.engine.partition import Argument, Partition
 from stepwell.platform.errors import StepwellError
-from stepwell.platform.registry import Registry
+from stepwell.platform.registry import Registry, Snapshot
 
 BATCH = 64
 SLICE = 16
 """Schedules whose next times are found before anything else gets its turn: some 3 ms."""
+TURN = 0.005
+"""Seconds after which those that are to fire let others have their turn: each may take some ms after a standstill."""
 MOST_PREPARED = 16_384
 IDLE = 1_000
 """The longest wait between two looks, in ms: hints may be lost."""
@@ -128,7 +130,7 @@ class Crons:
         return found.registry == self._registry.snapshot.version
 
     async def _fire(self, found: Due) -> Sequence[bytes]:
-        items = [item for id, state in found.due.items() if (item := self._firing(id, state, found.now))]
+        items = await self._firings(found)
         if not items:
             return ()
         answer: list[bytes] = await self._partition.script(
@@ -136,32 +138,42 @@ class Crons:
         )
         return answer
 
-    def _firing(self, id: str, state: ScheduleState, now: int) -> tuple[Argument, ...] | None:
-        snapshot = self._registry.snapshot
+    async def _firings(self, found: Due) -> list[tuple[Argument, ...]]:
+        snapshot, loop = self._registry.snapshot, asyncio.get_running_loop()
+        items, over = list[tuple[Argument, ...]](), loop.time() + TURN
+        for id, state in found.due.items():
+            if loop.time() > over:
+                await asyncio.sleep(0)
+                over = loop.time() + TURN
+            if item := await self._firing(snapshot, id, state, found.now):
+                items.append(item)
+        return items
+
+    async def _firing(self, snapshot: Snapshot, id: str, state: ScheduleState, now: int) -> tuple[Argument, ...] | None:
         schedule = snapshot.schedules.get(id)
         if schedule is None:
             return None
-        made = decide(schedule, state.next, now)
+        made = await decide(schedule, state.next, now)
         self._unprepared.append(schedule)
-        fired = self._of(schedule, made.when) if made.when else NOTHING
+        fired = self._of(snapshot, schedule, made.when) if made.when else NOTHING
         return id, made.expected, made.when, made.next, made.due, made.missed, schedule.overlap, *fired
 
     async def _follow(self, found: Due) -> Sequence[bytes]:
-        items = [item for id, state in found.free.items() if (item := self._following(id, state))]
-        if not items:
+        snapshot = self._registry.snapshot
+        items = [item for id, state in found.free.items() if (item := self._following(snapshot, id, state))]
+        if not items or snapshot.version != found.registry:
             return ()
         answer: list[bytes] = await self._partition.script("follow", found.registry, items=items)
         return answer
 
-    def _following(self, id: str, state: ScheduleState) -> tuple[Argument, ...] | None:
-        snapshot = self._registry.snapshot
+    def _following(self, snapshot: Snapshot, id: str, state: ScheduleState) -> tuple[Argument, ...] | None:
         schedule = snapshot.schedules.get(id)
         if schedule is None or not state.held:
             return None
-        return id, state.held[0], *self._of(schedule, state.held[0])
+        return id, state.held[0], *self._of(snapshot, schedule, state.held[0])
 
-    def _of(self, schedule: Schedule, when: int) -> Firing:
-        function = self._registry.snapshot.functions[schedule.function]
+    def _of(self, snapshot: Snapshot, schedule: Schedule, when: int) -> Firing:
+        function = snapshot.functions[schedule.function]
         return firing(function, schedule, when, self._partition.index, self._partitions)
 
 

@@ -103,8 +103,14 @@ def last_fire(expression: str, tz: str, until: int) -> int | None:
         if back > FURTHEST:
             return None
         back *= 2
+    end = until
     while (following := next_fire(expression, tz, found)) is not None and following <= until:
-        found = following
+        middle = (following + end) // 2
+        later = next_fire(expression, tz, middle)
+        if later is None or later > until:
+            found, end = following, middle
+        else:
+            found = later
     return found
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from stepwell.platform.codec import encode
 from stepwell.platform.cron.schedule import Schedule
-from stepwell.platform.ids import encode_id, new_id, partition_of
+from stepwell.platform.ids import encode_id, partition_of
 from stepwell.platform.registry import RegisteredFunction
 from stepwell.platform.starting import beginning
 
@@ -32,15 +32,11 @@ def firing(function: RegisteredFunction, schedule: Schedule, when: int, partitio
     """That of a time, in the home of its function: the same whoever makes it, and for all schedules of a function."""
     digest = blake2b(f"cron {function.id}".encode(), digest_size=9).digest()
     event = encode_id(when, partition, int.from_bytes(digest, "big"))
-    return _firing(function, schedule, when, event, partitions)
+    return firing_of(function, schedule, when, event, partitions)
 
 
-def firing_now(function: RegisteredFunction, schedule: Schedule, now: int, partition: int, partitions: int) -> Firing:
-    """That of a person, beside the plan: another one every time."""
-    return _firing(function, schedule, now, new_id(now, partition), partitions)
-
-
-def _firing(function: RegisteredFunction, schedule: Schedule, when: int, event: str, partitions: int) -> Firing:
+def firing_of(function: RegisteredFunction, schedule: Schedule, when: int, event: str, partitions: int) -> Firing:
+    """That of an event with this id: the run is told from others by it."""
     body = {"name": TIMER, "data": {"cron": schedule.cron}, "ts": when}
     made = beginning(function, {**body, "id": event}, partition_of(event), partitions)
     return Firing(made.run, made.lane, made.version, made.options, made.notes, event, encode(body))

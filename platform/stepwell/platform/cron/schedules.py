@@ -1,26 +1,31 @@
 """Reading schedules, and steering them: pause, resume, leave out the next time, run now, and make up for a range."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 
-from stepwell.platform.cron.firing import Firing, firing, firing_now
+from stepwell.platform.cron.firing import Firing, firing, firing_of
 from stepwell.platform.cron.planning import time_at
 from stepwell.platform.cron.schedule import Schedule
 from stepwell.platform.cron.state import ScheduleState
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.errors import StepwellError, StoreUnavailable
-from stepwell.platform.ids import home_of
-from stepwell.platform.registry import Registry
+from stepwell.platform.ids import home_of, new_id
+from stepwell.platform.registry import RegisteredFunction, Registry
 
 BATCH = 64
 TRIES = 5
+CREATED = frozenset({b"OK", b"DUP"})
 MOST_TIMES = 1_000
 """Times of one backfill."""
 AT_ONCE = 500
 NEW = ScheduleState(0, 0, 0, "-", 0, 0, 0, 0, ())
 """Of a schedule whose registration is under way."""
+
+Make = Callable[[RegisteredFunction, Schedule], Firing]
+"""Makes the same run as before of what is registered by now."""
 
 
 class TooManyTimes(StepwellError):
@@ -51,7 +56,10 @@ class ScheduleView:
 
 @dataclass(frozen=True, slots=True)
 class Backfilled:
-    """Runs that a backfill has created, and how many of the times had theirs already."""
+    """Runs that a backfill has created, and how many of the times had theirs already.
+
+    Runs whose creation had to be asked for again, the reply having been lost, are taken for those of before.
+    """
 
     runs: tuple[str, ...]
     existing: int
@@ -94,9 +102,11 @@ class Schedules:
         """Starts a run now, beside the plan, whatever else is under way; answers its id."""
         if (schedule := (await self._registry.load()).schedules.get(id)) is None:
             return None
-        home, function = self._home(schedule), self._registry.snapshot.functions[schedule.function]
-        made = firing_now(function, schedule, await time_at(home), home.index, len(self._partitions))
-        return made.run if await self._start(schedule, [made]) else None
+        home = self._home(schedule)
+        now = await time_at(home)
+        make = partial(firing_of, when=now, event=new_id(now, home.index), partitions=len(self._partitions))
+        # Its event is new, so that a run which is there already is this one: the reply to its creation was lost.
+        return next((run for run, answer in await self._start(schedule, [make]) if answer in CREATED), None)
 
     async def backfill(self, id: str, start: int, end: int | None) -> Backfilled | None:
         """Starts the runs of all times from `start` on and before `end`, or now, that have none; in ms UTC.
@@ -106,24 +116,28 @@ class Schedules:
         """
         if (schedule := (await self._registry.load()).schedules.get(id)) is None:
             return None
-        home, function = self._home(schedule), self._registry.snapshot.functions[schedule.function]
+        home = self._home(schedule)
         now = await time_at(home)
         times = list(islice(schedule.times(start, min(end or now, now)), MOST_TIMES + 1))
         if len(times) > MOST_TIMES:
             raise TooManyTimes(id)
-        made = [firing(function, schedule, time, home.index, len(self._partitions)) for time in times]
-        batches = [made[at : at + BATCH] for at in range(0, len(made), BATCH)]
-        runs = [run for batch in batches for run in await self._start(schedule, batch)]
+        makes = [partial(firing, when=time, partition=home.index, partitions=len(self._partitions)) for time in times]
+        batches = [makes[at : at + BATCH] for at in range(0, len(makes), BATCH)]
+        done = [one for batch in batches for one in await self._start(schedule, batch)]
+        runs = [run for run, answer in done if answer == b"OK"]
         return Backfilled(tuple(runs), len(times) - len(runs))
 
-    async def _start(self, schedule: Schedule, firings: Iterable[Firing]) -> list[str]:
-        """The runs that were created. Raises `StoreUnavailable` when the registry keeps changing."""
-        home, left = self._home(schedule), list(firings)
+    async def _start(self, schedule: Schedule, makes: Sequence[Make]) -> list[tuple[str, bytes]]:
+        """Runs, with their answers; none if it is gone. Raises `StoreUnavailable` if the registry keeps changing."""
+        home = self._home(schedule)
         for _ in range(TRIES):
-            items = [(schedule.id, *made) for made in left]
-            answers = await home.script("start", self._registry.snapshot.version, items=items)
+            snapshot = self._registry.snapshot
+            if (known := snapshot.schedules.get(schedule.id)) is None:
+                return []
+            made = [make(snapshot.functions[known.function], known) for make in makes]
+            answers = await home.script("start", snapshot.version, items=[(known.id, *one) for one in made])
             if b"RELOAD" not in answers:
-                return [made.run for made, answer in zip(left, answers, strict=True) if answer == b"OK"]
+                return [(one.run, answer) for one, answer in zip(made, answers, strict=True)]
             await self._registry.refresh()
         raise StoreUnavailable(home.store.where, "the registry of functions keeps changing")
 

@@ -1,4 +1,4 @@
---! Starts runs of schedules beside their plan, which stays as it is. Answers OK, DUP, GONE or RELOAD per run.
+--! Starts runs of schedules beside their plan, which stays as it is. Answers OK, DUP, SKIPPED, GONE or RELOAD per run.
 --! args: now version:int
 --! item: id rid lane app_version options notes event body
 --! include: clock meta batch feed run lanes steps timers ending firing commit
@@ -8,7 +8,9 @@ if unknown_format() then return unknown_format() end
 local function start(schedule, rid, lane, app_version, options, notes, event, body)
   if version ~= fact('registry') then return 'RELOAD' end
   if not schedule then return 'GONE' end
-  return start_timed(schedule, rid, lane, app_version, options, notes, event, body) and 'OK' or 'DUP'
+  local created, taken_before = start_timed(schedule, rid, lane, app_version, options, notes, event, body)
+  if taken_before then return 'SKIPPED' end
+  return created and 'OK' or 'DUP'
 end
 
 local answers = {}
