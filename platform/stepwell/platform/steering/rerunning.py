@@ -12,7 +12,7 @@ from stepwell.platform.ids import digest_of, new_id, partition_of, run_id
 from stepwell.platform.records import EventRecord, StepRow
 from stepwell.platform.registry import RegisteredFunction, Registry
 from stepwell.platform.settings import Settings
-from stepwell.platform.starting import beginning
+from stepwell.platform.starting import beginning, home_for
 from stepwell.platform.steering.again import kept_of
 from stepwell.platform.steering.order import Order
 from stepwell.platform.steering.outcomes import ByHand
@@ -53,14 +53,18 @@ class Rerunning:
         self._clock = clock
 
     async def rerun(self, id: str, order: Order) -> str:
-        """Creates a run that does another one again, and gives its id. The other run stays as it is."""
+        """Creates a run that does another one again, and gives its id. The other run stays as it is.
+
+        The new one lives with the other, or where what is counted of its function is counted by now.
+        """
         subject = await Subject.find(self._partitions, id)
         function = await self._function(subject)
         known = await subject.event()
         if known is None:
             raise _no_event()
         kept = await self._kept(subject, order)
-        event, home = self._told(subject, function, order, known[0])
+        event = self._told(order, known[0])
+        home = home_for(function, partition_of(subject.run.id), len(self._partitions))
         run = await self._id(subject, order, home)
         creation = self._creation(subject, function, order, event, run, known)
         answer = await self._runs_of(run).rerun(creation, kept)
@@ -80,9 +84,13 @@ class Rerunning:
         first = await self._runs_of(old).ask_again(old, digest_of(order.request), run)
         if first is None:
             raise no_such_run(old)
-        if partition_of(first) != home:
+        if partition_of(first) != home and not await self._exists(first):
             raise NotNow("the function has changed since this was requested first", "Request it anew")
         return first
+
+    async def _exists(self, run: str) -> bool:
+        home = self._partitions[partition_of(run)]
+        return bool(await home.read("EXISTS", home.keys.name("k_run", run)))
 
     async def _function(self, subject: Subject) -> RegisteredFunction:
         name = subject.run.function
@@ -114,14 +122,10 @@ class Rerunning:
             return b""
         return ByHand(subject, self._clock.now(), self._settings.max_output_bytes).output(row, value)
 
-    def _told(
-        self, subject: Subject, function: RegisteredFunction, order: Order, event: EventRecord
-    ) -> tuple[dict[str, Any], int]:
-        """The event of the new run, and where that is at home, which may depend on its data."""
+    def _told(self, order: Order, event: EventRecord) -> dict[str, Any]:
+        """The event as the new run is told it."""
         told = event_json(event)
-        if order.input is not None:
-            told |= {"data": order.input, "ts": self._clock.now()}
-        return told, beginning(function, told, partition_of(subject.run.id), len(self._partitions)).home
+        return told if order.input is None else told | {"data": order.input, "ts": self._clock.now()}
 
     def _creation(
         self,
