@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stepwell.platform.codec import decode, encode
 from stepwell.platform.ids import new_id, partition_of
+from stepwell.platform.incoming import BadEvent, parse_event
 from stepwell.platform.reading.pending import Pending, pending_of
 from stepwell.platform.records import StepRow
 from stepwell.platform.steering.refusals import NotNow, Unfit
@@ -91,8 +92,14 @@ class ByHand:
     def _filled(self, event: GivenEvent, name: str, key: str) -> dict[str, Any]:
         if not (event.name or name):
             raise Unfit(f"step {key!r}: the event has no name", 'Give it one: {"name": "order.approved", "data": {…}}')
-        made = event.id or new_id(self._now, partition_of(self._subject.run.id))
-        return {"id": made, "name": event.name or name, "data": event.data, "ts": event.ts or self._now}
+        # What the step waits for is right as it is, also when it is an event of the platform's own.
+        own = event.name in ("", name)
+        try:
+            given = parse_event({**event.model_dump(), "name": "own" if own else event.name})
+        except BadEvent as mistake:
+            raise Unfit(f"step {key!r}: the event: {mistake}", "What is left out is filled in") from None
+        made = given.sender_id or new_id(self._now, partition_of(self._subject.run.id))
+        return {"id": made, "name": name if own else given.name, "data": given.data, "ts": given.ts or self._now}
 
     def _first(self, row: StepRow, value: Any) -> list[Any]:
         first, sought = _read(GivenFirst, value, row.key), pending_of(row)
