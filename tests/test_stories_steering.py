@@ -472,6 +472,49 @@ async def test_waits_are_resolved_by_hand(store: Store) -> None:
         await platform.forget_everything()
 
 
+async def test_a_rerun_takes_no_outcome_that_cannot_be_checked(store: Store) -> None:
+    app = App("shop")
+
+    @app.function(on="go")
+    async def work(ctx: Context[Any]) -> Any:
+        return [
+            (await ctx.step.wait_for_any(key, {"yes": on_event("approved"), "late": "3d"})).name
+            for key in ("time", "event", "hand")
+        ]
+
+    async with harness(store, app) as platform:
+        run = await platform.start("go")
+        await platform.eventually(lambda: has_step(platform, run, "time"))
+        waits = await again(platform, run, from_step="time", output=Given({"name": "yes", "event": {}}))
+        await platform.steering.wake(run, "time")
+        await platform.eventually(lambda: has_step(platform, run, "event"))
+        platform.clock.advance(1)
+        await platform.send("approved")
+        await platform.eventually(lambda: has_step(platform, run, "hand"))
+        await platform.steering.resolve(run, "hand", output=Given({"name": "yes", "event": {"data": {"n": 1}}}))
+        assert await platform.output(run) == ["late", "yes", "yes"]
+
+        async def refused(key: str, value: Any, why: str) -> None:
+            with pytest.raises(Unfit, match=why):
+                await again(platform, run, from_step=key, output=Given(value))
+
+        await refused(
+            "time", {"name": "nobody"}, "only 'late' is kept: 'nobody' cannot be checked. Leave the output out"
+        )
+        await refused("time", {"name": "yes", "event": {}}, "only 'late' is kept")
+        await refused("time", {"name": "late", "event": {}}, "'late' is a time, which has no event")
+        await refused("event", {"name": "nobody"}, "none is kept: 'nobody' cannot be checked")
+        await refused("event", {"name": "yes"}, "none is kept")
+        await refused("hand", {"name": "yes"}, "'yes' is an event")
+        await refused("hand", {"name": "nobody"}, "only 'yes' is kept")
+        late = await again(platform, run, from_step="time", output=Given({"name": "late"}))
+        hand = await again(platform, run, from_step="hand", output=Given({"name": "yes", "event": {"data": {"n": 2}}}))
+        assert await platform.output(hand) == ["late", "yes", "yes"]
+        assert (await platform.steps(late))["time"].payload == b'["late"]'
+        for unfinished in (waits, late):
+            await platform.cancel(unfinished)
+
+
 async def has_step(platform: Harness, run: str, key: str) -> bool:
     """Whether a step is recorded, and all that has to be done for it has been done."""
     await platform.waits.errands.empty()
