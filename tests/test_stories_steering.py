@@ -380,6 +380,24 @@ async def test_what_cannot_be_done_again_is_refused(store: Store) -> None:
             await again(platform, run)
 
 
+async def test_a_run_is_done_again_a_thousand_times_at_most(store: Store) -> None:
+    async with harness(store, shop([])) as platform:
+        run = await platform.start("order.placed", {"id": "A"})
+        await platform.output(run)
+        home = platform.home_of(run)
+        await home.read("HSET", home.keys.name("k_run", run), "reruns", 999)
+        with pytest.raises(Unfit, match="the input has"):
+            await again(platform, run, data={"x": "x" * platform.settings.max_event_bytes})
+        order = Order(request="mine")
+        last = await platform.steering.rerun(run, order)
+        await platform.output(last)
+        for asked in (Order(), Order(request="other"), Order(input={"id": "B"})):
+            with pytest.raises(NotNow, match=r"done again 1,000 times, and may not be more often\. Send the event"):
+                await platform.steering.rerun(run, asked)
+        assert await platform.steering.rerun(run, order) == last
+        await platform.output(await again(platform, last))
+
+
 async def test_a_sleep_is_woken_and_a_retry_is_hurried(store: Store) -> None:
     app, tries = App("shop"), list[str]()
 
