@@ -11,7 +11,7 @@ import pytest
 
 from stepwell.platform.engine.answers import Conflict, OverLimit, Stale
 from stepwell.platform.engine.leases import SessionDead
-from stepwell.platform.engine.runs import Creation, Kept
+from stepwell.platform.engine.runs import MAX_OF_EVENT, MAX_RERUNS, Creation, Kept
 from stepwell.platform.ids import new_id, run_id
 from stepwell.platform.ingest import BUCKET, WINDOW
 from stepwell.platform.records import Lease
@@ -1064,6 +1064,32 @@ async def a_request_is_for_one_rerun(bench: Bench) -> None:
     assert await bench.runs.ask_again(lease.run, "other", "two") == "two"
     assert await bench.runs.ask_again("nothing", "mine", "one") is None
     assert not await bench.exists("k_run", "nothing")
+
+
+@scenario
+async def a_run_is_done_again_so_often_and_what_was_asked_for_stays_known(bench: Bench) -> None:
+    lease = await bench.started()
+    fields = await bench.read("HLEN", "k_run", lease.run)
+    assert await bench.runs.ask_again(lease.run, "mine", "one") == "one"
+    for number in range(MAX_RERUNS - 1):
+        assert await bench.runs.ask_again(lease.run, "", f"r{number}") == f"r{number}"
+        assert await bench.runs.ask_again(lease.run, "mine", "again") == "one"
+    assert await bench.runs.ask_again(lease.run, "", "more") == "FULL"
+    assert await bench.runs.ask_again(lease.run, "other", "more") == "FULL"
+    assert await bench.runs.ask_again(lease.run, "mine", "again") == "one"
+    assert await bench.read("HLEN", "k_run", lease.run) == fields + 2, "what is not asked for by a name leaves none"
+
+
+@scenario
+async def an_event_has_so_many_runs(bench: Bench) -> None:
+    lease, there = await bench.started(), bench.other
+    runs = [new_id(bench.clock.now(), there.partition.index) for _ in range(MAX_OF_EVENT + 1)]
+    record = b"T 7 8 %s\n%s" % (",".join(runs[: MAX_OF_EVENT - 1]).encode(), BODY)
+    assert await there.runs.rerun(_rerun(lease, runs[0], record), Kept()) == "OK"
+    assert await there.runs.rerun(_rerun(lease, runs[-2]), Kept()) == "OK"
+    assert await there.runs.rerun(_rerun(lease, runs[-1]), Kept()) == "FULL"
+    assert await there.runs.rerun(_rerun(lease, runs[-2]), Kept()) == "DUP"
+    assert not await there.exists("k_run", runs[-1])
 
 
 @scenario

@@ -1,21 +1,36 @@
 """Stories of runs that are steered by hand, told on every kind of Redis."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 import pytest
 
 from stepwell.functions import App, CancelOn, Concurrency, Context, Idempotency, Timeouts, on_event
 from stepwell.platform.engine.partition import Partition
-from stepwell.platform.ids import new_id
+from stepwell.platform.ids import digest_of, home_of, new_id
 from stepwell.platform.records import Status
+from stepwell.platform.settings import Settings
 from stepwell.platform.steering.order import Given, Order
 from stepwell.platform.steering.refusals import NoSuchStep, NotNow, NotSteered, Unfit
+from stepwell.platform.store.memory import memory_store
 from stepwell.platform.store.store import Store
 from tests.platform_harness import Harness, harness
+from tests.redis_servers import Server
 
 DAY = 86_400_000
+
+
+@pytest.fixture(params=["memory", "redis"])
+async def spread(request: pytest.FixtureRequest) -> AsyncGenerator[Store]:
+    """An empty store of four partitions, in turn over fakeredis and Redis."""
+    if request.param == "memory":
+        async with memory_store(partitions=4) as opened:
+            yield opened
+    else:
+        server: Server = request.getfixturevalue("redis_server")
+        async with Store.open(Settings(redis_url=server.url, partitions=4)) as opened:
+            yield opened
 
 
 async def waiting(platform: Harness, run: str) -> None:
@@ -86,6 +101,81 @@ async def test_the_same_request_does_a_run_again_once(store: Store) -> None:
         assert await platform.steering.rerun(first, order) == second
         assert calls == ["one", "two", "three", "two", "three"]
         assert (await platform.run(second)).status is Status.COMPLETED
+
+
+def crowded(bodies: list[int], *, alone: bool) -> App:
+    """An app whose function counts in `bodies` how many of its runs execute, one at a time when `alone`."""
+    app, executing = App("shop"), list[str]()
+
+    @app.function(on="go", concurrency=Concurrency(1) if alone else None)
+    async def work(ctx: Context[Any]) -> Any:
+        async def body() -> int:
+            executing.append(ctx.run_id)
+            bodies.append(len(executing))
+            for _ in range(20):
+                await asyncio.sleep(0)
+            executing.remove(ctx.run_id)
+            return bodies[-1]
+
+        await ctx.step.run("one", lambda: ctx.data["n"])
+        await ctx.step.run("two", body)
+        return [ctx.event.id, ctx.data["n"]]
+
+    return app
+
+
+async def deploy(platform: Harness, app: App) -> None:
+    """Has the worker replaced by one that serves another version."""
+    await platform.stop_worker()
+    platform.apps = [app]
+    await platform.registry.register(app.manifest)
+    await platform.start_worker()
+
+
+async def test_reruns_keep_to_a_limit_that_has_come_since(spread: Store) -> None:
+    bodies = list[int]()
+    async with harness(spread, crowded([], alone=False)) as platform:
+        # With ids of their own, events are spread over the partitions.
+        old = [await platform.start("go", {"n": n}, id=f"e{n}") for n in range(8)]
+        outputs = [await platform.output(run) for run in old]
+        mine = Order(request="mine")
+        before = [await platform.steering.rerun(run, mine) for run in old]
+        for run in before:
+            await platform.output(run)
+        await deploy(platform, crowded(bodies, alone=True))
+        new = [await again(platform, run, from_step="two") for run in old]
+        new += [await again(platform, run) for run in old]
+        assert [await platform.output(run) for run in new] == outputs * 2
+        assert bodies == [1] * 16
+        assert len({platform.home_of(run).index for run in new}) == 1
+        assert [await platform.steering.rerun(run, mine) for run in old] == before, "what there is stays the answer"
+        edited = await again(platform, old[0], data={"n": "other"})
+        event, number = await platform.output(edited)
+        assert (event, number) == ((await platform.event_of(edited)).id, "other")
+        # Of a run that lives with those that are counted, another one can be made, wherever its event came in.
+        twice = await again(platform, new[0])
+        assert await platform.output(twice) == outputs[0]
+        await platform.stop_worker()
+        await platform.forget_everything()
+        assert await platform.keys_without_owner() == []
+
+
+async def test_a_request_that_did_nothing_before_the_function_moved_is_made_anew(spread: Store) -> None:
+    async with harness(spread, crowded([], alone=False)) as platform:
+        old = [await platform.start("go", {"n": n}, id=f"e{n}") for n in range(8)]
+        for run in old:
+            await platform.output(run)
+            # As a caller that died right after.
+            left = new_id(platform.clock.now(), platform.home_of(run).index)
+            await platform.runs_at(run).ask_again(run, digest_of("mine"), left)
+        await deploy(platform, crowded([], alone=True))
+        home = home_of("shop/work", len(platform.partitions))
+        for run in old:
+            if platform.home_of(run).index != home:
+                with pytest.raises(NotNow, match=r"changed since this was requested first\. Request it anew"):
+                    await platform.steering.rerun(run, Order(request="mine"))
+            anew = await platform.steering.rerun(run, Order(request="anew"))
+            await platform.output(anew)
 
 
 async def test_a_run_is_done_again_with_other_data(store: Store) -> None:
@@ -290,6 +380,24 @@ async def test_what_cannot_be_done_again_is_refused(store: Store) -> None:
             await again(platform, run)
 
 
+async def test_a_run_is_done_again_a_thousand_times_at_most(store: Store) -> None:
+    async with harness(store, shop([])) as platform:
+        run = await platform.start("order.placed", {"id": "A"})
+        await platform.output(run)
+        home = platform.home_of(run)
+        await home.read("HSET", home.keys.name("k_run", run), "reruns", 999)
+        with pytest.raises(Unfit, match="the input has"):
+            await again(platform, run, data={"x": "x" * platform.settings.max_event_bytes})
+        order = Order(request="mine")
+        last = await platform.steering.rerun(run, order)
+        await platform.output(last)
+        for asked in (Order(), Order(request="other"), Order(input={"id": "B"})):
+            with pytest.raises(NotNow, match=r"done again 1,000 times, and may not be more often\. Send the event"):
+                await platform.steering.rerun(run, asked)
+        assert await platform.steering.rerun(run, order) == last
+        await platform.output(await again(platform, last))
+
+
 async def test_a_sleep_is_woken_and_a_retry_is_hurried(store: Store) -> None:
     app, tries = App("shop"), list[str]()
 
@@ -380,6 +488,49 @@ async def test_waits_are_resolved_by_hand(store: Store) -> None:
             await resolve(run, "approval", output=Given(None))
         await platform.waits.errands.empty()
         await platform.forget_everything()
+
+
+async def test_a_rerun_takes_no_outcome_that_cannot_be_checked(store: Store) -> None:
+    app = App("shop")
+
+    @app.function(on="go")
+    async def work(ctx: Context[Any]) -> Any:
+        return [
+            (await ctx.step.wait_for_any(key, {"yes": on_event("approved"), "late": "3d"})).name
+            for key in ("time", "event", "hand")
+        ]
+
+    async with harness(store, app) as platform:
+        run = await platform.start("go")
+        await platform.eventually(lambda: has_step(platform, run, "time"))
+        waits = await again(platform, run, from_step="time", output=Given({"name": "yes", "event": {}}))
+        await platform.steering.wake(run, "time")
+        await platform.eventually(lambda: has_step(platform, run, "event"))
+        platform.clock.advance(1)
+        await platform.send("approved")
+        await platform.eventually(lambda: has_step(platform, run, "hand"))
+        await platform.steering.resolve(run, "hand", output=Given({"name": "yes", "event": {"data": {"n": 1}}}))
+        assert await platform.output(run) == ["late", "yes", "yes"]
+
+        async def refused(key: str, value: Any, why: str) -> None:
+            with pytest.raises(Unfit, match=why):
+                await again(platform, run, from_step=key, output=Given(value))
+
+        await refused(
+            "time", {"name": "nobody"}, "only 'late' is kept: 'nobody' cannot be checked. Leave the output out"
+        )
+        await refused("time", {"name": "yes", "event": {}}, "only 'late' is kept")
+        await refused("time", {"name": "late", "event": {}}, "'late' is a time, which has no event")
+        await refused("event", {"name": "nobody"}, "none is kept: 'nobody' cannot be checked")
+        await refused("event", {"name": "yes"}, "none is kept")
+        await refused("hand", {"name": "yes"}, "'yes' is an event")
+        await refused("hand", {"name": "nobody"}, "only 'yes' is kept")
+        late = await again(platform, run, from_step="time", output=Given({"name": "late"}))
+        hand = await again(platform, run, from_step="hand", output=Given({"name": "yes", "event": {"data": {"n": 2}}}))
+        assert await platform.output(hand) == ["late", "yes", "yes"]
+        assert (await platform.steps(late))["time"].payload == b'["late"]'
+        for unfinished in (waits, late):
+            await platform.cancel(unfinished)
 
 
 async def has_step(platform: Harness, run: str, key: str) -> bool:

@@ -59,6 +59,17 @@ def parse_events(body: bytes, max_event: int) -> list[IncomingEvent]:
     return [_parse_event(number, item, max_event if measure else 0) for number, item in enumerate(items, start=1)]
 
 
+def parse_event(event: dict[str, Any]) -> IncomingEvent:
+    """One event that is given elsewhere than in a request of its own; how large it may be is for the caller to say.
+
+    Raises `BadEvent`, which names the field.
+    """
+    try:
+        return _parse_event(1, event, 0)
+    except BadEvent as mistake:
+        raise BadEvent(str(mistake).removeprefix("event 1: ")) from None
+
+
 def _parse_event(number: int, item: Any, max_event: int) -> IncomingEvent:
     if not isinstance(item, dict):
         raise BadEvent(f"event {number}: is {_kind(item)}; it must be an object with a name and data")

@@ -11,7 +11,9 @@ from stepwell.platform.records import StepRow
 Cancelled = Literal["CANCELLED", "ASKED", "ENDED", "GONE"]
 Resolved = Literal["OK", "DONE", "GONE"]
 Created = Literal["OK", "DUP", "SKIPPED"]
-Again = Literal["OK", "DUP", "GONE", "INCOMPLETE"]
+Again = Literal["OK", "DUP", "GONE", "FULL", "INCOMPLETE"]
+MAX_RERUNS, MAX_OF_EVENT = 1_000, 2_000
+"""Times that a run may be done again, and runs of an event that another one can be added to."""
 ROWS, BYTES = 64, 1 << 20
 """Steps, and about how much of them, that are copied in one call."""
 LIFE = 600_000
@@ -93,18 +95,19 @@ class Runs:
         return answer.decode()  # type: ignore[no-any-return]
 
     async def ask_again(self, run: str, request: str, again: str) -> str | None:
-        """Has `run` done again by `again` at a request, a word; gives the first that was named at it.
+        """Has `run` done again by `again` at a request, a word or ""; gives the first that was named at it.
 
-        `None` when there is no such run.
+        `None` when there is no such run, "FULL" when it was done again `MAX_RERUNS` times.
         """
-        answer: bytes = await self._partition.script("ask_again", run, request, again)
+        answer: bytes = await self._partition.script("ask_again", run, request, again, MAX_RERUNS)
         return None if answer == b"GONE" else answer.decode()
 
     async def rerun(self, creation: Creation, kept: Kept) -> Again:
         """Creates a run that does another one again, at first its steps. Repeated, it creates nothing twice.
 
         An empty `creation.record` stands for an event that this partition has. What is left when the caller dies in
-        between removes itself. `GONE`: the event is not kept. `INCOMPLETE`: it took too long.
+        between removes itself. `GONE`: the event is not kept. `FULL`: it has `MAX_OF_EVENT` runs. `INCOMPLETE`: it took
+        too long.
         """
         for chunk in _chunks(kept.rows):
             if await self._partition.script("copy_steps", creation.run, LIFE, items=chunk) == b"DUP":
@@ -121,6 +124,7 @@ class Runs:
             kept.turn,
             len(kept.rows),
             sum(len(row.payload) for row in kept.rows),
+            MAX_OF_EVENT,
             creation.record,
             items=kept.fields,
         )

@@ -1,12 +1,14 @@
 """Outcomes that a person gives to steps, as the steps themselves would have recorded them."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stepwell.platform.codec import decode, encode
 from stepwell.platform.ids import new_id, partition_of
-from stepwell.platform.reading.pending import Pending, pending_of
+from stepwell.platform.incoming import BadEvent, parse_event
+from stepwell.platform.reading.pending import pending_of
 from stepwell.platform.records import StepRow
 from stepwell.platform.steering.refusals import NotNow, Unfit
 from stepwell.platform.steering.subject import Subject
@@ -91,24 +93,57 @@ class ByHand:
     def _filled(self, event: GivenEvent, name: str, key: str) -> dict[str, Any]:
         if not (event.name or name):
             raise Unfit(f"step {key!r}: the event has no name", 'Give it one: {"name": "order.approved", "data": {…}}')
-        made = event.id or new_id(self._now, partition_of(self._subject.run.id))
-        return {"id": made, "name": event.name or name, "data": event.data, "ts": event.ts or self._now}
+        # What the step waits for is right as it is, also when it is an event of the platform's own.
+        own = event.name in ("", name)
+        try:
+            given = parse_event({**event.model_dump(), "name": "own" if own else event.name})
+        except BadEvent as mistake:
+            raise Unfit(f"step {key!r}: the event: {mistake}", "What is left out is filled in") from None
+        made = given.sender_id or new_id(self._now, partition_of(self._subject.run.id))
+        return {"id": made, "name": name if own else given.name, "data": given.data, "ts": given.ts or self._now}
 
     def _first(self, row: StepRow, value: Any) -> list[Any]:
-        first, sought = _read(GivenFirst, value, row.key), pending_of(row)
-        names = {event.entry: event.name for event in sought.events}
-        known = [*names, *([] if sought.timer is None else [sought.timer])]
-        if known and first.name not in known:
-            raise Unfit(f"step {row.key!r} waits for no {first.name!r}", f"It waits for {', '.join(known)}")
-        if known and (first.event is None) is (first.name in names):
-            raise _mistaken(row, sought, first)
+        first, (names, timer) = _read(GivenFirst, value, row.key), _entries(row)
+        if first.name not in names and first.name != timer:
+            raise _unknown(row, first.name, names, timer)
+        if (first.event is None) is (first.name in names):
+            raise _mistaken(row, first, timer)
         if first.event is None:
             return [first.name]
-        return [first.name, self._filled(first.event, names.get(first.name, ""), row.key)]
+        return [first.name, self._filled(first.event, names[first.name], row.key)]
 
 
-def _mistaken(row: StepRow, sought: Pending, first: GivenFirst) -> Unfit:
-    if first.name == sought.timer:
+def _entries(row: StepRow) -> tuple[dict[str, str], str | None]:
+    """What a wait for the first of several waits for: names of events by those of their entries; and that of a time.
+
+    Of one that has its outcome, what that tells: the entry, if it was a time, or given by hand.
+    """
+    if row.state == "pending":
+        sought = pending_of(row)
+        return {event.entry: event.name for event in sought.events}, sought.timer
+    outcome: list[Any] = decode(row.payload) if row.state == "done" else []
+    match outcome:
+        case [str(name), event]:
+            return {name: event["name"]}, None
+        case [str(name)]:
+            return {}, name
+        case _:
+            return {}, None
+
+
+def _unknown(row: StepRow, name: str, names: Iterable[str], timer: str | None) -> Unfit:
+    known = ", ".join([*names, *([] if timer is None else [timer])])
+    if row.state == "pending":
+        return Unfit(f"step {row.key!r} waits for no {name!r}", f"It waits for {known}")
+    told = f"only {known!r} is" if known else "none is"
+    return Unfit(
+        f"step {row.key!r} has its outcome, and of the entries it waited for {told} kept: {name!r} cannot be checked",
+        "Leave the output out, and resolve the step of the new run when that waits",
+    )
+
+
+def _mistaken(row: StepRow, first: GivenFirst, timer: str | None) -> Unfit:
+    if first.name == timer:
         return Unfit(f"step {row.key!r}: {first.name!r} is a time, which has no event", "Leave the event out")
     mend = 'Give it: {"name": …, "event": {"data": {…}}}'
     return Unfit(f"step {row.key!r}: {first.name!r} is an event", mend)

@@ -6,13 +6,13 @@ from typing import Any
 from stepwell.platform.clock import Clock
 from stepwell.platform.codec import encode
 from stepwell.platform.engine.partition import Partition
-from stepwell.platform.engine.runs import Creation, Kept, Runs
+from stepwell.platform.engine.runs import MAX_OF_EVENT, MAX_RERUNS, Creation, Kept, Runs
 from stepwell.platform.errors import StoreUnavailable
 from stepwell.platform.ids import digest_of, new_id, partition_of, run_id
 from stepwell.platform.records import EventRecord, StepRow
 from stepwell.platform.registry import RegisteredFunction, Registry
 from stepwell.platform.settings import Settings
-from stepwell.platform.starting import beginning
+from stepwell.platform.starting import beginning, home_for
 from stepwell.platform.steering.again import kept_of
 from stepwell.platform.steering.order import Order
 from stepwell.platform.steering.outcomes import ByHand
@@ -22,6 +22,7 @@ from stepwell.platform.waits.outcome import event_json
 
 MAX_REQUEST = 128
 """Characters of the id of a request."""
+SEND = "Send the event again"
 NOTHING = Kept()
 
 
@@ -53,36 +54,43 @@ class Rerunning:
         self._clock = clock
 
     async def rerun(self, id: str, order: Order) -> str:
-        """Creates a run that does another one again, and gives its id. The other run stays as it is."""
+        """Creates a run that does another one again, and gives its id. The other run stays as it is.
+
+        The new one lives with the other, or where what is counted of its function is counted by now.
+        """
         subject = await Subject.find(self._partitions, id)
         function = await self._function(subject)
         known = await subject.event()
         if known is None:
             raise _no_event()
         kept = await self._kept(subject, order)
-        event, home = self._told(subject, function, order, known[0])
+        event = self._told(order, known[0])
+        home = home_for(function, partition_of(subject.run.id), len(self._partitions))
         run = await self._id(subject, order, home)
         creation = self._creation(subject, function, order, event, run, known)
         answer = await self._runs_of(run).rerun(creation, kept)
         if answer == "GONE":
             raise _no_event()
+        if answer == "FULL":
+            raise NotNow(f"the event of the run has {MAX_OF_EVENT:,} runs, and may not have more by reruns", SEND)
         if answer == "INCOMPLETE":
             raise StoreUnavailable(subject.home.store.where, "copying the steps took too long")
         return run
 
     async def _id(self, subject: Subject, order: Order, home: int) -> str:
-        run = new_id(self._clock.now(), home)
-        if order.request is None:
-            return run
-        if not 0 < len(order.request) <= MAX_REQUEST:
-            raise Unfit(f"a request has 1 to {MAX_REQUEST} characters, not {len(order.request)}")
-        old = subject.run.id
-        first = await self._runs_of(old).ask_again(old, digest_of(order.request), run)
+        old, request = subject.run.id, _word(order.request)
+        first = await self._runs_of(old).ask_again(old, request, new_id(self._clock.now(), home))
         if first is None:
             raise no_such_run(old)
-        if partition_of(first) != home:
+        if first == "FULL":
+            raise NotNow(f"the run was done again {MAX_RERUNS:,} times, and may not be more often", SEND)
+        if partition_of(first) != home and not await self._exists(first):
             raise NotNow("the function has changed since this was requested first", "Request it anew")
         return first
+
+    async def _exists(self, run: str) -> bool:
+        home = self._partitions[partition_of(run)]
+        return bool(await home.read("EXISTS", home.keys.name("k_run", run)))
 
     async def _function(self, subject: Subject) -> RegisteredFunction:
         name = subject.run.function
@@ -114,14 +122,18 @@ class Rerunning:
             return b""
         return ByHand(subject, self._clock.now(), self._settings.max_output_bytes).output(row, value)
 
-    def _told(
-        self, subject: Subject, function: RegisteredFunction, order: Order, event: EventRecord
-    ) -> tuple[dict[str, Any], int]:
-        """The event of the new run, and where that is at home, which may depend on its data."""
+    def _told(self, order: Order, event: EventRecord) -> dict[str, Any]:
+        """The event as the new run is told it."""
         told = event_json(event)
-        if order.input is not None:
-            told |= {"data": order.input, "ts": self._clock.now()}
-        return told, beginning(function, told, partition_of(subject.run.id), len(self._partitions)).home
+        if order.input is None:
+            return told
+        told |= {"data": order.input, "ts": self._clock.now()}
+        size, most = len(_body(told)), self._settings.max_event_bytes
+        if size > most:
+            raise Unfit(
+                f"the input has {size:,} bytes; the limit is {most:,}", "The setting is STEPWELL_MAX_EVENT_BYTES"
+            )
+        return told
 
     def _creation(
         self,
@@ -135,7 +147,7 @@ class Rerunning:
         home, old = partition_of(run), subject.run.id
         if order.input is not None:
             event = {**event, "id": run_id(run, "input", home)}
-            record = self._edited(event, run)
+            record = b"N %s\n%s" % (run.encode(), _body(event))
         elif home == partition_of(old):
             record = b""
         else:
@@ -146,22 +158,24 @@ class Rerunning:
         options = _without_key(made.options)
         return Creation(run, made.lane, made.version, event["id"], 0, record, options, link, made.notes)
 
-    def _edited(self, event: Mapping[str, Any], run: str) -> bytes:
-        body = encode({name: event[name] for name in ("name", "data", "ts")})
-        most = self._settings.max_event_bytes
-        if len(body) > most:
-            raise Unfit(
-                f"the input has {len(body):,} bytes; the limit is {most:,}",
-                "The setting is STEPWELL_MAX_EVENT_BYTES",
-            )
-        return b"N %s\n%s" % (run.encode(), body)
-
     def _runs_of(self, id: str) -> Runs:
         return self._runs[partition_of(id)]
 
 
+def _body(event: Mapping[str, Any]) -> bytes:
+    return encode({name: event[name] for name in ("name", "data", "ts")})
+
+
+def _word(request: str | None) -> str:
+    if request is None:
+        return ""
+    if not 0 < len(request) <= MAX_REQUEST:
+        raise Unfit(f"a request has 1 to {MAX_REQUEST} characters, not {len(request)}")
+    return digest_of(request)
+
+
 def _no_event() -> NotNow:
-    return NotNow("the event that started the run is not kept any more", "Send the event again")
+    return NotNow("the event that started the run is not kept any more", SEND)
 
 
 def _without_key(options: str) -> str:

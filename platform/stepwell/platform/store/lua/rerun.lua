@@ -1,11 +1,17 @@
---! Creates a run that does another one again. Answers OK, DUP, GONE (its event is not kept) or INCOMPLETE (a step is missing).
---! args: now rid lane version event options link notes turn:int steps:int bytes:int record
+--! Creates a run that does another one again. Answers OK, DUP, GONE (its event is not kept), FULL (that has too many runs) or INCOMPLETE (a step is missing).
+--! args: now rid lane version event options link notes turn:int steps:int bytes:int most:int record
 --! item: field value
 --! include: clock meta batch feed run lanes timers ending creation position keeping commit
 -- turn, steps, bytes: of the steps that copy_steps has put down before. record: the event as in create.lua, for a partition
--- that does not have it; or empty. Items: fields of the other run that belong to those steps; see include/run.lua.
+-- that does not have it; or empty. most: runs of an event, whose ids are kept with it. Items: fields of the other run that belong to those steps; see include/run.lua.
 now = clock(now)
 if unknown_format() then return unknown_format() end
+
+--- Whether there is no room for another id of 26 characters, and the comma behind it.
+local function full()
+  local ids = string.match(redis.call('GET', k_event .. event) or '', '^%u %d+ %d+ (%S*)\n')
+  return #(ids or '') + 1 >= most * 27
+end
 
 --- Has the event kept for as long as this run is.
 local function keep_event()
@@ -20,6 +26,7 @@ end
 
 if redis.call('EXISTS', k_run .. rid) == 1 then return 'DUP' end
 if record == '' and redis.call('EXISTS', k_event .. event) == 0 then return 'GONE' end
+if full() then return 'FULL' end
 if redis.call('HLEN', k_steps .. rid) ~= steps then return 'INCOMPLETE' end
 redis.call('PERSIST', k_steps .. rid)
 create_run(rid, lane, version, event, 0, options, link, notes, turn .. ' ' .. steps .. ' ' .. bytes)
