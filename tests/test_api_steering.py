@@ -232,6 +232,34 @@ async def test_a_refusal_says_why_and_changes_nothing(
     assert len((await client.get("/api/v1/runs")).json()["data"]) == 1
 
 
+@pytest.mark.parametrize(
+    ("step", "given", "other"),
+    [
+        ("approval", {"output": {"data": {"n": 1}}}, {"output": {"data": {"n": 2}}}),
+        ("approval", {"output": {"data": {}, "id": "a"}}, {"output": {"data": {}, "id": "b"}}),
+        ("approval", {"output": None}, {"output": {}}),
+        ("first", {"output": {"name": "yes", "event": {}}}, {"output": {"name": "yes", "event": {"data": {"n": 1}}}}),
+        ("first", {"output": {"name": "late"}}, {"output": {"name": "no", "event": {}}}),
+        ("call", {"output": [1, "é"]}, {"output": [1]}),
+        ("call", {"error": {"message": "no"}}, {"error": {"message": "yes"}}),
+        ("call", {"error": {"message": "no"}}, {"output": "no"}),
+    ],
+)
+async def test_a_wait_that_is_resolved_twice_alike_is_resolved(
+    client: httpx2.AsyncClient, desk: Desk, step: str, given: dict[str, Any], other: dict[str, Any]
+) -> None:
+    run = await asleep(desk)
+    await done(client, run, "resolve", {"step": step} | given)
+    before = await steps(client, run)
+    desk.clock.advance(1_000)
+    await done(client, run, "resolve", {"step": step} | given)
+    for refused in (other, {}):
+        answer = await post(client, run, "resolve", {"step": step} | refused)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (409, "not_now")
+        assert "does not wait any more" in answer.text
+    assert await steps(client, run) == before
+
+
 @pytest.mark.parametrize("verb", ["rerun", "retry", "wake", "resolve"])
 async def test_a_run_that_is_not_there_and_a_body_that_is_no_json(client: httpx2.AsyncClient, verb: str) -> None:
     answer = await post(client, NOBODY, verb, {"step": "nap"} if verb != "rerun" else None)
