@@ -163,14 +163,19 @@ async def test_what_a_run_waits_for_is_shown_and_resolved(client: httpx2.AsyncCl
 
     answered = await done(client, run, "resolve", {"step": "approval", "output": {"data": {"by": "Ada"}}})
     assert answered["status"] == "queued"
-    await done(client, run, "resolve", {"step": "first", "output": {"name": "no", "event": {"id": "x", "ts": 7}}})
+    await done(
+        client,
+        run,
+        "resolve",
+        {"step": "first", "output": {"name": "no", "event": {"id": "x", "ts": 1_700_000_000_000}}},
+    )
     await done(client, run, "resolve", {"step": "call", "error": {"message": "never mind"}})
     await done(client, run, "wake", {"step": "nap"})
     await done(client, run, "retry", {"step": "try"})
     kept = await steps(client, run)
     event = kept["approval"]["output"]
     assert (event["name"], event["data"], event["ts"]) == ("order.approved", {"by": "Ada"}, desk.clock.now())
-    assert kept["first"]["output"] == ["no", {"id": "x", "name": "b", "data": {}, "ts": 7}]
+    assert kept["first"]["output"] == ["no", {"id": "x", "name": "b", "data": {}, "ts": 1_700_000_000_000}]
     assert (kept["call"]["error"]["type"], kept["call"]["child_id"]) == ("Resolved", NOBODY)
     assert (kept["nap"]["status"], kept["try"]["status"], kept["try"]["wakes_at"]) == ("completed", "retrying", None)
 

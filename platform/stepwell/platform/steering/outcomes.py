@@ -140,13 +140,9 @@ def _event_in(row: StepRow) -> dict[str, Any]:
     """The event that a wait has ended with, or none."""
     if row.state != "done" or row.kind not in (EVENT, ANY):
         return {}
-    match decode(row.payload):
-        case {"id": str()} as event:
-            return event
-        case [_, {"id": str()} as event]:
-            return event
-        case _:
-            return {}
+    outcome: list[Any] | dict[str, Any] | None = decode(row.payload)
+    event: dict[str, Any] | str | None = outcome[-1] if isinstance(outcome, list) else outcome
+    return event if isinstance(event, dict) else {}
 
 
 def _entries(row: StepRow) -> tuple[dict[str, str], str | None]:
