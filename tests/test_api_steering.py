@@ -163,14 +163,19 @@ async def test_what_a_run_waits_for_is_shown_and_resolved(client: httpx2.AsyncCl
 
     answered = await done(client, run, "resolve", {"step": "approval", "output": {"data": {"by": "Ada"}}})
     assert answered["status"] == "queued"
-    await done(client, run, "resolve", {"step": "first", "output": {"name": "no", "event": {"id": "x", "ts": 7}}})
+    await done(
+        client,
+        run,
+        "resolve",
+        {"step": "first", "output": {"name": "no", "event": {"id": "x", "ts": 1_700_000_000_000}}},
+    )
     await done(client, run, "resolve", {"step": "call", "error": {"message": "never mind"}})
     await done(client, run, "wake", {"step": "nap"})
     await done(client, run, "retry", {"step": "try"})
     kept = await steps(client, run)
     event = kept["approval"]["output"]
     assert (event["name"], event["data"], event["ts"]) == ("order.approved", {"by": "Ada"}, desk.clock.now())
-    assert kept["first"]["output"] == ["no", {"id": "x", "name": "b", "data": {}, "ts": 7}]
+    assert kept["first"]["output"] == ["no", {"id": "x", "name": "b", "data": {}, "ts": 1_700_000_000_000}]
     assert (kept["call"]["error"]["type"], kept["call"]["child_id"]) == ("Resolved", NOBODY)
     assert (kept["nap"]["status"], kept["try"]["status"], kept["try"]["wakes_at"]) == ("completed", "retrying", None)
 
@@ -230,6 +235,34 @@ async def test_a_refusal_says_why_and_changes_nothing(
     assert said in f"{error['message']} {error['hint']}"
     assert await steps(client, run) == before
     assert len((await client.get("/api/v1/runs")).json()["data"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("step", "given", "other"),
+    [
+        ("approval", {"output": {"data": {"n": 1}}}, {"output": {"data": {"n": 2}}}),
+        ("approval", {"output": {"data": {}, "id": "a"}}, {"output": {"data": {}, "id": "b"}}),
+        ("approval", {"output": None}, {"output": {}}),
+        ("first", {"output": {"name": "yes", "event": {}}}, {"output": {"name": "yes", "event": {"data": {"n": 1}}}}),
+        ("first", {"output": {"name": "late"}}, {"output": {"name": "no", "event": {}}}),
+        ("call", {"output": [1, "é"]}, {"output": [1]}),
+        ("call", {"error": {"message": "no"}}, {"error": {"message": "yes"}}),
+        ("call", {"error": {"message": "no"}}, {"output": "no"}),
+    ],
+)
+async def test_a_wait_that_is_resolved_twice_alike_is_resolved(
+    client: httpx2.AsyncClient, desk: Desk, step: str, given: dict[str, Any], other: dict[str, Any]
+) -> None:
+    run = await asleep(desk)
+    await done(client, run, "resolve", {"step": step} | given)
+    before = await steps(client, run)
+    desk.clock.advance(1_000)
+    await done(client, run, "resolve", {"step": step} | given)
+    for refused in (other, {}):
+        answer = await post(client, run, "resolve", {"step": step} | refused)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (409, "not_now")
+        assert "does not wait any more" in answer.text
+    assert await steps(client, run) == before
 
 
 @pytest.mark.parametrize("verb", ["rerun", "retry", "wake", "resolve"])

@@ -10,6 +10,7 @@ from stepwell.platform.ids import new_id, partition_of
 from stepwell.platform.incoming import BadEvent, parse_event
 from stepwell.platform.reading.pending import pending_of
 from stepwell.platform.records import StepRow
+from stepwell.platform.steering.order import Given
 from stepwell.platform.steering.refusals import NotNow, Unfit
 from stepwell.platform.steering.subject import Subject
 from stepwell.platform.waits.outcome import failed
@@ -47,11 +48,19 @@ class GivenError(BaseModel):
 
 
 class ByHand:
-    """Makes outcomes of steps of a run. `now` in ms UTC, `most` bytes of an outcome."""
+    """Makes outcomes of steps of a run.
 
-    __slots__ = ("_most", "_now", "_subject")
+    Args:
+        subject: the run.
+        now: ms UTC, of events that are given without a time.
+        most: bytes of an outcome.
+        id: of an event that is given without one; by default a new one.
+    """
 
-    def __init__(self, subject: Subject, now: int, most: int) -> None:
+    __slots__ = ("_id", "_most", "_now", "_subject")
+
+    def __init__(self, subject: Subject, now: int, most: int, id: str = "") -> None:
+        self._id = id
         self._subject = subject
         self._now = now
         self._most = most
@@ -99,7 +108,7 @@ class ByHand:
             given = parse_event({**event.model_dump(), "name": "own" if own else event.name})
         except BadEvent as mistake:
             raise Unfit(f"step {key!r}: the event: {mistake}", "What is left out is filled in") from None
-        made = given.sender_id or new_id(self._now, partition_of(self._subject.run.id))
+        made = given.sender_id or self._id or new_id(self._now, partition_of(self._subject.run.id))
         return {"id": made, "name": name if own else given.name, "data": given.data, "ts": given.ts or self._now}
 
     def _first(self, row: StepRow, value: Any) -> list[Any]:
@@ -111,6 +120,29 @@ class ByHand:
         if first.event is None:
             return [first.name]
         return [first.name, self._filled(first.event, names[first.name], row.key)]
+
+
+def is_recorded(subject: Subject, row: StepRow, output: Given | None, error: Given | None, most: int) -> bool:
+    """Whether a wait has ended with just this outcome. `most` bytes of one."""
+    if row.kind not in (EVENT, ANY, INVOKE) or (output is None) == (error is None):
+        return False
+    event = _event_in(row)
+    by_hand = ByHand(subject, event.get("ts", 0), most, event.get("id", ""))
+    try:
+        if error is not None:
+            return row.state == "failed" and row.payload == by_hand.error(row, error.value)
+        return output is not None and row.state == "done" and row.payload == by_hand.output(row, output.value)
+    except Unfit:
+        return False
+
+
+def _event_in(row: StepRow) -> dict[str, Any]:
+    """The event that a wait has ended with, or none."""
+    if row.state != "done" or row.kind not in (EVENT, ANY):
+        return {}
+    outcome: list[Any] | dict[str, Any] | None = decode(row.payload)
+    event: dict[str, Any] | str | None = outcome[-1] if isinstance(outcome, list) else outcome
+    return event if isinstance(event, dict) else {}
 
 
 def _entries(row: StepRow) -> tuple[dict[str, str], str | None]:
@@ -151,8 +183,7 @@ def _mistaken(row: StepRow, first: GivenFirst, timer: str | None) -> Unfit:
 
 def _name_in(row: StepRow) -> str:
     """Of the event that the step has taken."""
-    taken = decode(row.payload) if row.state == "done" else None
-    return taken["name"] if taken else ""
+    return str(_event_in(row).get("name", ""))
 
 
 def _read(model: Any, value: Any, key: str) -> Any:

@@ -11,7 +11,7 @@ from stepwell.platform.records import StepRow
 from stepwell.platform.registry import Registry
 from stepwell.platform.settings import Settings
 from stepwell.platform.steering.order import Given, Order
-from stepwell.platform.steering.outcomes import ByHand
+from stepwell.platform.steering.outcomes import ByHand, is_recorded
 from stepwell.platform.steering.refusals import NotNow, Unfit
 from stepwell.platform.steering.rerunning import Rerunning
 from stepwell.platform.steering.subject import Subject
@@ -66,13 +66,19 @@ class Steering:
         _check(await self._runs_of(id).wake(id, key), row, subject)
 
     async def resolve(self, id: str, key: str, *, output: Given | None = None, error: Given | None = None) -> None:
-        """Gives a wait for events, or for another run, its outcome: one of `output` and `error`, {type, message}."""
+        """Gives a wait for events, or for another run, its outcome: one of `output` and `error`, {type, message}.
+
+        Given the one that it has, nothing is done: an answer may have been lost, and this asked again.
+        """
         subject = await Subject.find(self._partitions, id)
         row = await subject.step(key)
-        if row.state != "pending":
+        if row.state == "pending":
+            payload = self._outcome(subject, row, output, error)
+            if await self._runs_of(id).resolve(id, key, ok=error is None, payload=payload) == "OK":
+                return
+            row = await subject.step(key)
+        if not is_recorded(subject, row, output, error, self._settings.max_output_bytes):
             raise _not_waiting(row, subject)
-        payload = self._outcome(subject, row, output, error)
-        _check(await self._runs_of(id).resolve(id, key, ok=error is None, payload=payload), row, subject)
 
     def _outcome(self, subject: Subject, row: StepRow, output: Given | None, failure: Given | None) -> bytes:
         if (output is None) == (failure is None):
