@@ -70,7 +70,8 @@ class Invoking:
         """Creates the child unless it exists. When it cannot be, the step has failed. Raises `StepwellError`."""
         function = await self._function(invocation.function) if invocation.home != NOWHERE else None
         if function is None:
-            await self._fail(invocation, "UnknownFunction", f"no function {invocation.function!r} is registered")
+            why = f"no function {invocation.function!r} is registered: correct the name, or start a worker that has it"
+            await self._fail(invocation, "UnknownFunction", why)
         elif await self._create(function, invocation) == "SKIPPED":
             await self._fail(invocation, "Skipped", f"a run of {function.id} with the same idempotency key came first")
 

@@ -1,4 +1,4 @@
---! Creates runs whose event was accepted in another partition. Answers OK, DUP or SKIPPED (held back by its key) per run; the sender then drops its rows.
+--! Creates runs whose event was accepted in another partition. Answers OK, DUP or SKIPPED (held back by its key) per run.
 --! args: now
 --! item: rid lane version event due:int options link notes record
 --! include: clock meta batch feed run lanes timers ending creation position keeping commit

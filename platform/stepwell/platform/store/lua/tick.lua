@@ -2,7 +2,8 @@
 --! args: now limit:int crash_limit:int expiry:int patience:int idle:int
 --! include: clock meta batch feed run lanes steps timers ending owner ready resolving reaping cancelling commit
 --! allow-oom
--- limit: of timers a call. patience: ms an owner has to let go of a run that is cancelled. expiry: ms of silence after which a session is dead. idle: the longest answer, in ms.
+-- limit: of timers a call. patience: ms an owner has to let go of a run that is cancelled. expiry: ms of silence after
+-- which a session is dead. idle: the longest answer, in ms.
 now = clock(now)
 if unknown_format() then return unknown_format() end
 

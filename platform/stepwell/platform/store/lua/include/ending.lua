@@ -8,8 +8,8 @@ local function disarm_all(run)
   for _, key in ipairs(redis.call('HKEYS', k_steps .. run.id)) do disarm_timer(run.id .. '|' .. key) end
 end
 
---- What is told of an end: "run event status", and unless it is large or there is more to tell, the whole run, so that few have to read it: an end
--- is final, so this stays true.
+--- What is told of an end: "run event status", and unless it is large or there is more to tell, the whole run, so that
+-- few have to read it: an end is final, so this stays true.
 local function ending_of(run)
   local line = run.id .. ' ' .. run.event .. ' '
   if run.link ~= '' or run.ran or run.drift then return line .. run.status end

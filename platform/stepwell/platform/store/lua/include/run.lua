@@ -21,7 +21,8 @@
 -- reason of a cancel that its owner has not heard yet, "l:<step>" what it is listed as waiting for (see listing.lua), and
 -- "w:<mark>" the position of the last event that a wait of that mark has taken, "c:<number>" an event that cancels it,
 -- "k:<step>" the run that a step has invoked, "v" the versions it was leased by, with spaces between, once there was
--- another than its own; "reruns" how often it was to be done again, "q:<request>" the run that does so at that request; "drift" the keys of recorded steps that it did not ask for to its end, as JSON.
+-- another than its own; "reruns" how often it was to be done again, "q:<request>" the run that does so at that request;
+-- "drift" the keys of recorded steps that it did not ask for to its end, as JSON.
 local HEAD = '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)$'
 local runs = {}
 
@@ -33,7 +34,8 @@ local function parse_run(rid, head, info)
     id = rid, status = status, token = token, seq = seq, answer = answer, turn = tonumber(turn), steps = tonumber(steps),
     bytes = tonumber(bytes), pending = tonumber(pending), crashes = tonumber(crashes), attempt = attempt,
     notbefore = tonumber(notbefore), cancel = tonumber(cancel), started = started, ended = ended,
-    created = created, version = version, event = event, lane = lane, options = options, link = link, scopes = false, ran = false, drift = false, turned = false, written = true,
+    created = created, version = version, event = event, lane = lane, options = options, link = link,
+    scopes = false, ran = false, drift = false, turned = false, written = true,
     body = false, body_field = false, -- output or error to be written with the head
   }
 end
