@@ -161,7 +161,7 @@ class RunRecord:
 
     @classmethod
     def parse(cls, run: str, header: Mapping[Raw, Raw]) -> Self:
-        """Reads the header hash, whose packed fields lua/include/run.lua explains."""
+        """Reads the header hash, whose packed fields lua/include/heads.lua explains."""
         head, info = header[b"h"].decode().split(" "), header[b"i"].decode().split(" ", 5)
         ran = tuple(header.get(b"v", b"").decode().split())
         drift: list[str] = decode(header[b"drift"]) if b"drift" in header else []

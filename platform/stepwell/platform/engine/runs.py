@@ -43,7 +43,7 @@ class Creation:
 class Kept:
     """What a run has from the one that it does again.
 
-    `turn`: the last of `rows`. `fields`: of the other run's header, which belong to these; see lua/include/run.lua.
+    `turn`: the last of `rows`. `fields`: of the other run's header, which belong to these; see lua/include/heads.lua.
     """
 
     rows: Sequence[StepRow] = ()

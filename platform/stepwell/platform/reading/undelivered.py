@@ -31,7 +31,7 @@ def _queued(fields: Sequence[bytes]) -> RunRecord:
         lane=row[b"lane"],
         event=row[b"event"],
         version=row[b"version"],
-        token="-",  # noqa: S106  # void, as in lua/include/run.lua
+        token="-",  # noqa: S106  # void, as in lua/include/heads.lua
         turn=0,
         steps=0,
         bytes=0,

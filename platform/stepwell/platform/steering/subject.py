@@ -13,7 +13,7 @@ SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A run. `header` is the whole hash, see lua/include/run.lua."""
+    """A run. `header` is the whole hash, see lua/include/heads.lua."""
 
     home: Partition
     run: RunRecord

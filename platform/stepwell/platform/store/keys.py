@@ -28,7 +28,7 @@ KEY_NAMES: Mapping[str, str] = MappingProxyType(
         "k_event": ":e:",
         # HASH <bucket>:<shard>: digest of a sender's event id -> our event id. Forgotten whole, by key TTL.
         "k_dedupe": ":d:",
-        # HASH run header; fields in lua/include/run.lua. Removed by retention.
+        # HASH run header; fields in lua/include/heads.lua. Removed by retention.
         "k_run": ":r:",
         # HASH step key -> row; see lua/include/steps.lua. Removed with its run; until that is created, by key TTL.
         "k_steps": ":s:",

@@ -1,7 +1,7 @@
 --! Records a durable wait when it is first reached. Answers the row as it stands, STALE or {LIMIT, what, size} per step.
 --! args: now max_steps:int max_bytes:int
 --! item: rid token seq key kind delay until listings marks child elsewhere payload
---! include: clock meta batch feed run steps timers owner position commit_runs
+--! include: clock meta batch feed progress steps timers owner position commit_runs
 --! allow-oom
 -- One of delay (ms from now) and until (ms UTC) is given. What is armed already is never armed again.
 -- A wait for something that comes from elsewhere says what has to be done there, in `elsewhere`; that is kept until it is.

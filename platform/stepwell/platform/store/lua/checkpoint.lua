@@ -1,7 +1,7 @@
 --! Records outcomes of steps under a live token, once each. Answers the turn, STALE, CONFLICT or {LIMIT, what, size} per step.
 --! args: now max_steps:int max_bytes:int
 --! item: rid token seq key kind state attempts took:int payload
---! include: clock meta batch feed run steps timers owner commit_runs
+--! include: clock meta batch feed progress steps timers owner commit_runs
 --! allow-oom
 -- state: done or failed. took: ms the body ran. A step that has an outcome keeps it: the answer is the turn of that one.
 now = clock(now)

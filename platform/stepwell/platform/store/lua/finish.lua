@@ -3,7 +3,7 @@
 --! item: rid token seq status body drift
 --! include: clock meta batch feed run lanes steps timers ending owner letting_go commit
 --! allow-oom
--- status: completed, failed or cancelled. body: the output, or the error. drift: see include/run.lua, or empty.
+-- status: completed, failed or cancelled. body: the output, or the error. drift: see include/heads.lua, or empty.
 now = clock(now)
 if unknown_format() then return unknown_format() end
 

@@ -4,7 +4,7 @@
 --! include: clock meta batch feed run lanes timers ending creation position keeping commit
 -- turn, steps, bytes: of the steps that copy_steps has put down before. record: the event as in create.lua, for a partition
 -- that does not have it; or empty. most: runs of an event, whose ids are kept with it.
--- Items: fields of the other run that belong to those steps; see include/run.lua.
+-- Items: fields of the other run that belong to those steps; see include/heads.lua.
 now = clock(now)
 if unknown_format() then return unknown_format() end
 

@@ -40,7 +40,7 @@ end
 local tombstones = redis.call('EXISTS', k_tombstones) == 1
 -- Answers whether it was created; and when not, whether an earlier run with its key is the reason.
 -- options: "-", or any of these with commas between them: once=<key>:<ms> for which no other run has this key; start=<ms>,
--- finish=<ms> within which it has to begin, and to end; cancel=<listing>;... of events that cancel it. link: whence it comes, or empty; see run.lua. notes: "-", or what has
+-- finish=<ms> within which it has to begin, and to end; cancel=<listing>;... of events that cancel it. link: whence it comes, or empty; see heads.lua. notes: "-", or what has
 -- to be done for each of those listings, with the character 31 between them. recorded: "turn steps bytes" of the steps
 -- that it has from another run; nil when it has none.
 local function create_run(rid, lane, version, event, due, options, link, notes, recorded)
