@@ -14,7 +14,7 @@ from stepwell.dashboard.wording.moments import past
 from stepwell.dashboard.wording.payloads import INLINE, laid_out, payload
 from stepwell.dashboard.wording.sizes import size
 from stepwell.platform.reading.pending import Pending, SoughtEvent
-from stepwell.platform.reading.waiting import Wait
+from stepwell.platform.reading.wait import Wait
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 SCALARS = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | TEXT

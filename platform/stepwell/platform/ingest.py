@@ -129,17 +129,20 @@ class Ingest:
             body["id"] = event.sender_id
         functions = snapshot.subscriptions.started_by(event.name, lambda: {**body, "id": entry.id})
         words = " ".join(snapshot.awaited.words({**body, "id": entry.id})) if event.name in snapshot.awaited else ""
-        runs = "\n".join([self._run(function, entry, body) for function in functions])
+        runs = "\n".join([self._run(function, entry, body, now) for function in functions])
         digest = digest_of(event.sender_id) if event.sender_id else ""
         # Whether `ts` lies in the future is for Redis to say: its time decides when a run starts.
         return (snapshot.version, entry.id, digest, event.ts, words, runs, encode(body))
 
-    def _run(self, function: RegisteredFunction, entry: Entry, body: Mapping[str, Any]) -> str:
+    def _run(self, function: RegisteredFunction, entry: Entry, body: Mapping[str, Any], now: int) -> str:
         """The run as a line for the script."""
         if not (function.counted or function.controlled):
             run = run_id(entry.id, function.id, entry.partition)
             return f"{run} {function.id} {function.version} - - -"
         count = len(self._partitions)
-        made = beginning(function, {**body, "id": entry.id}, home_for(function, entry.partition, count), count)
+        # An event whose time is to come starts its run then, alone.
+        gathers = entry.event.ts <= now
+        home = home_for(function, entry.partition, count)
+        made = beginning(function, {**body, "id": entry.id}, home, count, gathers=gathers)
         target = "-" if made.home == entry.partition else str(made.home)
         return f"{made.run} {made.lane} {made.version} {target} {made.options} {made.notes}"

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from stepwell.platform.engine.partition import Partition
-from stepwell.platform.engine.runs import Creation, Runs
+from stepwell.platform.engine.runs import Created, Creation, Runs
 from stepwell.platform.errors import StepwellError
 
 BATCH = 64
@@ -59,8 +59,11 @@ class Outbox:
         key = self._source.keys.name("k_outbox", str(target))
         rows = await self._source.read("XRANGE", key, "-", "+", "COUNT", BATCH)
         creations = [await self._creation(fields) for _, fields in rows]
-        await self._targets[target].create([creation for creation in creations if creation is not None])
-        await self._source.script("delivered", target, items=[(position,) for position, _ in rows])
+        wanted = [creation for creation in creations if creation is not None]
+        created = await self._targets[target].create(wanted)
+        told = {creation.run: _told(creation, one) for creation, one in zip(wanted, created, strict=True)}
+        items = [(position, *told.get(_run(fields), ("", "", ""))) for position, fields in rows]
+        await self._source.script("delivered", target, items=items)
         return len(rows)
 
     async def _creation(self, fields: Sequence[bytes]) -> Creation | None:
@@ -80,6 +83,19 @@ class Outbox:
             row.get(b"options", "-"),
             notes=row.get(b"notes", "-"),
         )
+
+
+def _run(fields: Sequence[bytes]) -> str:
+    return fields[fields.index(b"run") + 1].decode()
+
+
+def _told(creation: Creation, created: Created) -> tuple[str, str, str]:
+    """What the event is to say of a run, where it is not that there is such a run: see lua/include/keeping.lua."""
+    if not created.more:
+        return "", "", ""
+    function = creation.lane.partition("|")[0]
+    told = f"{function}={created.more}" if created.outcome == "SKIPPED" else created.more
+    return creation.event, creation.run, told
 
 
 class Outboxes:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any, Literal, Self, TypeAlias, cast
 
 from stepwell.platform.codec import decode
+from stepwell.platform.flow.refusal import Refusal
 
 StepState = Literal["pending", "retrying", "done", "failed"]
 Raw: TypeAlias = bytes
@@ -37,10 +38,10 @@ SUSPECT = 2
 
 @dataclass(frozen=True, slots=True)
 class EventRecord:
-    """An accepted event. `ts` and `received` in ms UTC; `runs`: ids of all it started, wherever they live.
+    """An accepted event. `ts` and `received` in ms UTC; `runs`: ids of all it started or joined, wherever they live.
 
     `sender_id` is the id its sender gave it, or empty. `position` tells the order of arrival; see
-    lua/include/position.lua.
+    lua/include/position.lua. `refusals`: functions of which it has started no run, and why.
     """
 
     id: str
@@ -51,6 +52,7 @@ class EventRecord:
     runs: tuple[str, ...]
     sender_id: str = ""
     position: int = 0
+    refusals: tuple[tuple[str, Refusal], ...] = ()
 
     @classmethod
     def parse(cls, event_id: str, record: bytes) -> Self:
@@ -58,16 +60,23 @@ class EventRecord:
         head, _, body = record.partition(b"\n")
         _, received, position, runs = head.decode().split(" ")
         event = cast(dict[str, Any], decode(body))
+        told = runs.split(",") if runs else []
         return cls(
             id=event_id,
             name=event["name"],
             data=event["data"],
             ts=event.get("ts", int(received)),
             received=int(received),
-            runs=tuple(runs.split(",")) if runs else (),
+            runs=tuple(one for one in told if "=" not in one),
+            refusals=tuple(_refusal(one) for one in told if "=" in one),
             sender_id=event.get("id", ""),
             position=int(position),
         )
+
+
+def _refusal(told: str) -> tuple[str, Refusal]:
+    function, _, why = told.partition("=")
+    return function, Refusal.parse(why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +220,10 @@ class RunRecord:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A run a session may advance. `rows` is `None` when they are too large to come with the lease."""
+    """A run a session may advance. `rows` is `None` when they are too large to come with the lease.
+
+    `others`: events of its batch behind the first.
+    """
 
     run: str
     token: str
@@ -223,6 +235,12 @@ class Lease:
     version: str
     event: EventRecord
     rows: tuple[StepRow, ...] | None
+    others: tuple[EventRecord, ...] = ()
+
+    @property
+    def events(self) -> tuple[EventRecord, ...]:
+        """All of its batch, in order of arrival."""
+        return (self.event, *self.others)
 
     @property
     def function(self) -> str:

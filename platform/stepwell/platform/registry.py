@@ -7,7 +7,7 @@ event misses a function whose registration was acknowledged.
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextvars import Context
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import structlog
@@ -18,6 +18,9 @@ from stepwell.platform.cron.planning import plan
 from stepwell.platform.cron.schedule import Schedule, check_schedules
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.expressions import ExpressionError
+from stepwell.platform.flow.constraint import Constraint
+from stepwell.platform.flow.controls import constraints_of, is_controlled
+from stepwell.platform.flow.homes import homes_of
 from stepwell.platform.ids import home_of
 from stepwell.platform.store.keys import REGISTRY
 from stepwell.platform.subscriptions import Subscriptions, check_conditions
@@ -41,18 +44,20 @@ class RegisteredFunction:
         app: id of its app.
         version: of its app.
         manifest: as registered.
-        constraints: the key paths of its concurrency.
+        constraints: what its ready runs may have to wait for.
         counted: something about its runs is counted, so they all live in one partition.
         controlled: its runs are created with more than their event.
+        home: what that partition is the hash of.
     """
 
     id: str
     app: str
     version: str
     manifest: FunctionManifest
-    constraints: tuple[str | None, ...]
+    constraints: tuple[Constraint, ...]
     counted: bool
     controlled: bool
+    home: str
 
     @property
     def events(self) -> tuple[str, ...]:
@@ -72,26 +77,27 @@ class RegisteredFunction:
 
     def limits(self) -> Iterator[tuple[str, str]]:
         """Names and values of the hash of limits that concern it; see store/keys.py."""
-        names = [f"{self.id}#{index}" for index in range(len(self.constraints))]
-        if names:
-            yield self.id, " ".join(names)
-        for name, limit in zip(names, self.manifest.concurrency, strict=True):
-            yield f"#{name}", str(limit.limit)
+        if self.constraints:
+            yield self.id, " ".join([one.name for one in self.constraints])
+        for one in self.constraints:
+            if one.rule:
+                yield f"#{one.name}", one.rule
 
 
 def _functions(manifest: Manifest) -> Iterator[RegisteredFunction]:
     for function in manifest.functions:
-        constraints = tuple(limit.key for limit in function.concurrency)
+        constraints = constraints_of(manifest.id, function)
         name = f"{manifest.id}/{function.id}"
-        once = function.idempotency is not None
+        flows = is_controlled(function)
         yield RegisteredFunction(
             name,
             manifest.id,
             manifest.version,
             function,
             constraints,
-            counted=bool(constraints) or once,
-            controlled=once or function.timeouts is not None or bool(function.cancel_on),
+            counted=bool(constraints) or flows,
+            controlled=flows or function.timeouts is not None or bool(function.cancel_on),
+            home=name,
         )
 
 
@@ -106,6 +112,11 @@ def _cancels(functions: Iterable[RegisteredFunction]) -> Iterator[tuple[str, Pat
                     "condition_not_understood", condition=control.if_, error=str(error)
                 )
             yield control.event, ()
+
+
+def _at_home(functions: Sequence[RegisteredFunction]) -> list[RegisteredFunction]:
+    homes = homes_of({function.id: function.constraints for function in functions})
+    return [replace(function, home=homes[function.id]) for function in functions]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +140,7 @@ class Snapshot:
     subscriptions: Subscriptions[RegisteredFunction] = field(init=False)
 
     def __post_init__(self) -> None:
-        functions = [function for app in self.apps.values() for function in _functions(app)]
+        functions = _at_home([function for app in self.apps.values() for function in _functions(app)])
         schedules = [schedule for function in functions for schedule in function.schedules]
         triggers = [
             (on.event, on.if_, function)
@@ -154,12 +165,17 @@ class Snapshot:
 
     def schedules_at(self, partition: int, partitions: int) -> dict[str, Schedule]:
         """Those at home in a partition, of so many, by id."""
-        homes = {id: home_of(id, partitions) for id, function in self.functions.items() if function.schedules}
+        functions = self.functions.items()
+        homes = {id: home_of(function.home, partitions) for id, function in functions if function.schedules}
         return {id: one for id, one in self.schedules.items() if homes[one.function] == partition}
 
     def limits(self) -> list[tuple[str, str]]:
-        """Names and values of the hash of limits."""
-        return [limit for function in self.functions.values() for limit in function.limits()]
+        """Names and values of the hash of limits. Of what functions share, the lowest limit holds."""
+        found: dict[str, str] = {}
+        for name, value in (limit for function in self.functions.values() for limit in function.limits()):
+            lower = name.startswith("#") and name in found and int(found[name]) < int(value)
+            found[name] = found[name] if lower else value
+        return [*found.items()]
 
 
 class Registry:

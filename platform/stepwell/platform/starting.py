@@ -6,8 +6,9 @@ from typing import Any
 
 import structlog
 
-from stepwell.platform.expressions import EvaluationError, ExpressionError, compile_expression, index_value
-from stepwell.platform.ids import digest_of, home_of, run_id
+from stepwell.platform.expressions import EvaluationError, ExpressionError
+from stepwell.platform.flow.controls import is_gathering, options_of
+from stepwell.platform.ids import home_of, run_id
 from stepwell.platform.lanes import lane_of
 from stepwell.platform.registry import RegisteredFunction
 from stepwell.platform.waits.listing import Listing
@@ -25,7 +26,7 @@ class Beginning:
         home: its partition.
         lane: it waits in.
         version: of its app.
-        options, notes: see lua/include/creation.lua.
+        options, notes: see options.lua and owing.lua in lua/include.
     """
 
     run: str
@@ -38,17 +39,23 @@ class Beginning:
 
 def home_for(function: RegisteredFunction, where: int, partitions: int) -> int:
     """The home of a run that something in partition `where` starts: what is counted is counted in one place."""
-    return home_of(function.id, partitions) if function.counted else where
+    return home_of(function.home, partitions) if function.counted else where
 
 
-def beginning(function: RegisteredFunction, event: Mapping[str, Any], home: int, partitions: int) -> Beginning:
-    """The run of a function for an event {id, name, data, ts}, at home in the partition `home`; see `home_for`."""
+def beginning(
+    function: RegisteredFunction, event: Mapping[str, Any], home: int, partitions: int, *, gathers: bool = False
+) -> Beginning:
+    """The run of a function for an event {id, name, data, ts}, at home in the partition `home`; see `home_for`.
+
+    `gathers`: the event may join others by a debounce or a batch.
+    """
     lane = lane_of(function.id, function.constraints, event)
     run = run_id(event["id"], function.id, home)
     if not function.controlled:
         return Beginning(run, home, lane, function.version)
     cancels = [*_cancels(function, event, partitions)]
-    options = ",".join([*_once(function, event), *_limits(function), *_listed(cancels, home, partitions)])
+    flow = [option for option in options_of(function.id, function.manifest, event) if gathers or not is_gathering(option)]
+    options = ",".join([*flow, *_limits(function), *_listed(cancels, home, partitions)])
     notes = SEPARATOR.join([listing.note() for listing in cancels]).decode()
     return Beginning(run, home, lane, function.version, options or "-", notes or "-")
 
@@ -59,21 +66,6 @@ def _limits(function: RegisteredFunction) -> Iterator[str]:
         yield f"start={limits.start}"
     if limits and limits.finish:
         yield f"finish={limits.finish}"
-
-
-def _once(function: RegisteredFunction, event: Mapping[str, Any]) -> Iterator[str]:
-    """The key by which a second run is told from the first; without a value of it every run is the first."""
-    control = function.manifest.idempotency
-    if control is None:
-        return
-    try:
-        value = compile_expression(control.key, ("event",)).evaluate({"event": event})
-    except (ExpressionError, EvaluationError) as error:
-        _say(function, "idempotency", str(error))
-        return
-    word = index_value(value)
-    if value is not None and word is not None:
-        yield f"once={digest_of(f'{function.id} {word}')}:{control.period}"
 
 
 def _listed(cancels: list[Listing], home: int, partitions: int) -> Iterator[str]:

@@ -8,6 +8,7 @@ import structlog
 from stepwell.functions.protocol import FunctionManifest, Manifest, TriggerManifest
 from stepwell.platform.errors import InvalidManifest
 from stepwell.platform.expressions import Expression, ExpressionError, compile_expression
+from stepwell.platform.flow.controls import expressions_of
 from stepwell.platform.matching import Matcher
 
 T = TypeVar("T")
@@ -61,8 +62,8 @@ def _expressions(function: FunctionManifest) -> Iterator[tuple[str, str, frozens
             yield f"if_ of {trigger.event!r}", trigger.if_, NAMES
     for control in function.cancel_on:
         yield f"cancel_on {control.event!r}", control.if_, BOTH
-    if function.idempotency:
-        yield "the key of idempotency", function.idempotency.key, NAMES
+    for what, text in expressions_of(function):
+        yield what, text, NAMES
 
 
 def _condition(text: str) -> Expression | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from stepwell.dashboard.wording.moments import Moment, coming
 from stepwell.platform.api.views import failure
 from stepwell.platform.reading.pending import Pending, SoughtEvent
-from stepwell.platform.reading.waiting import Wait
+from stepwell.platform.reading.wait import Wait
 
 MOST_LINES = 5
 

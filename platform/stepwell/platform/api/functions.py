@@ -2,14 +2,25 @@
 
 from collections.abc import Iterator
 
+from pydantic import Field
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
 from stepwell.platform.api import views
 from stepwell.platform.api.models import App, Function, Item
-from stepwell.platform.api.operations import NoQuery, Operation, answer, parameters
+from stepwell.platform.api.operations import NoQuery, Operation, Query, answer, parameters
 from stepwell.platform.api.problems import not_found
+from stepwell.platform.flow.pausing import Mode, Pausing
 from stepwell.platform.installation import Installation
+
+
+class PauseQuery(Query):
+    """How a function is paused."""
+
+    mode: Mode = Field(
+        default="keep",
+        description="keep: all its runs wait; hold: those that have not begun; drop: events start no more of them",
+    )
 
 
 class FunctionsApi:
@@ -18,6 +29,7 @@ class FunctionsApi:
     def __init__(self, installation: Installation) -> None:
         self._history = installation.history
         self._registry = installation.registry
+        self._pausing = Pausing(installation.partitions, installation.registry)
 
     def operations(self) -> Iterator[Operation]:
         """The rows of the route table."""
@@ -25,22 +37,41 @@ class FunctionsApi:
         about = "The registered functions"
         yield Operation("GET", functions, "list_functions", about, self.functions, Item[list[Function]])
         yield Operation("GET", function, "get_function", "One function", self.function, Item[Function], problems=(404,))
+        about, path = "Pause a function, or change how it is paused. May be repeated", f"{function}/pause"
+        yield Operation("POST", path, "pause_function", about, self.pause, Item[Function], PauseQuery, (403, 404))
+        about, path = "Have a paused function go on. May be repeated", f"{function}/resume"
+        yield Operation("POST", path, "resume_function", about, self.resume, Item[Function], problems=(403, 404))
         yield Operation("GET", "/api/v1/apps", "list_apps", "The registered apps", self.apps, Item[list[App]])
 
     async def functions(self, request: Request) -> ASGIApp:
         """GET /functions."""
         parameters(request, NoQuery)
-        found = await self._history.functions()
-        return answer(Item[list[Function]](data=[views.function(view) for view in found]))
+        found, paused = await self._history.functions(), await self._pausing.all()
+        return answer(Item[list[Function]](data=[views.function(view, paused.get(view.function.id)) for view in found]))
 
     async def function(self, request: Request) -> ASGIApp:
         """GET /functions/{app}/{function}."""
         parameters(request, NoQuery)
-        id = "{app}/{function}".format_map(request.path_params)
-        view = await self._history.function(id)
+        return await self._answer(_id(request))
+
+    async def pause(self, request: Request) -> ASGIApp:
+        """POST …/pause."""
+        query, id = parameters(request, PauseQuery), _id(request)
+        await self._pausing.pause(id, query.mode)
+        return await self._answer(id)
+
+    async def resume(self, request: Request) -> ASGIApp:
+        """POST …/resume."""
+        parameters(request, NoQuery)
+        id = _id(request)
+        await self._pausing.resume(id)
+        return await self._answer(id)
+
+    async def _answer(self, id: str) -> ASGIApp:
+        view, paused = await self._history.function(id), await self._pausing.all()
         if view is None:
             raise not_found("function", id)
-        return answer(Item[Function](data=views.function(view)))
+        return answer(Item[Function](data=views.function(view, paused.get(id))))
 
     async def apps(self, request: Request) -> ASGIApp:
         """GET /apps."""
@@ -51,3 +82,7 @@ class FunctionsApi:
             for id, manifest in sorted(manifests.items())
         ]
         return answer(Item[list[App]](data=apps))
+
+
+def _id(request: Request) -> str:
+    return "{app}/{function}".format_map(request.path_params)

@@ -4,7 +4,20 @@ from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, Json
 
-from stepwell.functions.protocol import ConcurrencyManifest, CronManifest, RetriesManifest, TriggerManifest
+from stepwell.functions.protocol import (
+    BatchManifest,
+    ConcurrencyManifest,
+    CronManifest,
+    DebounceManifest,
+    FairnessManifest,
+    IdempotencyManifest,
+    PriorityManifest,
+    RateLimitManifest,
+    RetriesManifest,
+    SingletonManifest,
+    ThrottleManifest,
+    TriggerManifest,
+)
 from stepwell.functions.triggers import CatchUp, Overlap
 
 T = TypeVar("T")
@@ -38,7 +51,9 @@ class WaitingOn(_Answer):
     kind: str = Field(
         description=(
             "sleep, or another kind of step; retry (of `step`, or of the function when that is null); start (delayed "
-            "by its event); worker (none serves the function); concurrency (every slot is taken); queue (of its lane)"
+            "by its event); debounce and batch (it waits for more events); paused (its function is); concurrency (every "
+            "slot is taken); throttle (as many have started as may for now); worker (none serves the function); queue "
+            "(of its lane)"
         )
     )
     step: str | None
@@ -49,6 +64,10 @@ class WaitingOn(_Answer):
     limit: int | None = Field(description="slots there are")
     held: int | None = Field(description="slots that are taken")
     ahead: int | None = Field(description="runs of the same lane before it")
+    holders: list[str] = Field(default=[], description="the first of the runs that have the slots")
+    position: int | None = Field(default=None, description="of its lane among those that wait for the same, from 0")
+    mode: str | None = Field(default=None, description="how its function is paused")
+    gathered: int | None = Field(default=None, description="events that a batch has so far")
     events: list[SoughtEvent] = Field(default=[], description="each of which ends the wait")
     child_id: str | None = Field(default=None, description="the invoked run that it waits for")
     function: str | None = Field(default=None, description="of that run")
@@ -101,6 +120,15 @@ class Step(_Answer):
     child_id: str | None = Field(default=None, description="the run that it has invoked")
 
 
+class Refusal(_Answer):
+    """Why an event has started no run of a function that it might have."""
+
+    function: str
+    reason: str = Field(description="paused, duplicate (of an idempotency key), rate_limited or singleton")
+    run: str | None = Field(description="the run that is the reason")
+    message: str
+
+
 class Event(_Answer):
     """An accepted event."""
 
@@ -110,7 +138,15 @@ class Event(_Answer):
     data: dict[str, Any]
     ts: int
     received_at: int
-    runs: list[str] = Field(description="ids of the runs that it started")
+    runs: list[str] = Field(description="ids of the runs that it started, or has become part of")
+    refusals: list[Refusal] = Field(default=[], description="functions of which it has started no run, and why")
+
+
+class Pause(_Answer):
+    """That a function is paused."""
+
+    mode: str = Field(description="keep: all its runs wait; hold: those that have not begun; drop: no more are started")
+    since: int
 
 
 class Function(_Answer):
@@ -122,6 +158,15 @@ class Function(_Answer):
     triggers: list[TriggerManifest | CronManifest]
     retries: RetriesManifest
     concurrency: list[ConcurrencyManifest]
+    throttle: ThrottleManifest | None = None
+    rate_limit: RateLimitManifest | None = None
+    debounce: DebounceManifest | None = None
+    batch: BatchManifest | None = None
+    priority: PriorityManifest | None = None
+    singleton: SingletonManifest | None = None
+    fairness: FairnessManifest | None = None
+    idempotency: IdempotencyManifest | None = None
+    paused: Pause | None = Field(default=None, description="null when it is not")
     runs: int = Field(description="that are kept")
     workers: int = Field(description="that listen for its runs")
 

@@ -6,6 +6,8 @@ from stepwell.platform.api.models import (
     Event,
     Failure,
     Function,
+    Pause,
+    Refusal,
     Run,
     RunCounts,
     RunSummary,
@@ -19,10 +21,12 @@ from stepwell.platform.api.models import (
 )
 from stepwell.platform.codec import decode
 from stepwell.platform.cron.schedules import ScheduleView
+from stepwell.platform.flow import refusal as flow
+from stepwell.platform.flow.pausing import Paused
 from stepwell.platform.history import FunctionView, RunView
 from stepwell.platform.reading import pending, runs
 from stepwell.platform.reading.counts import Counts, WorkerSession
-from stepwell.platform.reading.waiting import Wait
+from stepwell.platform.reading.wait import Wait
 from stepwell.platform.records import EventRecord, RunRecord, Status, StepRow
 
 STATUS_OF: dict[str, StepStatus] = {
@@ -107,6 +111,10 @@ def _waiting_on(wait: Wait) -> WaitingOn:
         limit=wait.limit,
         held=wait.held,
         ahead=wait.ahead,
+        holders=list(wait.holders),
+        position=wait.position,
+        mode=wait.mode,
+        gathered=wait.events,
         events=_events(wait.what),
         child_id=wait.what.child,
         function=wait.what.function,
@@ -146,19 +154,34 @@ def event(record: EventRecord) -> Event:
         ts=record.ts,
         received_at=record.received,
         runs=list(record.runs),
+        refusals=[_refusal(function, refusal) for function, refusal in record.refusals],
     )
 
 
-def function(view: FunctionView) -> Function:
+def _refusal(function: str, refusal: flow.Refusal) -> Refusal:
+    return Refusal(function=function, reason=refusal.reason, run=refusal.run or None, message=refusal.text)
+
+
+def function(view: FunctionView, paused: Paused | None) -> Function:
     """A function."""
     registered = view.function
+    manifest = registered.manifest
     return Function(
         id=registered.id,
         app=registered.app,
         version=registered.version,
-        triggers=registered.manifest.triggers,
-        retries=registered.manifest.retries,
-        concurrency=registered.manifest.concurrency,
+        triggers=manifest.triggers,
+        retries=manifest.retries,
+        concurrency=manifest.concurrency,
+        throttle=manifest.throttle,
+        rate_limit=manifest.rate_limit,
+        debounce=manifest.debounce,
+        batch=manifest.batch,
+        priority=manifest.priority,
+        singleton=manifest.singleton,
+        fairness=manifest.fairness,
+        idempotency=manifest.idempotency,
+        paused=Pause(mode=paused.mode, since=paused.since) if paused else None,
         runs=view.runs,
         workers=view.workers,
     )

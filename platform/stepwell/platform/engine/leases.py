@@ -1,13 +1,15 @@
 """Sessions and what they hold: leasing, beating, and taking back from the dead."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.records import EventRecord, Lease, StepRow
 
+AT_ONCE = 16
+"""Events of a batch that are read in a call."""
 UNKNOWN: Mapping[str, str] = MappingProxyType({})
 
 
@@ -57,7 +59,21 @@ class Leases:
         answer = await self._partition.script("lease", session, call, self._expiry, count, items=items)
         if answer[0] == b"DEAD":
             raise SessionDead(session)
-        return Leased(tuple(_lease(run) for run in answer[2:]), more=bool(answer[1]))
+        leases = [await self._whole(run) for run in answer[2:]]
+        return Leased(tuple(leases), more=bool(answer[1]))
+
+    async def _whole(self, run: list[Any]) -> Lease:
+        """A run with all the events of its batch, which may be large together."""
+        *header, others = run
+        lease = _lease(header)
+        if not others:
+            return lease
+        events: list[EventRecord] = []
+        for first in range(0, len(others), AT_ONCE):
+            ids = [event.decode() for event in others[first : first + AT_ONCE]]
+            records = await self._partition.read("MGET", *[self._partition.keys.name("k_event", id) for id in ids])
+            events += [EventRecord.parse(id, record) for id, record in zip(ids, records, strict=True) if record]
+        return replace(lease, others=tuple(events))
 
     async def beat(self, session: str, heard: Sequence[tuple[str, str]] = ()) -> Pulse:
         """Keeps the session alive; `heard` is news that need not be told again. Raises `SessionDead`."""

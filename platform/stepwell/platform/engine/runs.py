@@ -3,15 +3,15 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple, cast
 
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.records import StepRow
 
 Cancelled = Literal["CANCELLED", "ASKED", "ENDED", "GONE"]
 Resolved = Literal["OK", "DONE", "GONE"]
-Created = Literal["OK", "DUP", "SKIPPED"]
-Again = Literal["OK", "DUP", "GONE", "FULL", "INCOMPLETE"]
+Again = Literal["OK", "DUP", "GONE", "FULL", "INCOMPLETE", "SKIPPED"]
+Outcome = Literal["OK", "DUP", "SKIPPED", "JOINED"]
 MAX_RERUNS, MAX_OF_EVENT = 1_000, 2_000
 """Times that a run may be done again, and runs of an event that another one can be added to."""
 ROWS, BYTES = 64, 1 << 20
@@ -37,6 +37,19 @@ class Creation:
     options: str = "-"
     link: str = ""
     notes: str = "-"
+
+
+class Created(NamedTuple):
+    """What has become of a creation. `more`: why it was skipped, or the run that its event has joined; else ""."""
+
+    outcome: Outcome
+    more: str = ""
+
+    @classmethod
+    def of(cls, answer: bytes) -> "Created":
+        """From the answer of the script."""
+        outcome, _, more = answer.decode().partition(" ")
+        return cls(cast("Outcome", outcome), more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +149,7 @@ class Runs:
             (made.run, made.lane, made.version, made.event, made.due, made.options, made.link, made.notes, made.record)
             for made in creations
         ]
-        return [answer.decode() for answer in await asyncio.gather(*[self._create.add(item) for item in items])]
+        return [Created.of(answer) for answer in await asyncio.gather(*[self._create.add(item) for item in items])]
 
 
 def _chunks(rows: Sequence[StepRow]) -> Iterator[list[tuple[str, bytes]]]:

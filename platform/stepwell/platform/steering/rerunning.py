@@ -8,6 +8,8 @@ from stepwell.platform.codec import encode
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.engine.runs import MAX_OF_EVENT, MAX_RERUNS, Creation, Kept, Runs
 from stepwell.platform.errors import StoreUnavailable
+from stepwell.platform.flow.controls import by_hand
+from stepwell.platform.flow.refusal import Refusal
 from stepwell.platform.ids import digest_of, new_id, partition_of, run_id
 from stepwell.platform.records import EventRecord, StepRow
 from stepwell.platform.registry import RegisteredFunction, Registry
@@ -73,6 +75,8 @@ class Rerunning:
             raise _no_event()
         if answer == "FULL":
             raise NotNow(f"the event of the run has {MAX_OF_EVENT:,} runs, and may not have more by reruns", SEND)
+        if answer.startswith("SKIPPED "):
+            raise NotNow(Refusal.parse(answer.removeprefix("SKIPPED ")).text, "Try again later")
         if answer == "INCOMPLETE":
             raise StoreUnavailable(subject.home.store.where, "copying the steps took too long")
         return run
@@ -155,7 +159,7 @@ class Rerunning:
             record = b"T %d %d %s\n%s" % (was.received, was.position, run.encode(), text.partition(b"\n")[2])
         made = beginning(function, event, home, len(self._partitions))
         link = f"rerun {old}"
-        options = _without_key(made.options)
+        options = by_hand(made.options)
         return Creation(run, made.lane, made.version, event["id"], 0, record, options, link, made.notes)
 
     def _runs_of(self, id: str) -> Runs:
@@ -177,7 +181,3 @@ def _word(request: str | None) -> str:
 def _no_event() -> NotNow:
     return NotNow("the event that started the run is not kept any more", SEND)
 
-
-def _without_key(options: str) -> str:
-    """Options without that of being the only run of its key: who asks by hand for another one wants it."""
-    return ",".join([option for option in options.split(",") if not option.startswith("once=")]) or "-"

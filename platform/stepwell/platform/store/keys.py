@@ -16,11 +16,12 @@ KEY_NAMES: Mapping[str, str] = MappingProxyType(
     {
         # HASH format, partitions, registry (version), vt (virtual time), next (the ticker sleeps until), ticked, grace,
         # position (of the last event), tells (which ends events tell of), planned (version of the registry whose
-        # schedules are all here), crons (when it was last looked which are due).
+        # schedules are all here), crons (when it was last looked which are due), paused (functions), patience (ms).
         "k_meta": ":meta",
         # HASH app id -> manifest; "#await <name and paths>" -> 1 when what came before is indexed; only in partition 0.
         "k_apps": ":apps",
-        # HASH function -> its constraint names; "#name" -> limit. Replaced by each registration.
+        # HASH function -> its constraint names; "#name" -> limit, or "throttle <ms between starts> <burst>". Replaced
+        # by each registration.
         "k_limits": ":limits",
         # STREAM of event ids in order of arrival. Trimmed by retention.
         "k_log": ":log",
@@ -62,8 +63,8 @@ KEY_NAMES: Mapping[str, str] = MappingProxyType(
         "k_news": ":news:",
         # ZSET session -> ms when it was declared dead; a tombstone.
         "k_dead": ":dead",
-        # ZSET "run|step", "run|" (the run itself), "run!" (a cancel that was not heard) or "run~" (it has to begin, or
-        # to end) -> ms when due.
+        # ZSET "run|step", "run|" (the run itself), "run!" (a cancel that was not heard), "run~" (it has to begin, or
+        # to end) or "=scope" (there is room in a throttle) -> ms when due.
         "k_timers": ":timers",
         # STREAM <target partition>: creations not yet delivered to it, in order. Rows go when acknowledged.
         "k_outbox": ":outbox:",
@@ -91,12 +92,26 @@ KEY_NAMES: Mapping[str, str] = MappingProxyType(
         "k_arming": ":arming",
         # STRING <key>: the run that was the first with it, and ms until which no other may have it. Forgotten by TTL.
         "k_once": ":once:",
+        # LIST <key>: ms of the last starts that a rate limit has let through. Forgotten by TTL.
+        "k_rate": ":rate:",
+        # STRING <scope>: ms when the next start of a throttle would be due, had all come evenly. Forgotten by TTL.
+        "k_throttle": ":throttle:",
+        # STRING <key>: the only run of a singleton. Removed by its end.
+        "k_single": ":single:",
+        # STRING <key>: the run that gathers events of a debounce or a batch. Removed when it starts, or by TTL.
+        "k_gathering": ":gathering:",
+        # LIST <run>: the events of a batch behind its first. Removed with the run.
+        "k_gathered": ":gathered:",
+        # STRING <run that never was>: the run that its event has joined instead. Forgotten by TTL.
+        "k_joined": ":joined:",
+        # HASH function -> "mode ms": paused functions. A function's field goes when it is resumed.
+        "k_paused": ":paused",
         # ZSET run id -> ms when it ended; ends that somebody has to be told of. Removed when they were.
         "k_ends": ":ends",
     }
 )
 
-PERMANENT = frozenset({"k_meta", "k_apps", "k_limits", "k_log", "k_dead", "k_schedules", "k_crons"})
+PERMANENT = frozenset({"k_meta", "k_apps", "k_limits", "k_log", "k_dead", "k_schedules", "k_crons", "k_paused"})
 """Keys that stay for as long as the platform is installed; retention bounds what is in them."""
 
 FEED = "sw:feed"

@@ -7,6 +7,7 @@ from typing import Any
 from stepwell.platform.clock import Clock
 from stepwell.platform.codec import encode
 from stepwell.platform.engine.runs import Created, Creation, Runs
+from stepwell.platform.flow.refusal import Refusal
 from stepwell.platform.ids import partition_of, run_id
 from stepwell.platform.registry import RegisteredFunction, Registry
 from stepwell.platform.starting import beginning, home_for
@@ -72,8 +73,10 @@ class Invoking:
         if function is None:
             why = f"no function {invocation.function!r} is registered: correct the name, or start a worker that has it"
             await self._fail(invocation, "UnknownFunction", why)
-        elif await self._create(function, invocation) == "SKIPPED":
-            await self._fail(invocation, "Skipped", f"a run of {function.id} with the same idempotency key came first")
+            return
+        created = await self._create(function, invocation)
+        if created.outcome == "SKIPPED":
+            await self._fail(invocation, "Skipped", f"{function.id}: {Refusal.parse(created.more).text}")
 
     async def _create(self, function: RegisteredFunction, invocation: Invocation) -> Created:
         event, data = _event(invocation), {"name": NAME, "data": invocation.data, "ts": invocation.ts}

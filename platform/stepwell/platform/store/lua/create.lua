@@ -1,4 +1,4 @@
---! Creates runs whose event was accepted in another partition. Answers OK, DUP or SKIPPED (held back by its key) per run.
+--! Creates runs whose event was accepted in another partition. Answers OK, DUP, "SKIPPED why" or "JOINED run" per run.
 --! args: now
 --! item: rid lane version event due:int options link notes record
 --! include: clock meta batch feed run lanes timers ending creation position keeping commit
@@ -7,11 +7,23 @@
 now = clock(now)
 if unknown_format() then return unknown_format() end
 
+local DAY = 86400000
+--- The answer to a creation that comes again, because the reply to the first was lost: the run that its event has joined.
+local function joined_before(rid, options) return gathers(options) and redis.call('GET', k_joined .. rid) end
+
+local function create(rid, lane, version, event, due, options, link, notes, record)
+  local joined = joined_before(rid, options)
+  if joined then return 'JOINED', joined end
+  local answer, more = create_run(rid, lane, version, event, due, options, link, notes, #record)
+  if answer == 'JOINED' then redis.call('SET', k_joined .. rid, more, 'PX', DAY) end
+  if answer == 'OK' or answer == 'JOINED' then redis.call('SET', k_event .. event, kept(record)) end
+  return answer, more
+end
+
 local answers = {}
 for rid, lane, version, event, due, options, link, notes, record in items() do
-  local created, skipped = create_run(rid, lane, version, event, due, options, link, notes)
-  if created then redis.call('SET', k_event .. event, kept(record)) end
-  answers[#answers + 1] = created and 'OK' or skipped and 'SKIPPED' or 'DUP'
+  local answer, more = create(rid, lane, version, event, due, options, link, notes, record)
+  answers[#answers + 1] = more and answer .. ' ' .. more or answer
 end
 write_position()
 commit()

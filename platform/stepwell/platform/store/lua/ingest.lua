@@ -1,7 +1,7 @@
 --! Accepts events: deduplicates, appends to the log, creates the runs. Answers OK, {DUP, first id} or RELOAD per event.
 --! args: now window:int width:int
 --! item: version:int event digest due:int words runs body
---! include: clock meta batch feed run lanes timers ending creation position commit
+--! include: clock meta batch feed run lanes timers ending creation keeping commit
 -- window, width: the deduplication window and the width of its buckets, in ms.
 -- words: what somebody may wait for this event by, with spaces between, or empty.
 -- version: of the registry the sender matched with. digest: of the sender's own id, or empty.
@@ -26,38 +26,39 @@ local function remember(digest, event)
   if redis.call('HLEN', key) == 1 then redis.call('PEXPIRE', key, window + 2 * width) end
 end
 
---- Answers the runs that were held back, each with a comma before and behind it.
-local function start(event, due, runs)
-  local held_back = ','
+--- Answers what is to be known with the event of what it has started: see include/keeping.lua.
+local function start(event, due, runs, size)
+  local told = {}
   for rid, lane, version, target, options, notes in string.gmatch(runs, '(%S+) (%S+) (%S+) (%S+) (%S+) (%S+)') do
+    local line = rid
     if target == '-' then
-      local _, skipped = create_run(rid, lane, version, event, due, options, '', notes)
-      if skipped then held_back = held_back .. rid .. ',' end
+      local answer, more = create_run(rid, lane, version, event, due, options, '', notes, size)
+      line = started(rid, lane, answer, more)
     else
       later('SADD', k_outboxes, target)
       redis.call('XADD', k_outbox .. target, '*', 'run', rid, 'lane', lane, 'version', version, 'event', event, 'due', due,
         'options', options, 'notes', notes)
     end
+    told[#told + 1] = line
   end
-  return held_back
+  return table.concat(told, ',')
 end
 
-local function record_of(position, runs, held_back, body)
+local function ids_of(runs)
   local ids = {}
-  for rid in string.gmatch(runs, '(%S+) %S+ %S+ %S+ %S+ %S+') do
-    if not string.find(held_back, ',' .. rid .. ',', 1, true) then ids[#ids + 1] = rid end
-  end
-  return 'L ' .. now .. ' ' .. position .. ' ' .. table.concat(ids, ',') .. '\n' .. body
+  for rid in string.gmatch(runs, '(%S+) %S+ %S+ %S+ %S+ %S+') do ids[#ids + 1] = rid end
+  return table.concat(ids, ',')
 end
 
 local function accept(event, digest, due, words, runs, body)
   local position = next_position()
   -- An event that is there already came with a call whose reply was lost.
-  if not redis.call('SET', k_event .. event, record_of(position, runs, ',', body), 'NX') then return end
+  local head, ids = 'L ' .. now .. ' ' .. position .. ' ', ids_of(runs)
+  if not redis.call('SET', k_event .. event, head .. ids .. '\n' .. body, 'NX') then return end
   if digest ~= '' then remember(digest, event) end
   -- Rows of outboxes before the log: by their times it is known which events they still need, and no row may seem younger.
-  local held_back = start(event, due, runs)
-  if held_back ~= ',' then redis.call('SET', k_event .. event, record_of(position, runs, held_back, body)) end
+  local told = start(event, due, runs, #body)
+  if told ~= ids then redis.call('SET', k_event .. event, head .. told .. '\n' .. body) end
   redis.call('XADD', k_log, '*', 'e', event)
   if words ~= '' then later('ZADD', k_matches, position, event .. ' ' .. words) end
 end

@@ -1,7 +1,7 @@
 --! Leases up to `n` ready runs to a session. Answers DEAD, or {OK, more, run...}; a repeated call gets the same runs.
 --! args: now session call expiry:int n:int
 --! item: fn version
---! include: clock meta batch feed run lanes timers commit
+--! include: clock meta batch feed run lanes timers options throttling commit
 --! allow-oom
 -- call: unique in the session, and the token of every run leased by it. expiry: ms until the session is dead unless it beats.
 -- fn: the functions the session serves; "fn!" are the suspects of fn. version: of its app there, or empty.
@@ -19,7 +19,8 @@ local function describe(run)
   local rows, size = {}, run.bytes + ROW * run.steps
   if size > SMALL then rows, size = 0, 0 elseif size > 0 then rows = redis.call('HGETALL', k_steps .. run.id) end
   room = room - #record - size - 512
-  return {run.id, run.token, run.lane, run.turn, run.steps, run.attempt, run.crashes, run.version, run.event, record, rows}
+  local gathered = option(run.options, 'batch') and redis.call('LRANGE', k_gathered .. run.id, 0, -1) or {}
+  return {run.id, run.token, run.lane, run.turn, run.steps, run.attempt, run.crashes, run.version, run.event, record, rows, gathered}
 end
 
 local VERSIONS = 20
@@ -39,10 +40,10 @@ end
 
 local function begin(run)
   run.started = now
-  local within = string.match(run.options, 'finish=(%d+)')
+  local within = option(run.options, 'finish')
   if within then
     arm_timer(run.id .. '~', now + within)
-  elseif string.find(run.options, 'start=', 1, true) then
+  elseif option(run.options, 'start') then
     disarm_timer(run.id .. '~')
   end
 end
@@ -83,10 +84,27 @@ local function park(lane, fn, full, scopes)
   for _, scope in ipairs(scopes) do if scope[1] ~= full then free_scope(scope[1]) end end
 end
 
+--- How many runs a lane may give, of so many that there is a slot for, when some have to wait that have not begun; when
+-- none, the scope that they wait for.
+local function passing(lane, free, throttle, mode)
+  local heads, ready = redis.call('ZRANGE', k_queue .. lane, 0, free - 1, 'WITHSCORES'), 0
+  for index = 2, #heads, 2 do if tonumber(heads[index]) < 0 then ready = ready + 1 end end
+  local starts = mode == 'hold' and 0 or math.min(#heads / 2 - ready, throttle and room_of(throttle) or free)
+  if ready + starts > 0 or #heads == 0 then
+    if throttle then count_starts(throttle, starts) end
+    return ready + starts, nil
+  end
+  if mode == 'hold' then return 0, pause_scope(lane) end
+  await_room(throttle)
+  return 0, throttle.scope
+end
+
 local answer = {'OK', 0}
 local function drain(lane, fn, start, wanted)
-  local scopes = scopes_of(lane)
-  local free, full = free_of(scopes, wanted)
+  local scopes, mode = scopes_of(lane), pause_of(base_of(fn))
+  if mode == 'keep' then return park(lane, fn, pause_scope(lane), scopes) end
+  local free, full = free_of(scopes, math.min(wanted, 64))
+  if not full and (scopes.throttle or mode == 'hold') then free, full = passing(lane, free, scopes.throttle, mode) end
   if full then return park(lane, fn, full, scopes) end
   local popped = redis.call('ZPOPMIN', k_queue .. lane, free)
   for index = 1, #popped, 2 do

@@ -1,4 +1,4 @@
---! Creates a run that does another one again. Answers OK, DUP, GONE (its event is not kept), FULL (that has too many runs) or INCOMPLETE (a step is missing).
+--! Creates a run that does another one again. Answers OK, DUP, GONE (its event is not kept), FULL (that has too many runs) INCOMPLETE (a step is missing), or "SKIPPED why".
 --! args: now rid lane version event options link notes turn:int steps:int bytes:int most:int record
 --! item: field value
 --! include: clock meta batch feed run lanes timers ending creation position keeping commit
@@ -29,8 +29,9 @@ if redis.call('EXISTS', k_run .. rid) == 1 then return 'DUP' end
 if record == '' and redis.call('EXISTS', k_event .. event) == 0 then return 'GONE' end
 if full() then return 'FULL' end
 if redis.call('HLEN', k_steps .. rid) ~= steps then return 'INCOMPLETE' end
+local answer, more = create_run(rid, lane, version, event, 0, options, link, notes, #record, turn .. ' ' .. steps .. ' ' .. bytes)
+if answer ~= 'OK' then return answer .. ' ' .. more end
 redis.call('PERSIST', k_steps .. rid)
-create_run(rid, lane, version, event, 0, options, link, notes, turn .. ' ' .. steps .. ' ' .. bytes)
 for field, value in items() do redis.call('HSET', k_run .. rid, field, value) end
 keep_event()
 write_position()

@@ -8,9 +8,7 @@ if unknown_format() then return unknown_format() end
 local function start(schedule, rid, lane, app_version, options, notes, event, body)
   if version ~= fact('registry') then return 'RELOAD' end
   if not schedule then return 'GONE' end
-  local created, taken_before = start_timed(schedule, rid, lane, app_version, options, notes, event, body)
-  if taken_before then return 'SKIPPED' end
-  return created and 'OK' or 'DUP'
+  return (start_timed(schedule, rid, lane, app_version, options, notes, event, body))
 end
 
 local answers = {}

@@ -1,6 +1,6 @@
 --! Fires due timers, reaps dead sessions. Answers {timers fired, sessions reaped, ms until there is more to do}.
 --! args: now limit:int crash_limit:int expiry:int patience:int idle:int
---! include: clock meta batch feed run lanes steps timers ending owner ready resolving reaping cancelling commit
+--! include: clock meta batch feed run lanes steps timers ending owner ready resolving reaping cancelling owing ranking gathering throttling commit
 --! allow-oom
 -- limit: of timers a call. patience: ms an owner has to let go of a run that is cancelled. expiry: ms of silence after
 -- which a session is dead. idle: the longest answer, in ms.
@@ -23,7 +23,9 @@ local function fire_body(run)
   if run.notbefore == 0 then return end
   set(run, 'notbefore', 0)
   if run.status == 'waiting' then return make_ready(run) end
-  if run.status == 'queued' then enqueue(run, run.created) end
+  if run.status ~= 'queued' then return end
+  if gathers(run.options) then close_gathering(run) end
+  enqueue(run, rank_of(run))
 end
 
 local function fire_cancel(run)
@@ -46,13 +48,14 @@ end
 --- A run that has not begun, or not ended, in its time.
 local function fire_deadline(run)
   local what = run.started == '0' and 'start' or 'finish'
-  local within = tonumber(string.match(run.options, what .. '=(%d+)'))
+  local within = tonumber(option(run.options, what) or nil)
   if not within then return end
   cancel_run(run, '{"type":"Timeout","message":"it did not ' .. what .. ' within ' .. within / 1000 ..
     ' s, the ' .. what .. ' of its Timeouts","traceback":[]}', patience)
 end
 
 local function fire(member)
+  if string.sub(member, 1, 1) == '=' then return end_of_wait(string.sub(member, 2)) end
   local rid, mark, key = string.match(member, '^(%w+)([|!~])(.*)$')
   local run = load_run(rid)
   if not run or (run.status ~= 'running' and run.status ~= 'waiting' and run.status ~= 'queued') then return end
@@ -87,5 +90,5 @@ local wait = idle
 local head = redis.call('ZRANGE', k_timers, 0, 0, 'WITHSCORES')
 if head[2] then wait = math.min(wait, math.max(0, tonumber(head[2]) - now)) end
 if reaped > 0 or #blocked > 0 then wait = 0 end
-redis.call('HSET', k_meta, 'ticked', now, 'next', now + wait)
+redis.call('HSET', k_meta, 'ticked', now, 'next', now + wait, 'patience', patience)
 return {#due, reaped, wait}

@@ -5,9 +5,15 @@
 now = clock(now)
 if unknown_format() then return unknown_format() end
 
-local function wanted(ids)
+--- A run that an event has joined may have been for a later one in the end.
+local function needs(rid, event)
+  local info = redis.call('HGET', k_run .. rid, 'i')
+  return info and (string.match(info, '^%S+ %S+ (%S+)') == event or redis.call('EXISTS', k_gathered .. rid) == 1)
+end
+
+local function wanted(ids, event)
   for rid in string.gmatch(ids, '[^,]+') do
-    if redis.call('EXISTS', k_run .. rid) == 1 then return true end
+    if needs(rid, event) then return true end
   end
   return false
 end
@@ -36,7 +42,7 @@ local function trim(position, event)
   if received and tonumber(received) > now - age then return false end
   if time_of(position) >= undelivered then return false end
   if received and tonumber(at) >= unheard then return false end
-  if record and wanted(ids or '') then
+  if record and wanted(ids or '', event) then
     redis.call('SETRANGE', k_event .. event, 0, 'T')
   else
     redis.call('UNLINK', k_event .. event)

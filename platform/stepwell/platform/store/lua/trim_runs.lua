@@ -1,25 +1,16 @@
 --! Removes runs that ended at least `age` ms ago, oldest first, with all that is theirs. Answers how many.
 --! args: now age:int limit:int
---! include: clock meta batch run
+--! include: clock meta batch run dropping
 --! allow-oom
 now = clock(now)
 if unknown_format() then return unknown_format() end
 
---- An event that is no longer in the log goes with the last of its runs.
-local function drop_event(event, rid)
-  local head = redis.call('GETRANGE', k_event .. event, 0, 0)
-  if head ~= 'T' then return end
-  local ids = string.match(redis.call('GET', k_event .. event), '^T %d+ %d+ (%S*)\n')
-  for other in string.gmatch(ids or '', '[^,]+') do
-    if other ~= rid and redis.call('EXISTS', k_run .. other) == 1 then return end
-  end
-  redis.call('UNLINK', k_event .. event)
-end
-
 local functions, count = {}, 0
 local function remove(rid)
   local run = load_run(rid)
-  redis.call('UNLINK', k_run .. rid, k_steps .. rid)
+  local gathered = redis.call('LRANGE', k_gathered .. rid, 0, -1)
+  redis.call('UNLINK', k_run .. rid, k_steps .. rid, k_gathered .. rid)
+  for _, event in ipairs(gathered) do drop_event(event, rid) end
   if run then
     drop_event(run.event, rid)
     local fn = string.match(run.lane, '^[^|]+')

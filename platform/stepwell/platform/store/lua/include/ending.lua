@@ -1,9 +1,9 @@
---! include: listing meta
+--! include: listing meta options
 --- The end of a run, whoever brings it about.
 local function disarm_all(run)
   if run.notbefore ~= 0 then disarm_timer(run.id .. '|') end
   if run.cancel > 0 then disarm_timer(run.id .. '!') end
-  if string.find(run.options, 'start=', 1, true) or string.find(run.options, 'finish=', 1, true) then disarm_timer(run.id .. '~') end
+  if option(run.options, 'start') or option(run.options, 'finish') then disarm_timer(run.id .. '~') end
   if run.pending == 0 then return end
   for _, key in ipairs(redis.call('HKEYS', k_steps .. run.id)) do disarm_timer(run.id .. '|' .. key) end
 end
@@ -25,6 +25,12 @@ local function has_consequences(run, status)
     or math.floor(fact('tells') / BITS[status]) % 2 == 1
 end
 
+--- Its place goes to the next run of its key.
+local function leave_place(run)
+  local digest = string.match(option(run.options, 'single') or '', '^%w+')
+  if digest and redis.call('GET', k_single .. digest) == run.id then redis.call('DEL', k_single .. digest) end
+end
+
 local function reason_of(run) return redis.call('HGET', k_run .. run.id, 'why') or '' end
 
 local function end_run(run, status, body)
@@ -32,6 +38,7 @@ local function end_run(run, status, body)
   if run.status == 'queued' and run.notbefore == 0 then leave_queue(run) end
   disarm_all(run)
   unlist_all(run)
+  leave_place(run)
   free_slots(run)
   set(run, 'status', status)
   set(run, 'ended', now)

@@ -15,7 +15,7 @@
 --   cancel   ms when cancelling was asked for
 --   started, ended  ms
 -- Field "i" holds what never changes: created (ms), version (of the app), event (id), lane; and, unless there is nothing
--- to say, options and link. Options are "-" or "name=value,...": once, start, finish, cancel; see creation.lua. The link
+-- to say, options and link. Options are "-" or "name=value,...", see options.lua. The link
 -- tells whence it comes: "invoke <run> <step>" (its parent), "rerun <run>", "cron <schedule>".
 -- Field "sl" the scopes it holds slots of, "o" its output, "err" its error or that of its last failed attempt, "why" the
 -- reason of a cancel that its owner has not heard yet, "l:<step>" what it is listed as waiting for (see listing.lua), and

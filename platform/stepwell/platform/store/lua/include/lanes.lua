@@ -1,3 +1,4 @@
+--! include: pausing
 --- Lanes: where ready runs wait, who may be leased from, and who is parked behind a full scope.
 local function function_of(lane) return string.match(lane, '^[^|]+') end
 local function base_of(fn) return (string.gsub(fn, '!$', '')) end
@@ -18,14 +19,23 @@ local function scopes_of(lane)
   if names then
     local values = {}
     for value in string.gmatch(lane, '|([^|]*)') do values[#values + 1] = value end
+    local index = 0
     for name in string.gmatch(names, '%S+') do
-      local limit = tonumber(redis.call('HGET', k_limits, '#' .. name) or nil)
-      if limit then scopes[#scopes + 1] = {name .. '|' .. (values[#scopes + 1] or ''), limit} end
+      index = index + 1
+      local rule = redis.call('HGET', k_limits, '#' .. name) or ''
+      local scope, limit = name .. '|' .. (values[index] or ''), tonumber(rule)
+      if limit then scopes[#scopes + 1] = {scope, limit} end
+      local interval, burst = string.match(rule, '^throttle (%S+) (%d+)$')
+      if interval then scopes.throttle = {scope = scope, interval = tonumber(interval), burst = tonumber(burst)} end
     end
   end
   scope_cache[lane] = scopes
   return scopes
 end
+
+local function pause_scope(lane) return 'pause|' .. base_of(function_of(lane)) end
+--- Whether runs of a lane that have not begun may have to wait although those that have may go on.
+local function is_gated(lane) return scopes_of(lane).throttle or pause_of(base_of(function_of(lane))) end
 
 local function activate(lane)
   redis.call('ZADD', k_lanes .. function_of(lane), 'NX', fact('vt'), lane)
@@ -36,10 +46,10 @@ local function limit_of(scope) return tonumber(redis.call('HGET', k_limits, '#' 
 
 --- Hands the free slots of a scope to the lanes parked on it, oldest first. A lane that no longer has runs passes its turn
 -- on, and so does one of suspects: it is called up, but those who serve suspects may not come for a while.
-local function unpark(scope)
+local function unpark(scope, most)
   local limit = limit_of(scope)
   -- Should more be free, the lanes called up pass that on when runs of theirs are leased.
-  local free = math.min(64, limit and limit - redis.call('ZCARD', k_slots .. scope) or 64)
+  local free = math.min(most or 64, limit and limit - redis.call('ZCARD', k_slots .. scope) or 64)
   while free > 0 do
     local lane = redis.call('ZPOPMIN', k_parked .. scope)[1]
     if not lane then
@@ -53,12 +63,23 @@ local function unpark(scope)
   end
 end
 
+--- Whether lanes may still be parked by a scope as it is. By a pause, those may that were parked since it is what it is.
+local function is_in_force(scope)
+  local paused = string.match(scope, '^pause|(.*)$')
+  if paused then
+    local mode, since = string.match(redis.call('HGET', k_paused, paused) or '', '^(%w+) (%d+)$')
+    local parked = redis.call('ZRANGE', k_parked .. scope, 0, 0, 'WITHSCORES')[2]
+    return mode and mode ~= 'drop' and tonumber(parked) >= tonumber(since)
+  end
+  return redis.call('HEXISTS', k_limits, '#' .. string.match(scope, '^[^|]*')) == 1
+end
+
 --- Calls up the lanes of a scope by the limits now in force: those it was parked by may have been raised or taken away.
 local function review(scope)
   unpark(scope)
   if redis.call('EXISTS', k_parked .. scope) == 0 then
     redis.call('ZREM', k_blocked, scope)
-  elseif limit_of(scope) then
+  elseif is_in_force(scope) then
     redis.call('ZADD', k_blocked, fact('registry'), scope)
   end
 end
@@ -66,11 +87,14 @@ end
 --- Takes an empty lane out of every index; the scopes it was parked on are left to others.
 local function retire(lane)
   redis.call('ZREM', k_lanes .. function_of(lane), lane)
-  for _, scope in ipairs(scopes_of(lane)) do redis.call('ZREM', k_parked .. scope[1], lane) end
+  local scopes = scopes_of(lane)
+  for _, scope in ipairs(scopes) do redis.call('ZREM', k_parked .. scope[1], lane) end
+  if scopes.throttle then redis.call('ZREM', k_parked .. scopes.throttle.scope, lane) end
+  if fact('paused') > 0 then redis.call('ZREM', k_parked .. pause_scope(lane), lane) end
 end
 
 -- Kept in order: what a script does must not depend on how Lua happens to iterate over a table.
-local entering, entered, freed, freed_scopes = {}, {}, {}, {}
+local entering, entered, begun, freed, freed_scopes = {}, {}, {}, {}, {}
 local function free_scope(scope)
   if freed[scope] then return end
   freed[scope] = true
@@ -87,6 +111,7 @@ local function enqueue(run, rank)
   end
   queue[#queue + 1] = rank
   queue[#queue + 1] = run.id
+  begun[lane] = begun[lane] or rank < 0
 end
 
 local function leave_queue(run)
@@ -121,7 +146,7 @@ local function write_lanes()
     for first = 1, #queue, 1000 do
       redis.call('ZADD', k_queue .. lane, unpack(queue, first, math.min(first + 999, #queue)))
     end
-    if idle then activate(lane) end
+    if idle or (begun[lane] and is_gated(lane)) then activate(lane) end
   end
   hand_on()
 end

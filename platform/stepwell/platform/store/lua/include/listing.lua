@@ -1,4 +1,4 @@
---! include: batch feed
+--! include: batch feed options
 --- Open waits for events. A listing is two letters and a word: "S", or "E" when an expression has to be evaluated besides;
 -- "-", or which wait of its step; and the word, which stands for the name of an event and values in it; and, when the list
 -- of the word is in another partition, "@" and its number. Under the word the wait is found when such an event comes, as
@@ -17,7 +17,7 @@ end
 
 --- The waits of a run that has ended.
 local function unlist_all(run)
-  local given_up = string.match(run.options, 'cancel=([^,]+)')
+  local given_up = option(run.options, 'cancel')
   if given_up then
     local index = 0
     for listing in string.gmatch(given_up, '[^;]+') do

@@ -1,7 +1,7 @@
---- Puts a run back into its lane: one that has begun goes ahead of every run that has not.
-local BEGUN = 10000000000000
+--! include: ranking
+--- Puts a run back into its lane.
 local function make_ready(run)
   set(run, 'status', 'queued')
-  enqueue(run, run.created - (run.started ~= '0' and BEGUN or 0))
+  enqueue(run, rank_of(run))
   changed(run.id, 'queued')
 end

@@ -3,6 +3,12 @@
 local HEAD = '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)$'
 local INFO = '^(%S+) (%S+) (%S+) (%S+) ?(%S*) ?(.*)$'
 
+local function info_of(created, lane, version, event, options, link)
+  local info = created .. ' ' .. version .. ' ' .. event .. ' ' .. lane
+  if link ~= '' then return info .. ' ' .. options .. ' ' .. link end
+  return options == '-' and info or info .. ' ' .. options
+end
+
 local function parse_run(rid, head, info)
   local status, token, seq, answer, turn, steps, bytes, pending, crashes, attempt, notbefore, cancel, started, ended =
     string.match(head, HEAD)

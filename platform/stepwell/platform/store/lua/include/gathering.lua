@@ -1,0 +1,70 @@
+--! include: options run timers dropping ranking owing
+--- Debounce and batch: an event may join a run that has not begun because it waits for such.
+local MAX_GATHERED = 4194304
+
+local function gathers(options) return option(options, 'debounce') or option(options, 'batch') end
+
+local function gathering_run(options)
+  local rid = redis.call('GET', k_gathering .. string.match(gathers(options), '^%w+'))
+  local run = rid and load_run(rid)
+  return run and run.status == 'queued' and run.notbefore > now and run or nil
+end
+
+--- When a run that gathers starts, if nothing more comes.
+local function start_of(options, created)
+  local quiet, longest = string.match(option(options, 'debounce') or '', '^%w+:(%d+):(%d+)$')
+  if quiet then return longest == '0' and now + quiet or math.min(now + quiet, created + longest) end
+  return created + string.match(option(options, 'batch'), ':(%d+)$')
+end
+
+local function open_gathering(rid, options)
+  local due = start_of(options, now)
+  redis.call('SET', k_gathering .. string.match(gathers(options), '^%w+'), rid, 'PX', due - now + 3600000)
+  return due
+end
+
+--- The run is for its last event: it is what it would be, had that started it.
+local function replace_event(run, lane, version, event, options, notes)
+  local before = run.event
+  run.lane, run.version, run.event, run.options = lane, version, event, options
+  redis.call('HSET', k_run .. run.id, 'i', info_of(run.created, lane, version, event, options, run.link), 'nt', notes)
+  drop_event(before, run.id)
+  local due = start_of(options, run.created)
+  set(run, 'notbefore', due)
+  arm_timer(run.id .. '|', due)
+  redis.call('PEXPIRE', k_gathering .. string.match(gathers(options), '^%w+'), math.ceil(due - now + 3600000))
+end
+
+local function add_event(run, event, options, size)
+  local most = tonumber(string.match(option(options, 'batch'), '^%w+:(%d+)'))
+  local count = redis.call('RPUSH', k_gathered .. run.id, event) + 1
+  local bytes = redis.call('HINCRBY', k_run .. run.id, 'gb', size)
+  if count < most and bytes < MAX_GATHERED then return end
+  disarm_timer(run.id .. '|')
+  set(run, 'notbefore', 0)
+  redis.call('DEL', k_gathering .. string.match(gathers(options), '^%w+'))
+  enqueue(run, rank_of(run))
+end
+
+--- Answers the run that the event has joined, if there is one.
+local function join(lane, version, event, options, notes, size)
+  local run = gathering_run(options)
+  if not run then return nil end
+  if option(options, 'debounce') then
+    replace_event(run, lane, version, event, options, notes)
+  else
+    add_event(run, event, options, size)
+  end
+  changed(run.id, 'queued')
+  return run.id
+end
+
+--- It waits for nothing more: it will be for the events that it has.
+local function close_gathering(run)
+  local key = k_gathering .. string.match(gathers(run.options), '^%w+')
+  if redis.call('GET', key) == run.id then redis.call('DEL', key) end
+  local notes = redis.call('HGET', k_run .. run.id, 'nt')
+  if not notes then return end
+  owe_listings(run.id, notes)
+  redis.call('HDEL', k_run .. run.id, 'nt')
+end

@@ -1,0 +1,35 @@
+--! include: lanes timers
+--- Throttle: the generic cell rate algorithm (ITU-T I.371), whose only state is the time at which the next start would be
+-- due if all had come evenly. A burst is how many intervals a start may be ahead of that.
+local function next_even(throttle)
+  local even = tonumber(redis.call('GET', k_throttle .. throttle.scope) or nil) or 0
+  -- After time went back it is no further ahead than it could have been.
+  return math.max(now, math.min(even, now + throttle.interval * throttle.burst))
+end
+
+--- How many may start now.
+local function room_of(throttle)
+  return math.floor((now + throttle.interval * throttle.burst - next_even(throttle)) / throttle.interval + 0.000001)
+end
+
+local function count_starts(throttle, count)
+  if count == 0 then return end
+  local even = next_even(throttle) + count * throttle.interval
+  redis.call('SET', k_throttle .. throttle.scope, string.format('%.3f', even), 'PX', math.ceil(even - now) + 1000)
+end
+
+local function await_room(throttle)
+  local due = math.ceil(next_even(throttle) - throttle.interval * (throttle.burst - 1))
+  arm_timer('=' .. throttle.scope, math.max(now + 1, due))
+end
+
+--- The time has come for those who wait for room: as many lanes as may start a run.
+local function end_of_wait(scope)
+  local name = string.match(scope, '^[^|]*')
+  local interval, burst = string.match(redis.call('HGET', k_limits, '#' .. name) or '', '^throttle (%S+) (%d+)$')
+  if not interval then return unpark(scope) end
+  local throttle = {scope = scope, interval = tonumber(interval), burst = tonumber(burst)}
+  unpark(scope, room_of(throttle))
+  if redis.call('EXISTS', k_parked .. scope) == 0 then return end
+  arm_timer('=' .. scope, now + math.ceil(throttle.interval))
+end
