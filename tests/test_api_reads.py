@@ -146,7 +146,7 @@ async def test_functions_and_apps_as_registered(client: httpx2.AsyncClient, desk
         "version": "1",
         "triggers": [{"event": "order.placed", "if": ""}],
         "retries": {"times": 4},
-        "concurrency": [{"limit": 5, "key": "event.data.customer"}],
+        "concurrency": [{"limit": 5, "key": "event.data.customer", "scope": "function", "name": None}],
         "runs": 1,
         "workers": 0,
     }

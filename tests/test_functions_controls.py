@@ -1,4 +1,4 @@
-"""What is said of a function's runs besides concurrency: what cancels them, how long they may take, what starts
+"""What is said of a function's runs besides flow control: what cancels them, how long they may take, what starts
 only one, and what is called when one has failed."""
 
 from collections.abc import Callable
@@ -117,7 +117,7 @@ Wrong = Callable[[], object]
         (lambda: Idempotency("x" * 5000), "of at most 4,096 characters"),
         (lambda: Idempotency(NOTHING), "Idempotency: key is an expression"),
         (lambda: Idempotency("event.id", period="0s"), "Idempotency: period is longer than nothing"),
-        (lambda: Idempotency("event.id", NOTHING), "Idempotency: period is a duration"),
+        (lambda: Idempotency("event.id", NOTHING), "Idempotency: period: a duration is text"),
     ],
 )
 def test_controls_that_cannot_be_are_refused_where_they_are_written(wrong: Wrong, says: str) -> None:

@@ -14,18 +14,29 @@ from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar, overlo
 import orjson
 
 from stepwell.functions.cancelling import CancelOn, cancellations
+from stepwell.functions.concurrency import Concurrency, clashes, concurrencies
 from stepwell.functions.context import Context, SyncContext
-from stepwell.functions.controls import Concurrency, Controls, concurrencies
-from stepwell.functions.errors import DefinitionError, DuplicateFunction, InvalidId, InvalidTrigger
+from stepwell.functions.controls import Controls
+from stepwell.functions.errors import DefinitionError, DuplicateFunction, InvalidControl, InvalidId, InvalidTrigger
 from stepwell.functions.failed import RunFailed, failures_of
 from stepwell.functions.function import Function, check_handler
+from stepwell.functions.gathering import Batch, Debounce
+from stepwell.functions.gathering import batch as batch_of
+from stepwell.functions.gathering import debounce as debounce_of
 from stepwell.functions.ids import ID, ID_CHARACTERS, VERSION, check_id
 from stepwell.functions.limits import Idempotency, Timeouts
 from stepwell.functions.limits import idempotency as idempotency_of
 from stepwell.functions.limits import timeouts as timeouts_of
+from stepwell.functions.ordering import Fairness, Priority
+from stepwell.functions.ordering import fairness as fairness_of
+from stepwell.functions.ordering import priority as priority_of
 from stepwell.functions.protocol import Manifest
 from stepwell.functions.retries import Retries
 from stepwell.functions.retries import retries as policy_of
+from stepwell.functions.starts import RateLimit, Singleton, Throttle
+from stepwell.functions.starts import rate_limit as rate_limit_of
+from stepwell.functions.starts import singleton as singleton_of
+from stepwell.functions.starts import throttle as throttle_of
 from stepwell.functions.triggers import Trigger, triggers
 
 D = TypeVar("D")
@@ -107,7 +118,14 @@ class App:
         on: str | Trigger | Iterable[str | Trigger],
         id: str | None = None,
         retries: int | Retries | None = None,
-        concurrency: int | Concurrency | Iterable[Concurrency] | None = None,
+        concurrency: int | Concurrency | Iterable[int | Concurrency] | None = None,
+        throttle: Throttle | None = None,
+        rate_limit: RateLimit | None = None,
+        debounce: Debounce | None = None,
+        batch: Batch | None = None,
+        priority: str | Priority | None = None,
+        singleton: Singleton | None = None,
+        fairness: str | Fairness | None = None,
         cancel_on: CancelOn | Iterable[CancelOn] | None = None,
         timeouts: Timeouts | None = None,
         idempotency: str | Idempotency | None = None,
@@ -119,7 +137,14 @@ class App:
             on: event name ("order.placed", "order.*"), `event(…)`, `cron(…)`, or a list of them.
             id: its id; by default the handler's name.
             retries: of failed steps and of errors outside steps; an int is how often. Default: 4.
-            concurrency: how many runs may execute at once.
+            concurrency: how many runs may execute at once; an int is a limit without a key.
+            throttle: how often runs begin; those beyond wait.
+            rate_limit: how often runs are started; events beyond start nothing.
+            debounce: how long events have to stop for the last one to start a run.
+            batch: how many events start one run together; not with `debounce`.
+            priority: which runs execute first; a text is the expression of a `Priority`.
+            singleton: whether a run is started beside one that is under way.
+            fairness: whose runs take turns; a text is the key of a `Fairness`.
             cancel_on: events that cancel its runs.
             timeouts: how long its runs may take.
             idempotency: which events start only one run; a text is the key of an `Idempotency`.
@@ -136,10 +161,17 @@ class App:
                 triggers(on),
                 policy_of(retries),
                 Controls(
-                    concurrencies(concurrency),
-                    cancellations(cancel_on),
-                    timeouts_of(timeouts),
-                    idempotency_of(idempotency),
+                    concurrency=concurrencies(concurrency),
+                    cancel_on=cancellations(cancel_on),
+                    timeouts=timeouts_of(timeouts),
+                    idempotency=idempotency_of(idempotency),
+                    throttle=throttle_of(throttle),
+                    rate_limit=rate_limit_of(rate_limit),
+                    debounce=debounce_of(debounce),
+                    batch=batch_of(batch),
+                    priority=priority_of(priority),
+                    singleton=singleton_of(singleton),
+                    fairness=fairness_of(fairness),
                 ),
             ),
             on_failure,
@@ -153,7 +185,13 @@ class App:
                     f"app {self.id!r} has a function {function.id!r} already: give one of them another id=, "
                     f"{_place(self._functions[function.id])} or {_place(function)}"
                 )
+            self._check_shared(function)
         self._functions.update((function.id, function) for function in functions)
+
+    def _check_shared(self, function: Function[Any]) -> None:
+        for other in self._functions.values():
+            for clash in clashes(other.concurrency, function.concurrency):
+                raise InvalidControl(f"{other.name} and {function.name} share {clash}: give both the same")
 
     def _hash(self) -> str:
         shape = sorted(

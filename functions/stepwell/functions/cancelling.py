@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from stepwell.functions.bounds import length_if_any
 from stepwell.functions.conditions import condition, mistake
 from stepwell.functions.durations import Duration
 from stepwell.functions.errors import InvalidControl
-from stepwell.functions.limits import length
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class CancelOn:
         wrong = mistake(self.event, self.match, self.if_)
         if wrong:
             raise InvalidControl(f"CancelOn({self.event!r:.100}): {wrong}")
-        length("CancelOn: within", self.within)
+        length_if_any("CancelOn: within", self.within)
 
     @property
     def condition(self) -> str:
@@ -45,7 +45,7 @@ class CancelOn:
     @property
     def within_ms(self) -> int | None:
         """`within` in ms."""
-        return length("CancelOn: within", self.within)
+        return length_if_any("CancelOn: within", self.within)
 
 
 def cancellations(given: CancelOn | Iterable[CancelOn] | None) -> tuple[CancelOn, ...]:

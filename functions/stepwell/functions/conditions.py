@@ -26,10 +26,13 @@ def mistake(event: object, match: object, if_: object) -> str:
 
 def unreadable(name: str, text: object) -> str:
     """Why something given as `name` can be no expression; empty when it may be one, or is None."""
-    if text is None:
-        return ""
+    return "" if text is None else illegible(name, text, "event.data.total > 100")
+
+
+def illegible(name: str, text: object, example: str) -> str:
+    """Why something given as `name` can be no expression; empty when it may be one."""
     if not isinstance(text, str) or not text.strip():
-        return f"{name} is an expression as text, such as 'event.data.total > 100', not {text!r:.100}"
+        return f"{name} is an expression as text, such as {example!r}, not {text!r:.100}"
     if len(text) > CHARACTERS:
         return f"{name} is an expression of at most {CHARACTERS:,} characters, and this one has {len(text):,}"
     return ""

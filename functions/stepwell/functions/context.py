@@ -20,24 +20,29 @@ Data = TypeVar("Data", default=Any, covariant=True)
 
 
 class BaseContext(Generic[Data]):
-    """What both kinds of context share: the run and the event that started it.
+    """What both kinds of context share: the run and what started it.
 
-    `Context[Order]` has the event's data validated as `Order`; without an annotation it is the parsed JSON.
+    `Context[Order]` has the data of each event validated as `Order`; without an annotation it is the parsed JSON.
     """
 
-    def __init__(self, start: Start, data: Data, steps: Steps) -> None:
+    def __init__(self, start: Start, batch: list[Data], steps: Steps) -> None:
         self._start = start
-        self._data = data
+        self._batch = batch
         self._steps = steps
 
     @property
     def data(self) -> Data:
-        """The event's data."""
-        return self._data
+        """The data of the first event."""
+        return self._batch[0]
+
+    @property
+    def batch(self) -> list[Data]:
+        """The data of every event, in the order of `events`."""
+        return self._batch
 
     @cached_property
     def events(self) -> list[ReceivedEvent]:
-        """The events that started the run; more than one for a batch."""
+        """The events that started the run, oldest first; more than one for a batch."""
         return [ReceivedEvent.of(event) for event in self._start.events]
 
     @property
@@ -72,7 +77,10 @@ class BaseContext(Generic[Data]):
 
 
 class Context(BaseContext[Data]):
-    """What an `async def` handler is given: `event, events, data, run_id, attempt, step, log, idempotency_key`."""
+    """What an `async def` handler is given.
+
+    It has `event, events, data, batch, run_id, attempt, step, log, idempotency_key`.
+    """
 
     @cached_property
     def step(self) -> Step:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from stepwell.functions.received import ReceivedEvent
@@ -36,12 +36,18 @@ class RunFailed:
         run_id: of the run.
         error: why.
         event: that started it.
+        events: all that started it, oldest first; more than one for a batch.
     """
 
     function: str
     run_id: str
     error: RunError
     event: ReceivedEvent
+    events: list[ReceivedEvent] = field(default_factory=list[ReceivedEvent])
+
+    def __post_init__(self) -> None:
+        if not self.events:
+            object.__setattr__(self, "events", [self.event])
 
 
 def failures_of(function: str) -> EventTrigger:

@@ -11,21 +11,13 @@ from typing import Any, Generic, TypeVar
 from pydantic import ValidationError
 
 from stepwell.functions.annotations import first_parameter, resolve, underlying
-from stepwell.functions.controls import Concurrency, Controls
+from stepwell.functions.concurrency import Concurrency
+from stepwell.functions.controls import Controls
 from stepwell.functions.errors import InvalidHandler, InvalidValue
-from stepwell.functions.limits import Idempotency, Timeouts
-from stepwell.functions.protocol import (
-    CancelOnManifest,
-    ConcurrencyManifest,
-    CronManifest,
-    FunctionManifest,
-    IdempotencyManifest,
-    RetriesManifest,
-    TimeoutsManifest,
-    TriggerManifest,
-)
+from stepwell.functions.protocol import FunctionManifest
+from stepwell.functions.registration import registration
 from stepwell.functions.retries import Retries
-from stepwell.functions.triggers import EventTrigger, Trigger
+from stepwell.functions.triggers import Trigger
 from stepwell.functions.values import Bodies, Codec, Typed, codec_of, reason
 
 R = TypeVar("R")
@@ -98,18 +90,7 @@ class Function(Generic[R]):
     @property
     def manifest(self) -> FunctionManifest:
         """What the platform is told about it."""
-        return FunctionManifest(
-            id=self.id,
-            triggers=[_manifest(trigger) for trigger in self.triggers],
-            retries=RetriesManifest(times=self.retries.times),
-            concurrency=[ConcurrencyManifest(limit=one.limit, key=one.key) for one in self.concurrency],
-            timeouts=_timeouts(self.controls.timeouts),
-            cancel_on=[
-                CancelOnManifest(event=one.event, if_=one.condition, within=one.within_ms)
-                for one in self.controls.cancel_on
-            ],
-            idempotency=_idempotency(self.controls.idempotency),
-        )
+        return registration(self.id, self.triggers, self.retries, self.controls)
 
     @property
     def output(self) -> Codec:
@@ -122,8 +103,12 @@ class Function(Generic[R]):
             self._output = codec_of(underlying(self.handler))
         return self._output
 
-    def read(self, data: Any) -> Any:
-        """The event's data as the handler's annotation `Context[Order]` wants it; as it is without one.
+    def read(self, data: Any, whose: str = "the event's data") -> Any:
+        """The data of an event as the handler's annotation `Context[Order]` wants it; as it is without one.
+
+        Args:
+            data: parsed JSON.
+            whose: it is, for errors.
 
         Raises:
             InvalidValue: it does not validate.
@@ -134,9 +119,7 @@ class Function(Generic[R]):
         try:
             return codec.validate(data)
         except ValidationError as error:
-            raise InvalidValue(
-                f"{self.name}: the event's data is not what the handler takes: {reason(error)}"
-            ) from None
+            raise InvalidValue(f"{self.name}: {whose} is not what the handler takes: {reason(error)}") from None
 
     def _data_codec(self) -> Typed | None:
         if self._data is None:
@@ -157,27 +140,6 @@ class Function(Generic[R]):
 
     def __repr__(self) -> str:
         return f"<Function {self.name}>"
-
-
-def _manifest(trigger: Trigger) -> TriggerManifest | CronManifest:
-    if isinstance(trigger, EventTrigger):
-        return TriggerManifest(event=trigger.event, if_=trigger.if_)
-    return CronManifest(
-        cron=trigger.expr,
-        tz=trigger.tz,
-        jitter=trigger.jitter,
-        overlap=trigger.overlap,
-        catch_up=trigger.catch_up,
-        window=trigger.window,
-    )
-
-
-def _timeouts(given: Timeouts | None) -> TimeoutsManifest | None:
-    return None if given is None else TimeoutsManifest(start=given.start_ms, finish=given.finish_ms)
-
-
-def _idempotency(given: Idempotency | None) -> IdempotencyManifest | None:
-    return None if given is None else IdempotencyManifest(key=given.key, period=given.period_ms)
 
 
 def check_handler(name: str, handler: object) -> None:

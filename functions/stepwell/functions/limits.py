@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stepwell.functions.conditions import unreadable
-from stepwell.functions.durations import Duration, milliseconds
-from stepwell.functions.errors import InvalidControl, InvalidDuration
+from stepwell.functions.bounds import check_expression, length, length_if_any, only
+from stepwell.functions.durations import Duration
+from stepwell.functions.errors import InvalidControl
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +27,18 @@ class Timeouts:
     def __post_init__(self) -> None:
         if self.start is None and self.finish is None:
             raise InvalidControl('Timeouts: write start= or finish= or both: Timeouts(start="1h", finish="1d")')
-        length("Timeouts: start", self.start)
-        length("Timeouts: finish", self.finish)
+        length_if_any("Timeouts: start", self.start)
+        length_if_any("Timeouts: finish", self.finish)
 
     @property
     def start_ms(self) -> int | None:
         """`start` in ms."""
-        return length("Timeouts: start", self.start)
+        return length_if_any("Timeouts: start", self.start)
 
     @property
     def finish_ms(self) -> int | None:
         """`finish` in ms."""
-        return length("Timeouts: finish", self.finish)
+        return length_if_any("Timeouts: finish", self.finish)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +57,13 @@ class Idempotency:
     period: Duration = "24h"
 
     def __post_init__(self) -> None:
-        wrong = unreadable("key", self.key) or ("" if self.key else "key is an expression, such as 'event.data.id'")
-        if wrong:
-            raise InvalidControl(f"Idempotency: {wrong}")
-        if self.period is None:  # pyright: ignore[reportUnnecessaryComparison]
-            raise InvalidControl('Idempotency: period is a duration, such as "24h", not None')
+        check_expression("Idempotency", "key", self.key, "event.data.id")
         length("Idempotency: period", self.period)
 
     @property
     def period_ms(self) -> int:
         """`period` in ms."""
-        return milliseconds(self.period)
+        return length("Idempotency: period", self.period)
 
 
 def timeouts(given: Timeouts | None) -> Timeouts | None:
@@ -76,9 +72,7 @@ def timeouts(given: Timeouts | None) -> Timeouts | None:
     Raises:
         InvalidControl: it is no `Timeouts`.
     """
-    if given is not None and not isinstance(given, Timeouts):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise InvalidControl(f'timeouts= is Timeouts(start="1h", finish="1d"), not {given!r:.100}')
-    return given
+    return only(Timeouts, given, 'timeouts=Timeouts(start="1h", finish="1d")')
 
 
 def idempotency(given: str | Idempotency | None) -> Idempotency | None:
@@ -90,24 +84,3 @@ def idempotency(given: str | Idempotency | None) -> Idempotency | None:
     if given is None or isinstance(given, Idempotency):
         return given
     return Idempotency(given)
-
-
-def length(what: str, given: Duration | None) -> int | None:
-    """A duration in ms, or None.
-
-    Args:
-        what: is as long, for errors.
-        given: text, timedelta or seconds.
-
-    Raises:
-        InvalidControl: it cannot be read, or is zero.
-    """
-    if given is None:
-        return None
-    try:
-        found = milliseconds(given)
-    except InvalidDuration as error:
-        raise InvalidControl(f"{what}: {error}") from None
-    if not found:
-        raise InvalidControl(f"{what} is longer than nothing, not {given!r:.100}")
-    return found

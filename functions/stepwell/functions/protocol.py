@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from stepwell.functions.controls import PATH
+from stepwell.functions.bounds import WEEK
+from stepwell.functions.concurrency import MOST_CONTROLS, Scope
+from stepwell.functions.conditions import CHARACTERS
 from stepwell.functions.crontab import MOST
 from stepwell.functions.durations import LONGEST as LONGEST_MS
+from stepwell.functions.gathering import MOST_EVENTS
 from stepwell.functions.ids import ID, VERSION, check_event_name
+from stepwell.functions.starts import MOST_STARTS, Mode
 from stepwell.functions.triggers import LONGEST, MOST_JITTER, CatchUp, Overlap
 
 Id = Annotated[str, Field(pattern=f"^{ID}$")]
+Expression = Annotated[str, Field(min_length=1, max_length=CHARACTERS)]
+Condition = Annotated[str, Field(max_length=CHARACTERS, alias="if")]
+Period = Annotated[int, Field(ge=1, le=WEEK)]
 
 
 class _Wire(BaseModel):
@@ -26,7 +33,7 @@ class TriggerManifest(_Wire):
     """What starts a function: an event name, whose last segment may be `*`, and a condition on the event or ""."""
 
     event: Annotated[str, AfterValidator(check_event_name)]
-    if_: Annotated[str, Field(max_length=4096, alias="if")] = ""
+    if_: Condition = ""
 
 
 class CronManifest(_Wire):
@@ -54,10 +61,21 @@ class RetriesManifest(_Wire):
 
 
 class ConcurrencyManifest(_Wire):
-    """At most `limit` runs at once, for each value of the event path `key` when there is one."""
+    """At most `limit` runs at once, for each value of the expression `key` when there is one.
+
+    With a scope beyond the function, all functions of that scope with this name share the slots.
+    """
 
     limit: Annotated[int, Field(ge=1)]
-    key: Annotated[str, Field(pattern=f"^{PATH.pattern}$")] | None = None
+    key: Expression | None = None
+    scope: Scope = "function"
+    name: Id | None = None
+
+    @model_validator(mode="after")
+    def _named_when_shared(self) -> Self:
+        if (self.scope == "function") != (self.name is None):
+            raise ValueError("a name is for a scope beyond the function, and is needed there")
+        return self
 
 
 class TimeoutsManifest(_Wire):
@@ -71,15 +89,77 @@ class CancelOnManifest(_Wire):
     """An event that cancels runs: its name, a condition over `event` and `async` or "", and for how many ms."""
 
     event: Annotated[str, AfterValidator(check_event_name)]
-    if_: Annotated[str, Field(max_length=4096, alias="if")] = ""
+    if_: Condition = ""
     within: Annotated[int, Field(ge=1, le=LONGEST_MS)] | None = None
 
 
 class IdempotencyManifest(_Wire):
     """Events with one value of the expression `key` start one run in `period` ms."""
 
-    key: Annotated[str, Field(min_length=1, max_length=4096)]
+    key: Expression
     period: Annotated[int, Field(ge=1, le=LONGEST_MS)]
+
+
+class ThrottleManifest(_Wire):
+    """`limit` runs begin in `period` ms, evenly spread, and `burst` at once after a pause; those beyond wait."""
+
+    limit: Annotated[int, Field(ge=1)]
+    period: Period
+    burst: Annotated[int, Field(ge=1)] = 1
+    key: Expression | None = None
+
+
+class RateLimitManifest(_Wire):
+    """`limit` runs are started in `period` ms; events beyond start nothing."""
+
+    limit: Annotated[int, Field(ge=1, le=MOST_STARTS)]
+    period: Period
+    key: Expression | None = None
+
+
+class DebounceManifest(_Wire):
+    """The last event starts a run when none has come for `period` ms, or `timeout` ms after the first."""
+
+    period: Period
+    timeout: Annotated[int, Field(ge=1, le=LONGEST_MS)] | None = None
+    key: Expression | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.timeout is not None and self.timeout < self.period:
+            raise ValueError("timeout is at least as long as period")
+        return self
+
+
+class BatchManifest(_Wire):
+    """`max_size` events start one run, or those that have come in `timeout` ms from the first.
+
+    Those for which the expression `if` over `event` is not true start one each; "" is true for all.
+    """
+
+    max_size: Annotated[int, Field(ge=2, le=MOST_EVENTS)]
+    timeout: Period
+    key: Expression | None = None
+    if_: Condition = ""
+
+
+class PriorityManifest(_Wire):
+    """An expression over `event` that gives the seconds, -600 to 600, by which a run goes before others."""
+
+    expression: Expression
+
+
+class SingletonManifest(_Wire):
+    """One run at a time: an event that comes meanwhile starts nothing, or cancels the run before its own."""
+
+    key: Expression | None = None
+    mode: Mode = "skip"
+
+
+class FairnessManifest(_Wire):
+    """Runs with different values of the expression `key` take turns."""
+
+    key: Expression
 
 
 class FunctionManifest(_Wire):
@@ -88,10 +168,23 @@ class FunctionManifest(_Wire):
     id: Id
     triggers: Annotated[list[TriggerManifest | CronManifest], Field(min_length=1)]
     retries: RetriesManifest
-    concurrency: list[ConcurrencyManifest] = []
+    concurrency: Annotated[list[ConcurrencyManifest], Field(max_length=MOST_CONTROLS)] = []
     timeouts: TimeoutsManifest | None = None
     cancel_on: Annotated[list[CancelOnManifest], Field(max_length=64)] = []
     idempotency: IdempotencyManifest | None = None
+    throttle: ThrottleManifest | None = None
+    rate_limit: RateLimitManifest | None = None
+    debounce: DebounceManifest | None = None
+    batch: BatchManifest | None = None
+    priority: PriorityManifest | None = None
+    singleton: SingletonManifest | None = None
+    fairness: FairnessManifest | None = None
+
+    @model_validator(mode="after")
+    def _gathered_once(self) -> Self:
+        if self.debounce is not None and self.batch is not None:
+            raise ValueError("debounce and batch gather the same events in two ways: leave out one of them")
+        return self
 
 
 class Manifest(_Wire):

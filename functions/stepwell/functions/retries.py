@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, cast, get_args
 
+from stepwell.functions.bounds import check_word
 from stepwell.functions.durations import Duration, milliseconds, moment
 from stepwell.functions.errors import FunctionsError, InvalidControl, RetryAfter
 
@@ -60,8 +61,8 @@ class Retries:
             raise InvalidControl(f"Retries: times is an int from 0 to 100, not {self.times!r}")
         if not 1 <= self.factor <= 1000:
             raise InvalidControl(f"Retries: factor is from 1 to 1000, not {self.factor!r}")
-        _check_word("backoff", self.backoff, get_args(Backoff))
-        _check_word("jitter", self.jitter, get_args(Jitter))
+        check_word("Retries: backoff", self.backoff, get_args(Backoff))
+        check_word("Retries: jitter", self.jitter, get_args(Jitter))
         _check_types("retry_on", self.retry_on)
         _check_types("give_up_on", self.give_up_on)
         object.__setattr__(self, "_first", milliseconds(self.delay))
@@ -115,12 +116,6 @@ def retries(given: int | Retries | None) -> Retries:
     if isinstance(given, Retries):
         return given
     return Retries() if given is None else Retries(given)
-
-
-def _check_word(name: str, given: object, known: tuple[str, ...]) -> None:
-    if given not in known:
-        *others, last = (f'"{word}"' for word in known)
-        raise InvalidControl(f"Retries: {name} is {', '.join(others)} or {last}, not {given!r}")
 
 
 def _check_types(name: str, given: object) -> None:

@@ -133,8 +133,17 @@ class Execution:
 
     def _context(self) -> Context[Any] | SyncContext[Any]:
         made = Context if self._function.is_async else SyncContext
-        data = self._function.read(self._start.events[0].get("data"))
-        return made(self._start, data, self._steps)
+        return made(self._start, self._batch(), self._steps)
+
+    def _batch(self) -> list[Any]:
+        """The data of every event."""
+        events, read = self._start.events, self._function.read
+        if len(events) == 1:
+            return [read(events[0].get("data"))]
+        return [
+            read(event.get("data"), f"the data of event {event['id']}, {number} of {len(events)},")
+            for number, event in enumerate(events, 1)
+        ]
 
     async def _main(self, context: Any) -> Any:
         handler = self._function.handler

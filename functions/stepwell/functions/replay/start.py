@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ class Start:
     Args:
         run_id: of the run.
         function_id: "app-id/function-id".
-        events: what started it, each a dict {id, name, data, ts}; at least one.
+        events: what started it, each {id, name, data, ts}: one, or those of a batch, oldest first.
         attempt: tries of the function body before this one.
         max_attempts: tries of the function body altogether.
         outcomes: every step recorded so far, in any order.
@@ -28,7 +29,7 @@ class Start:
 
     run_id: str
     function_id: str
-    events: list[dict[str, Any]]
+    events: Sequence[Mapping[str, Any]]
     attempt: int
     max_attempts: int
     outcomes: list[Outcome]
