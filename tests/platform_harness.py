@@ -17,6 +17,7 @@ from stepwell.platform.executor.worker import Worker
 from stepwell.platform.ids import partition_of
 from stepwell.platform.incoming import parse_events
 from stepwell.platform.ingest import Ingest
+from stepwell.platform.outbox import Outbox
 from stepwell.platform.records import EventRecord, RunRecord, Status, StepRow
 from stepwell.platform.registry import Registry
 from stepwell.platform.scheduler import Scheduler
@@ -26,6 +27,8 @@ from stepwell.platform.store.keys import PERMANENT
 from stepwell.platform.store.store import Store
 from stepwell.platform.waits.waits import Waits
 
+FORGOTTEN = "k_dedupe", "k_heard", "k_rate", "k_throttle", "k_gathering", "k_joined"
+"""Keys that their TTL removes."""
 PATIENCE = 20.0
 """Seconds after which a test gives up waiting."""
 
@@ -97,8 +100,19 @@ class Harness:
 
     async def send(self, name: str, data: Mapping[str, Any] | None = None, **more: Any) -> list[str]:
         """Sends an event; gives the ids of the runs it started."""
+        return list((await self.accepted(name, data, **more)).runs)
+
+    async def accepted(self, name: str, data: Mapping[str, Any] | None = None, **more: Any) -> EventRecord:
+        """Sends an event; gives it as it is stored, once every partition has heard of it."""
         [event] = await self.ingest.accept(parse_events(encode({"name": name, "data": data or {}, **more}), 1 << 20))
-        return list((await self.event(event)).runs)
+        await self.deliver()
+        return await self.event(event)
+
+    async def deliver(self) -> None:
+        """Has the runs of one partition that are at home in another get there."""
+        targets = [Runs(target, 0) for target in self.partitions]
+        for partition in self.partitions:
+            await Outbox(partition, targets).empty()
 
     async def start(self, name: str, data: Mapping[str, Any] | None = None, **more: Any) -> str:
         """Sends an event that starts one run; gives its id."""
@@ -201,7 +215,7 @@ class Harness:
         found: list[str] = []
         for partition in self.partitions:
             permanent = {partition.keys.name(name) for name in PERMANENT}
-            forgotten = partition.keys.name("k_dedupe"), partition.keys.name("k_heard")
+            forgotten = tuple(partition.keys.name(name) for name in FORGOTTEN)
             names = await partition.read("KEYS", f"{partition.keys.name('k_meta')[:-5]}*")
             found += [key for key in map(bytes.decode, names) if key not in permanent and not key.startswith(forgotten)]
         return found

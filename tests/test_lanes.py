@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepwell.platform.lanes import MAX_VALUE, lane_of, value_at
+from stepwell.platform.flow.constraint import Constraint
+from stepwell.platform.flow.key import MAX_VALUE, evaluate, word_of
+from stepwell.platform.lanes import lane_of
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(1 << 53), 1 << 53) | st.floats(allow_nan=False) | st.text(),
@@ -15,18 +17,22 @@ JSON = st.recursive(
 )
 
 
+def keyed(*keys: str | None) -> list[Constraint]:
+    return [Constraint(f"app/f#{index}", key, "1") for index, key in enumerate(keys)]
+
+
 def test_without_constraints_a_function_has_one_lane() -> None:
     assert lane_of("app/f", [], {"data": {"customer": "c"}}) == "app/f"
 
 
 def test_a_constraint_without_key_leaves_its_place_empty() -> None:
-    assert lane_of("app/f", [None], {"data": {}}) == "app/f|"
-    assert lane_of("app/f", [None, "event.data.customer"], {"data": {"customer": "c 1"}}) == "app/f||c%201"
+    assert lane_of("app/f", keyed(None), {"data": {}}) == "app/f|"
+    assert lane_of("app/f", keyed(None, "event.data.customer"), {"data": {"customer": "c 1"}}) == "app/f||c%201"
 
 
 @given(JSON, JSON)
 def test_a_lane_is_a_word_with_a_part_for_each_constraint(one: Any, other: Any) -> None:
-    lane = lane_of("app/f", ["event.data.a", None, "event.data.b"], {"data": {"a": one, "b": other}})
+    lane = lane_of("app/f", keyed("event.data.a", None, "event.data.b"), {"data": {"a": one, "b": other}})
     function, *values = lane.split("|")
     assert (function, len(values), values[1]) == ("app/f", 3, "")
     assert lane.isascii()
@@ -36,7 +42,7 @@ def test_a_lane_is_a_word_with_a_part_for_each_constraint(one: Any, other: Any) 
 
 @given(st.text(max_size=400), st.text(max_size=400))
 def test_different_texts_are_different_values(one: str, other: str) -> None:
-    first, second = (value_at("event.data.key", {"data": {"key": text}}) for text in (one, other))
+    first, second = (word_of(text) for text in (one, other))
     assert (first == second) == (one == other)
 
 
@@ -54,4 +60,4 @@ def test_different_texts_are_different_values(one: str, other: str) -> None:
 )
 def test_values_are_found_at_their_paths(path: str, value: str) -> None:
     event = {"name": "order.placed", "data": {"customer": {"id": 7}, "flag": True, "empty": ""}}
-    assert value_at(path, event) == value
+    assert word_of(evaluate(path, event)) == value

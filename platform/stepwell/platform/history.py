@@ -14,7 +14,8 @@ from stepwell.platform.reading.pages import MOST_ITEMS, Page
 from stepwell.platform.reading.runs import RunFilter, RunPages, RunSummary
 from stepwell.platform.reading.steps import steps_of
 from stepwell.platform.reading.undelivered import undelivered
-from stepwell.platform.reading.waiting import Wait, waits_of
+from stepwell.platform.reading.wait import Wait
+from stepwell.platform.reading.waiting import waits_of
 from stepwell.platform.records import EventRecord, RunRecord, StepRow
 from stepwell.platform.registry import RegisteredFunction, Registry
 from stepwell.platform.store.keys import wake_channel

@@ -54,7 +54,9 @@ def beginning(
     if not function.controlled:
         return Beginning(run, home, lane, function.version)
     cancels = [*_cancels(function, event, partitions)]
-    flow = [option for option in options_of(function.id, function.manifest, event) if gathers or not is_gathering(option)]
+    flow = [
+        option for option in options_of(function.id, function.manifest, event) if gathers or not is_gathering(option)
+    ]
     options = ",".join([*flow, *_limits(function), *_listed(cancels, home, partitions)])
     notes = SEPARATOR.join([listing.note() for listing in cancels]).decode()
     return Beginning(run, home, lane, function.version, options or "-", notes or "-")

@@ -61,11 +61,10 @@ class Work:
         self._journal = journal
         self._owner = owner
         self._heard: set[tuple[str, int]] = set()
-        event = lease.event
         start = Start(
             run_id=lease.run,
             function_id=function.name,
-            events=[{"id": event.id, "name": event.name, "data": event.data, "ts": event.ts}],
+            events=[{"id": one.id, "name": one.name, "data": one.data, "ts": one.ts} for one in lease.events],
             attempt=lease.attempt,
             max_attempts=function.retries.times + 1,
             outcomes=[outcome_of(row) for row in rows],

@@ -38,7 +38,16 @@ def constraints_of(app: str, manifest: FunctionManifest) -> tuple[Constraint, ..
 
 def is_controlled(manifest: FunctionManifest) -> bool:
     """Whether runs of the function are created with options of these."""
-    return any((manifest.idempotency, manifest.rate_limit, manifest.debounce, manifest.batch, manifest.singleton, manifest.priority))
+    return any(
+        (
+            manifest.idempotency,
+            manifest.rate_limit,
+            manifest.debounce,
+            manifest.batch,
+            manifest.singleton,
+            manifest.priority,
+        )
+    )
 
 
 def is_gathering(option: str) -> bool:

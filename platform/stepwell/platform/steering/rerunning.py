@@ -180,4 +180,3 @@ def _word(request: str | None) -> str:
 
 def _no_event() -> NotNow:
     return NotNow("the event that started the run is not kept any more", SEND)
-

@@ -27,7 +27,7 @@ end
 
 --- Its place goes to the next run of its key.
 local function leave_place(run)
-  local digest = string.match(option(run.options, 'single') or '', '^%w+')
+  local digest = string.match(option(run.options, 'single') or '', '^[^:]+')
   if digest and redis.call('GET', k_single .. digest) == run.id then redis.call('DEL', k_single .. digest) end
 end
 

@@ -8,7 +8,7 @@ end
 
 --- The starts of the last period are all remembered: in no span of this length there are more than `limit`.
 local function is_too_many(options)
-  local digest, limit, period = string.match(option(options, 'rate') or '', '^(%w+):(%d+):(%d+)$')
+  local digest, limit, period = string.match(option(options, 'rate') or '', '^([^:]+):(%d+):(%d+)$')
   if not digest then return false end
   local oldest = redis.call('LINDEX', k_rate .. digest, -tonumber(limit))
   return oldest and tonumber(oldest) > now - period and tonumber(oldest) <= now
@@ -16,7 +16,7 @@ end
 
 --- The run that has the only place of its key.
 local function holder_of(rid, options)
-  local digest, mode = string.match(option(options, 'single') or '', '^(%w+):(%w+)$')
+  local digest, mode = string.match(option(options, 'single') or '', '^([^:]+):(%w+)$')
   local holder = digest and redis.call('GET', k_single .. digest)
   local run = holder and holder ~= rid and load_run(holder)
   if run and (run.status == 'queued' or run.status == 'running' or run.status == 'waiting') then return run, mode end
@@ -35,7 +35,7 @@ end
 local function count_event(rid, options)
   local digest, period = string.match(option(options, 'once') or '', '^([^:]+):(%d+)$')
   if digest then redis.call('SET', k_once .. digest, rid .. ' ' .. now + period, 'PX', period + 3600000) end
-  local key, limit, span = string.match(option(options, 'rate') or '', '^(%w+):(%d+):(%d+)$')
+  local key, limit, span = string.match(option(options, 'rate') or '', '^([^:]+):(%d+):(%d+)$')
   if not key then return end
   redis.call('RPUSH', k_rate .. key, now)
   redis.call('LTRIM', k_rate .. key, -tonumber(limit), -1)
@@ -49,6 +49,6 @@ local function take_place(rid, options)
   if not mode then return nil end
   if holder and mode == 'skip' then return 'singleton:' .. holder.id end
   if holder then cancel_run(holder, OVERTAKEN, fact('patience')) end
-  redis.call('SET', k_single .. string.match(option(options, 'single'), '^%w+'), rid)
+  redis.call('SET', k_single .. string.match(option(options, 'single'), '^[^:]+'), rid)
   return nil
 end
