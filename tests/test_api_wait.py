@@ -320,7 +320,7 @@ async def test_a_look_that_fails_midway_is_taken_again() -> None:
             raise StoreUnavailable("redis", "gone")
         return "ended" if looks > 2 else None
 
-    waiting = asyncio.create_task(endings.await_end("R", look))
+    waiting = asyncio.create_task(endings.await_end(["R"], look))
     await eventually(lambda: looks == 1)
     endings.heard(b"R E completed")
     await eventually(lambda: looks == 2)
@@ -336,7 +336,7 @@ async def test_the_first_look_may_fail() -> None:
         raise StoreUnavailable("redis", "gone")
 
     with pytest.raises(StoreUnavailable):
-        await endings.await_end("R", look)
+        await endings.await_end(["R"], look)
     assert len(endings) == 0
 
 

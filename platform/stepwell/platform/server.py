@@ -20,6 +20,7 @@ from stepwell.platform.api.feed import Feed
 from stepwell.platform.api.front import Front
 from stepwell.platform.api.functions import FunctionsApi
 from stepwell.platform.api.ingest import IngestEndpoint
+from stepwell.platform.api.keys import KeysApi
 from stepwell.platform.api.openapi import document
 from stepwell.platform.api.operations import Operation
 from stepwell.platform.api.problems import Problem, answer_problem
@@ -73,6 +74,7 @@ def create_app(
         *RunsApi(installation, endings, closing).operations(),
         *SteeringApi(installation).operations(),
         *FunctionsApi(installation).operations(),
+        *KeysApi(installation).operations(),
         *SchedulesApi(installation.schedules).operations(),
         *StreamApi(feed, installation.history, closing).operations(),
         *SystemApi(installation, dev=dev).operations(),

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Generator, Set
+from collections.abc import Awaitable, Callable, Generator, Iterable, Set
 from typing import TypeVar
 
 from stepwell.platform.errors import StoreUnavailable
@@ -77,23 +77,25 @@ class Endings:
     def _of(self, id: str) -> Set[News]:
         return self._waiting.get(id, NOBODY)
 
-    async def await_end(self, id: str, look: Callable[[], Awaitable[T | None]]) -> T:
+    async def await_end(self, ids: Iterable[str], look: Callable[[], Awaitable[T | None]]) -> T:
         """What `look` gives once it is not `None`.
 
-        It is called at once, and whenever something is heard of the run or event `id`. Only its first call may fail.
+        It is called at once, and whenever something is heard of the runs or events `ids`. Only its first call may fail.
         """
-        with self.listening(id) as news:
+        with self.listening(*ids) as news:
             found = await look()
             return await news.until(look) if found is None else found
 
     @contextlib.contextmanager
-    def listening(self, id: str) -> Generator[News]:
-        """News of the run or event `id`, from now on."""
-        news = News()
-        self._waiting.setdefault(id, set()).add(news)
+    def listening(self, *ids: str, news: News | None = None) -> Generator[News]:
+        """News of these runs or events, from now on; told to `news` if there is one already."""
+        news = news or News()
+        for id in ids:
+            self._waiting.setdefault(id, set()).add(news)
         try:
             yield news
         finally:
-            self._waiting[id].discard(news)
-            if not self._waiting[id]:
-                del self._waiting[id]
+            for id in set(ids):
+                self._waiting[id].discard(news)
+                if not self._waiting[id]:
+                    del self._waiting[id]

@@ -118,7 +118,14 @@ class EventsApi:
 
     async def _started(self, entry: Entry, runs: Sequence[str], news: News) -> list[Run]:
         """The runs that an event has just started, once all of them have ended."""
-        found = await news.until(lambda: self._history.ended_runs(entry.id, entry.event.name, runs, news.told))
+        # The run of a debounce may end as that of a later event, so it is listened to by itself as well.
+        with self._endings.listening(*runs, news=news):
+            found = await news.until(lambda: self._history.ended_runs(entry.id, entry.event.name, runs, news.told))
+        if len(found) < len(runs):
+            # Some were not created; maybe because the event has become part of others.
+            event = await self._event(entry.id)
+            if event.runs != tuple(runs):
+                return await self._ended(event)
         return [views.run(view) for view in found]
 
     async def _incoming(self, request: Request) -> list[IncomingEvent]:
@@ -130,7 +137,7 @@ class EventsApi:
     async def _ended(self, event: EventRecord) -> list[Run]:
         """The runs of an event, once all of them have ended."""
         found = await self._endings.await_end(
-            event.id, lambda: self._history.ended_runs(event.id, event.name, event.runs)
+            (event.id, *event.runs), lambda: self._history.ended_runs(event.id, event.name, event.runs)
         )
         return [views.run(view) for view in found]
 

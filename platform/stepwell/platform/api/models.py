@@ -171,6 +171,27 @@ class Function(_Answer):
     workers: int = Field(description="that listen for its runs")
 
 
+class SlotHolder(_Answer):
+    """A run that has a slot."""
+
+    run: str
+    since: int
+    worker: str | None = Field(description="the session that executes it")
+
+
+class Key(_Answer):
+    """A value of the key of a constraint, of which somebody has a slot or waits for one."""
+
+    scope: str = Field(description="the id of both")
+    constraint: str = Field(description="app/function#… of one function; app~name or ~name of a shared one")
+    value: str = Field(description='of the key; "" when all runs are counted alike')
+    limit: int | None = Field(description="slots there are; null when there are none to be had, as of a throttle")
+    held: int
+    holders: list[SlotHolder] = Field(description="the first 100, oldest first")
+    lanes: int = Field(description="that wait for it")
+    waiting: int = Field(description="runs in the first 100 of these lanes")
+
+
 class Schedule(_Answer):
     """When a function runs, and what is known of that. Lengths are in ms."""
 

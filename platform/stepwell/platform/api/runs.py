@@ -87,7 +87,7 @@ class RunsApi:
             return view if view.run.status.ended else None
 
         async def body() -> bytes:
-            return _item(await self._endings.await_end(id, ended)).model_dump_json().encode()
+            return _item(await self._endings.await_end([id], ended)).model_dump_json().encode()
 
         return Held(body, self._closing)
 

@@ -6,6 +6,7 @@ from stepwell.platform.api.models import (
     Event,
     Failure,
     Function,
+    Key,
     Pause,
     Refusal,
     Run,
@@ -13,6 +14,7 @@ from stepwell.platform.api.models import (
     RunSummary,
     Schedule,
     ScheduleDetail,
+    SlotHolder,
     SoughtEvent,
     Step,
     StepStatus,
@@ -22,6 +24,7 @@ from stepwell.platform.api.models import (
 from stepwell.platform.codec import decode
 from stepwell.platform.cron.schedules import ScheduleView
 from stepwell.platform.flow import refusal as flow
+from stepwell.platform.flow.holding import KeyView
 from stepwell.platform.flow.pausing import Paused
 from stepwell.platform.history import FunctionView, RunView
 from stepwell.platform.reading import pending, runs
@@ -184,6 +187,20 @@ def function(view: FunctionView, paused: Paused | None) -> Function:
         paused=Pause(mode=paused.mode, since=paused.since) if paused else None,
         runs=view.runs,
         workers=view.workers,
+    )
+
+
+def key(view: KeyView) -> Key:
+    """A key."""
+    return Key(
+        scope=view.scope,
+        constraint=view.constraint,
+        value=view.value,
+        limit=view.limit,
+        held=view.held,
+        holders=[SlotHolder(run=one.run, since=one.since, worker=one.session or None) for one in view.holders],
+        lanes=view.lanes,
+        waiting=view.waiting,
     )
 
 

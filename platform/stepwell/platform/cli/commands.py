@@ -61,7 +61,8 @@ def command_line() -> typer.Typer:
     app.add_typer(runs(), name="runs")
     app.add_typer(events(), name="events")
     app.add_typer(schedules(), name="schedules")
-    _add(app, functions, doctor, keys)
+    app.add_typer(functions(), name="functions")
+    _add(app, doctor, keys)
     return app
 
 

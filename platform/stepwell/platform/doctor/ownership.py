@@ -55,7 +55,7 @@ async def _unowned(partition: Partition, key: str, oldest: int) -> str | None:
         return "nothing of Stepwell is called like this"
     family, rest = known
     match family:
-        case "k_run" | "k_steps":
+        case "k_run" | "k_steps" | "k_gathered":
             live = await partition.read("ZSCORE", keys.name("k_live"), rest)
             ended = await partition.read("ZSCORE", keys.name("k_ended"), rest)
             if live is not None or ended is not None:
@@ -69,8 +69,12 @@ async def _unowned(partition: Partition, key: str, oldest: int) -> str | None:
         case "k_runs_of" | "k_outbox":
             member = await partition.read("SISMEMBER", keys.name(OWNERS[family]), rest)
             return None if member else f"{rest} is not listed"
-        case "k_dedupe" | "k_once" | "k_heard":
+        case "k_dedupe" | "k_once" | "k_heard" | "k_rate" | "k_throttle" | "k_gathering" | "k_joined":
             return "it never expires" if await partition.read("TTL", key) == -1 else None
+        case "k_single":
+            holder: bytes | None = await partition.read("GET", key)
+            live = await partition.read("ZSCORE", keys.name("k_live"), holder or b"")
+            return "the run that has this place has ended" if holder and live is None else None
         case "k_event":
             return await _unowned_event(partition, key, oldest)
         case _:

@@ -130,7 +130,8 @@ async def _armed_waits(partition: Partition, record: RunRecord) -> int:
 async def _reachable(partition: Partition, lane: str) -> bool:
     if await partition.read("ZSCORE", partition.keys.name("k_lanes", lane.partition("|")[0]), lane) is not None:
         return True
-    for scope in await scopes_of(partition, lane):
+    paused = f"pause|{lane.partition('|')[0].removesuffix('!')}"
+    for scope in [*await scopes_of(partition, lane), paused]:
         if await partition.read("ZSCORE", partition.keys.name("k_parked", scope), lane) is not None:
             return True
     return False

@@ -41,7 +41,9 @@ async def _holds(partition: Partition, run: str, scope: str) -> bool:
 async def _forgotten(partition: Partition, scope: str) -> list[Ailment]:
     """Lanes are parked behind free slots, and no lane is active that might take them and wake the next."""
     keys, name = partition.keys, scope.partition("|")[0]
-    limit = await partition.read("HGET", keys.name("k_limits"), f"#{name}")
+    limit: bytes | None = await partition.read("HGET", keys.name("k_limits"), f"#{name}")
+    if limit and not limit.isdigit():
+        return await _untimed(partition, scope)
     held = await partition.read("ZCARD", keys.name("k_slots", scope))
     parked = await partition.read("ZCARD", keys.name("k_parked", scope))
     # Without a limit any more, the lanes are called when the last holder lets go.
@@ -51,11 +53,29 @@ async def _forgotten(partition: Partition, scope: str) -> list[Ailment]:
     return [Ailment(f"scope {scope}", f"{parked} lanes are parked, though a slot is free ({held} are taken)")]
 
 
+async def _untimed(partition: Partition, scope: str) -> list[Ailment]:
+    """Lanes wait for a throttle, and no timer calls them."""
+    keys = partition.keys
+    parked = await partition.read("ZCARD", keys.name("k_parked", scope))
+    timer = await partition.read("ZSCORE", keys.name("k_timers"), f"={scope}")
+    if not parked or timer is not None:
+        return []
+    return [Ailment(f"scope {scope}", f"{parked} lanes are parked, and no timer calls them")]
+
+
 async def _called(partition: Partition, scope: str) -> bool:
-    function = scope.rpartition("#")[0]
-    for name in (function, f"{function}!"):
-        lanes: Sequence[bytes] = await partition.read("ZRANGE", partition.keys.name("k_lanes", name), 0, MOST - 1)
-        for lane in lanes:
-            if scope in await scopes_of(partition, lane.decode()):
-                return True
+    for function in await _functions_of(partition, scope.partition("|")[0]):
+        for name in (function, f"{function}!"):
+            lanes: Sequence[bytes] = await partition.read("ZRANGE", partition.keys.name("k_lanes", name), 0, MOST - 1)
+            for lane in lanes:
+                if scope in await scopes_of(partition, lane.decode()):
+                    return True
     return False
+
+
+async def _functions_of(partition: Partition, name: str) -> list[str]:
+    """The functions whose runs are behind a constraint; of one that is not in force any more, its own."""
+    flat: Sequence[bytes] = await partition.read("HGETALL", partition.keys.name("k_limits"))
+    limits = dict(zip(map(bytes.decode, flat[::2]), map(bytes.decode, flat[1::2]), strict=True))
+    found = [one for one, names in limits.items() if not one.startswith("#") and name in names.split()]
+    return found or [name.rpartition("#")[0]]

@@ -1,0 +1,63 @@
+"""Keys of constraints: who has their slots, and who waits."""
+
+from collections.abc import Iterator
+
+from pydantic import Field
+from starlette.requests import Request
+from starlette.types import ASGIApp
+
+from stepwell.platform.api import views
+from stepwell.platform.api.models import Item, Key
+from stepwell.platform.api.operations import Operation, Query, answer, parameters
+from stepwell.platform.api.problems import Problem, not_found
+from stepwell.platform.flow.holding import Holding
+from stepwell.platform.installation import Installation
+
+
+class KeysQuery(Query):
+    """Which keys."""
+
+    constraint: str | None = Field(default=None, max_length=256, description="the name of one")
+
+
+class ReleaseQuery(Query):
+    """A slot."""
+
+    scope: str = Field(max_length=512, description="of the key, as it is listed")
+    run: str = Field(max_length=64, description="that has the slot")
+
+
+class KeysApi:
+    """Endpoints of `/api/v1/keys`."""
+
+    def __init__(self, installation: Installation) -> None:
+        self._holding = Holding(installation.partitions)
+
+    def operations(self) -> Iterator[Operation]:
+        """The rows of the route table."""
+        about = "The keys of constraints of which somebody has a slot, or waits for one; 1,000 at most"
+        yield Operation("GET", "/api/v1/keys", "list_keys", about, self.all, Item[list[Key]], KeysQuery)
+        about, path = "Take a slot from a run that does not execute under it", "/api/v1/keys/release"
+        yield Operation(
+            "POST", path, "release_key", about, self.release, Item[list[Key]], ReleaseQuery, problems=(403, 404, 409)
+        )
+
+    async def all(self, request: Request) -> ASGIApp:
+        """GET /keys."""
+        query = parameters(request, KeysQuery)
+        return await self._answer(query.constraint)
+
+    async def release(self, request: Request) -> ASGIApp:
+        """POST /keys/release."""
+        query = parameters(request, ReleaseQuery)
+        freed = await self._holding.release(query.scope, query.run)
+        if freed == "GONE":
+            raise not_found("slot", f"{query.scope} of {query.run}")
+        if freed == "HELD":
+            message = f"run {query.run} executes under its slot of {query.scope}"
+            raise Problem(409, "slot_in_use", message, "Cancel the run to have it let go")
+        return await self._answer(query.scope.partition("|")[0])
+
+    async def _answer(self, constraint: str | None) -> ASGIApp:
+        found = await self._holding.keys(constraint)
+        return answer(Item[list[Key]](data=[views.key(view) for view in found]))
