@@ -36,7 +36,7 @@ class RunFailed:
         run_id: of the run.
         error: why.
         event: that started it.
-        events: all that started it, oldest first; more than one for a batch.
+        events: all that started it, oldest first; more than one for a batch, of which as many as make up 256 KiB.
     """
 
     function: str

@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
+from stepwell.platform.engine.gathered import records_of
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.records import EventRecord, Lease, StepRow
 
-AT_ONCE = 16
-"""Events of a batch that are read in a call."""
 UNKNOWN: Mapping[str, str] = MappingProxyType({})
 
 
@@ -68,12 +67,8 @@ class Leases:
         lease = _lease(header)
         if not others:
             return lease
-        events: list[EventRecord] = []
-        for first in range(0, len(others), AT_ONCE):
-            ids = [event.decode() for event in others[first : first + AT_ONCE]]
-            records = await self._partition.read("MGET", *[self._partition.keys.name("k_event", id) for id in ids])
-            events += [EventRecord.parse(id, record) for id, record in zip(ids, records, strict=True) if record]
-        return replace(lease, others=tuple(events))
+        events = records_of(self._partition, [id.decode() for id in others])
+        return replace(lease, others=tuple([event async for event in events]))
 
     async def beat(self, session: str, heard: Sequence[tuple[str, str]] = ()) -> Pulse:
         """Keeps the session alive; `heard` is news that need not be told again. Raises `SessionDead`."""

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from typing import Any
 
-from stepwell.platform.codec import decode
+from stepwell.platform.codec import decode, encode
+from stepwell.platform.engine.gathered import gathered_by, records_of
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.engine.runs import Runs
 from stepwell.platform.ids import partition_of
@@ -20,6 +21,8 @@ from stepwell.platform.waits.outcome import event_json, failed, of_run
 BATCH = 64
 MOST = 1_024
 """Ends that are seen to at once: more than BATCH, for those that cannot be must not hold up the others."""
+MOST_BYTES = 256 << 10
+"""Of the further events of a batch, in the event that tells of its end."""
 NAMES: Mapping[Status, tuple[str, ...]] = {
     Status.COMPLETED: ("inngest/function.finished",),
     Status.FAILED: ("inngest/function.finished", "inngest/function.failed"),
@@ -109,16 +112,27 @@ class Aftermath:
         event = event_json(EventRecord.parse(run.event, record)) if record else {}
         if event.get("name") in ENDS:
             return  # or those who listen to all ends would listen to their own, for ever
-        data = _told(run, event)
+        data = _told(run, event, await self._others(run))
         # With ids of their own, so that telling twice is telling once.
         await self._ingest.accept([IncomingEvent(name, data, f"{run.id}/{name}", run.ended) for name in names])
+
+    async def _others(self, run: RunRecord) -> list[dict[str, Any]]:
+        """The events of its batch behind the first, as many as an event can tell of."""
+        told, size = list[dict[str, Any]](), 0
+        async for record in records_of(self._source, await gathered_by(self._source, run.id)):
+            event = event_json(record)
+            size += len(encode(event))
+            if size > MOST_BYTES:
+                break
+            told.append(event)
+        return told
 
 
 def _detached(step: StepRow) -> bool:
     return bool(decode(step.payload.partition(b"\n")[2])["detach"])
 
 
-def _told(run: RunRecord, event: Mapping[str, Any]) -> dict[str, Any]:
+def _told(run: RunRecord, event: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What an event tells of an end (WIRE.md 5), and the function's name as it is written here."""
     ending: dict[str, Any] = {"result": decode(run.output) if run.output else None}
     if run.status is not Status.COMPLETED:
@@ -129,6 +143,6 @@ def _told(run: RunRecord, event: Mapping[str, Any]) -> dict[str, Any]:
         "function": run.function,
         "run_id": run.id,
         "event": event,
-        "events": [event],
+        "events": [event, *others],
         **ending,
     }
