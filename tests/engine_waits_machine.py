@@ -3,16 +3,14 @@
 There is no second engine to compare with: what has become of each wait is judged by the history itself.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
-from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import initialize
 
 from stepwell.functions.errors import LimitExceeded
 from stepwell.functions.journal import LeaseLost
@@ -33,13 +31,11 @@ from stepwell.platform.outbox import Outbox
 from stepwell.platform.reading.headers import whole_of
 from stepwell.platform.records import Lease, RunRecord, Status, StepRow
 from stepwell.platform.registry import Registry
-from stepwell.platform.store.scripts import LUA
-from stepwell.platform.store.topology import Topology
 from tests.engine_bench import CRASH_LIMIT, EXPIRY, PATIENCE
-from tests.engine_waits_bench import Process, errands_over, gates_over, ingest_over
+from tests.engine_gates import Process
+from tests.engine_moves import PICK, Moves, move
+from tests.engine_waits_bench import errands, errands_over, ingest_over
 
-T = TypeVar("T")
-PICK = st.integers(0, 1 << 16)
 VALUE = st.integers(1, 2)
 AWAITED = st.sampled_from(["said", "said", "told", "stop", "halt"])
 START, FINISH, PERIOD, WITHIN = 5_000, 20_000, 30_000, 12_000
@@ -109,27 +105,6 @@ class History:
     invokes: dict[tuple[str, str], Invoked] = field(default_factory=dict[tuple[str, str], Invoked])
 
 
-@dataclass
-class Move:
-    """What may happen next in a history, with what it needs drawn, and how often."""
-
-    name: str
-    draws: dict[str, st.SearchStrategy[Any]]
-
-
-MOVES: list[Move] = []
-
-
-def move(often: int, **draws: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Adds a method to the moves, `often` times. Rules of their own would be left out of most examples by turns."""
-
-    def add(method: Callable[..., None]) -> Callable[..., None]:
-        MOVES.extend([Move(method.__name__, draws)] * often)
-        return method
-
-    return add
-
-
 class Silent(RunJournal):
     """Leaves what waits need done to others."""
 
@@ -142,29 +117,8 @@ class Silent(RunJournal):
         pass
 
 
-class Workbench:
-    """An engine that is opened once and emptied before each example."""
-
-    def __init__(self, topology: Topology, partitions: int, folder: Path = LUA) -> None:
-        self.runner = asyncio.Runner()
-        self.loop = self.runner.get_loop()
-        self._stack = AsyncExitStack()
-        self.store, self.gate = self.run(self._stack.enter_async_context(gates_over(topology, partitions, folder)))
-
-    def run(self, work: Awaitable[T]) -> T:
-        """Runs it."""
-        return self.loop.run_until_complete(work)
-
-    def close(self) -> None:
-        """Closes all."""
-        self.run(self._stack.aclose())
-        self.runner.close()
-
-
-class WaitsMachine(RuleBasedStateMachine):
+class WaitsMachine(Moves):
     """Subclass with a `bench`."""
-
-    bench: ClassVar[Workbench]
 
     def __init__(self) -> None:
         super().__init__()
@@ -192,11 +146,6 @@ class WaitsMachine(RuleBasedStateMachine):
         self.runs = [Runs(partition, PATIENCE) for partition in self.partitions]
         self.ticks = [Ticks(partition, EXPIRY, CRASH_LIMIT, PATIENCE) for partition in self.partitions]
         self.outboxes = [Outbox(partition, self.runs) for partition in self.partitions]
-
-    @rule(data=st.data())
-    def go_on(self, data: st.DataObject) -> None:
-        chosen = data.draw(st.sampled_from(MOVES))
-        getattr(self, chosen.name)(**{name: data.draw(drawn) for name, drawn in chosen.draws.items()})
 
     # Events.
 
@@ -350,7 +299,8 @@ class WaitsMachine(RuleBasedStateMachine):
     @move(3, where=PICK)
     def begin_errands(self, where: int) -> None:
         async def begin() -> Process:
-            return Process(self.bench.gate(), self.clock, self.registry, where % len(self.partitions))
+            gate = self.bench.gate()
+            return Process(gate, errands(gate, self.clock, self.registry, where % len(self.partitions)))
 
         if len(self.processes) < 3:
             self.processes.append(self.do(begin()))
@@ -391,8 +341,7 @@ class WaitsMachine(RuleBasedStateMachine):
         await self._settle()
         await self._judge()
         for process in self.processes:
-            while not process.task.done():
-                await process.step(0)
+            await process.finish()
         await self._settle()
         await self._judge()
         await self._end_all_runs()
