@@ -43,7 +43,8 @@ class Gate(Store):
     def __init__(self, routes: Routes, scripts: Scripts, partitions: int) -> None:
         super().__init__(routes, scripts, partitions)
         self.calls: list[Call] = []
-        self.cut = False
+        self._answers: set[asyncio.Future[Reply]] = set()
+        self._cut = False
         self.watch: Watch | None = None
 
     async def call(self, partition: int, *command: Argument, retry: bool = True) -> Reply:
@@ -65,7 +66,7 @@ class Gate(Store):
         """See `Store`."""
 
         def answer(reply: Reply) -> None:
-            if not self.cut:
+            if not self._cut:
                 done(reply, None)
 
         self.calls.append(Call(lambda: super(Gate, self).script(partition, name, fixed, items), answer))
@@ -78,7 +79,16 @@ class Gate(Store):
                 answer.set_result(reply)
 
         self.calls.append(Call(work, done))
+        self._answers.add(answer)
+        answer.add_done_callback(self._answers.discard)
         return await answer
+
+    def cut(self) -> list[Call]:
+        """Nobody gets an answer any more; gives the calls that were about to be made."""
+        self._cut = True
+        for answer in [*self._answers]:
+            answer.cancel()
+        return self.calls
 
 
 class Process:
@@ -108,8 +118,8 @@ class Process:
     async def die(self, number: int, *, after: bool) -> None:
         """It dies: before one of its calls, or after it and before the answer."""
         await breathe()
-        calls, self.gate.cut = self.gate.calls, True
         self.task.cancel()
+        calls = self.gate.cut()
         with suppress(asyncio.CancelledError, StoreUnavailable):
             await self.task
         if after and calls:

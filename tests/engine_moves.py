@@ -1,7 +1,7 @@
 """Random histories: a stateful test whose moves come as often as they say."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
 
 from hypothesis import strategies as st
@@ -18,8 +18,8 @@ class Move:
     """What may happen next in a history, with what it needs drawn, and how often."""
 
     name: str
-    often: int
-    draws: dict[str, st.SearchStrategy[Any]]
+    often: int = field(repr=False)
+    draws: dict[str, st.SearchStrategy[Any]] = field(repr=False)
 
 
 def move(often: int, **draws: st.SearchStrategy[Any]) -> Callable[[F], F]:
