@@ -1,7 +1,7 @@
 """Random histories: a stateful test whose moves come as often as they say."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 from hypothesis import strategies as st
@@ -15,11 +15,11 @@ PICK = st.integers(0, 1 << 16)
 
 @dataclass
 class Move:
-    """What may happen next in a history, with what it needs drawn, and how often."""
+    """What may happen next in a history, how often, and what it needs drawn."""
 
     name: str
-    often: int = field(repr=False)
-    draws: dict[str, st.SearchStrategy[Any]] = field(repr=False)
+    often: int
+    draws: dict[str, st.SearchStrategy[Any]]
 
 
 def move(often: int, **draws: st.SearchStrategy[Any]) -> Callable[[F], F]:
@@ -39,15 +39,16 @@ class Moves(RuleBasedStateMachine):
     """
 
     bench: ClassVar[Workbench]
-    moves: ClassVar[list[Move]] = []
+    moves: ClassVar[dict[str, Move]] = {}
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         own: list[Move | None] = [getattr(member, "move", None) for member in vars(cls).values()]
-        cls.moves = [*cls.moves, *[made for made in own if made for _ in range(made.often)]]
+        cls.moves = cls.moves | {made.name: made for made in own if made}
 
     @rule(data=st.data())
     def go_on(self, data: st.DataObject) -> None:
         """Makes the next move."""
-        chosen = data.draw(st.sampled_from(self.moves))
-        getattr(self, chosen.name)(**{name: data.draw(drawn) for name, drawn in chosen.draws.items()})
+        names = [name for name, move in self.moves.items() for _ in range(move.often)]
+        name = data.draw(st.sampled_from(names))
+        getattr(self, name)(**{what: data.draw(drawn) for what, drawn in self.moves[name].draws.items()})

@@ -301,6 +301,10 @@ class SteeringMachine(WaitsMachine):
         else:
             await super()._judge_invoke(invoke, runs)
 
+    def _judge_late(self, invoke: Invoked, row: StepRow) -> None:
+        if "wake" not in self.asked.hands.get((invoke.run, invoke.key), []):
+            super()._judge_late(invoke, row)
+
     def _judge_controls(self, run: RunRecord, own: Event) -> None:
         super()._judge_controls(run, replace(own, at=max(own.at, run.created)) if run.rerun_of else own)
 

@@ -515,7 +515,8 @@ class WaitsMachine(Moves):
             missed = [event for event in self._may_end(wait, own) if event.id not in others]
             assert not missed, f"{wait} missed {missed}"
         if len(self.partitions) == 1 and wait.event and wait.lookback and not wait.taken:
-            assert wait.event == next(self._may_end(wait, own)).id, f"{wait} did not take the oldest"
+            oldest = next(self._may_end(wait, own))
+            assert wait.event == oldest.id, f"{wait} of {run}, begun by {own}, did not take {oldest}"
 
     def _may_end(self, wait: Waited, own: Event) -> Iterator[Event]:
         # Events of the very ms count or not, as it falls out.
@@ -532,8 +533,8 @@ class WaitsMachine(Moves):
             return
         [child] = children
         over = row.state != "pending"
-        if row.state == "failed" and b"has not ended in time" in row.payload:
-            assert invoke.due <= row.ended, f"{invoke} was over too early: {row}"
+        if over and _is_late(row):
+            self._judge_late(invoke, row)
             return
         if not over and not parent.status.ended:
             assert invoke.due > self.clock.now(), f"{invoke} is not over"
@@ -543,6 +544,9 @@ class WaitsMachine(Moves):
             assert (row.state == "done") == (child.status is Status.COMPLETED), f"{invoke}: {row} of {child}"
         if parent.status is Status.CANCELLED and not over and not invoke.detach:
             assert child.status.ended or child.cancel, f"{invoke}: the child outlives its parent"
+
+    def _judge_late(self, invoke: Invoked, row: StepRow) -> None:
+        assert invoke.due <= row.ended, f"{invoke} was over too early: {row}"
 
     def _judge_controls(self, run: RunRecord, own: Event) -> None:
         now, stopping = self.clock.now(), list[Callable[[Event], bool]]()
@@ -583,3 +587,8 @@ class WaitsMachine(Moves):
                 key = partition.keys.name(name)
                 left = await partition.read("KEYS", f"{key}*" if key.endswith(":") else key)
                 assert not left, f"{name} is left: {left}"
+
+
+def _is_late(row: StepRow) -> bool:
+    """Whether an invoke has failed by its own time."""
+    return row.state == "failed" and "has not ended in time" in decode(row.payload)["message"]
