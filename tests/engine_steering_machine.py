@@ -188,7 +188,7 @@ class SteeringMachine(WaitsMachine):
     def _given(self, wait: Waited | Invoked, how: How) -> Any:
         if isinstance(wait, Invoked) or how == "none":
             return None if isinstance(wait, Waited) else OUTPUT
-        event = {"id": f"hand {wait.key}", "data": {}}
+        event: dict[str, Any] = {"id": f"hand {wait.key}", "data": {}}
         return event if len(wait.names) == 1 else {"name": wait.names[0], "event": event}
 
     @move(2, number=PICK, which=PICK)

@@ -7,7 +7,6 @@ MUTANTS = [
         "asked-of-nothing", "ask_again.lua", "if redis.call('EXISTS', k_run .. run) == 0 then return 'GONE' end\n", ""
     ),
     Mutant("request-forgotten", "ask_again.lua", "if known then return known end\n", ""),
-    Mutant("nobodys-requests-are-one", "ask_again.lua", "request ~= '' and redis.call('HGET'", "redis.call('HGET'"),
     Mutant(
         "nobodys-request-noted",
         "ask_again.lua",
