@@ -27,6 +27,7 @@ def test_histories_of_waits_are_as_they_should_be_in_memory(partitions: int) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3_600)
 @pytest.mark.parametrize("partitions", [1, 3])
 def test_histories_of_waits_are_as_they_should_be(
     redis_server: Server, partitions: int, request: pytest.FixtureRequest
