@@ -2,9 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
-from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -20,15 +18,13 @@ from stepwell.platform.ids import digest_of, encode_id, run_id
 from stepwell.platform.ingest import BUCKET, WINDOW
 from stepwell.platform.records import RunRecord, StepRow
 from stepwell.platform.store.keys import Keys
-from stepwell.platform.store.scripts import LUA
 from stepwell.platform.store.store import Store
-from stepwell.platform.store.topology import Topology
-from tests.engine_bench import CRASH_LIMIT, EXPIRY, PATIENCE, store_over
+from tests.engine_bench import CRASH_LIMIT, EXPIRY, PATIENCE
+from tests.engine_gates import Workbench
+from tests.engine_moves import PICK
 from tests.engine_oracle import DEPLOYS, FUNCTIONS, SUSPECT, Oracle, Run, Step
 
-T = TypeVar("T")
 STEP_KEYS = st.sampled_from(["a", "b", "c|d", "!", "line\nfeed"])
-PICK = st.integers(min_value=0, max_value=1 << 16)
 REPEAT = st.booleans()
 WORKER = st.integers(0, 2)
 ALL = {name + mark for name in FUNCTIONS for mark in ("", "!")}
@@ -51,25 +47,6 @@ async def keyspace(store: Store) -> dict[str, list[bytes]]:
     """Every hash, set and sorted set, flat."""
     found: list[tuple[bytes, list[bytes]]] = await store.call(0, "EVAL", EVERYTHING, 0)
     return {key.decode(): flat for key, flat in found}
-
-
-class Workbench:
-    """An engine that is opened once and emptied before each example, because opening costs more than an example."""
-
-    def __init__(self, topology: Topology, folder: Path = LUA) -> None:
-        self.runner = asyncio.Runner()
-        self.loop = self.runner.get_loop()
-        self._stack = AsyncExitStack()
-        self.store = self.run(self._stack.enter_async_context(store_over(topology, folder, partitions=1)))
-
-    def run(self, work: Awaitable[T]) -> T:
-        """Runs it; cheaper than the runner does, which prepares for signals each time."""
-        return self.loop.run_until_complete(work)
-
-    def close(self) -> None:
-        """Closes all."""
-        self.run(self._stack.aclose())
-        self.runner.close()
 
 
 class EngineMachine(RuleBasedStateMachine):

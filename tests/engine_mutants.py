@@ -1,31 +1,6 @@
 """Faults to seed into the Lua scripts, one at a time; the scenarios, or else the stateful test, have to find each."""
 
-from dataclasses import dataclass
-from pathlib import Path
-from shutil import copytree
-
-from stepwell.platform.store.scripts import LUA
-
-
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """A replacement of text in one script."""
-
-    name: str
-    file: str
-    old: str
-    new: str
-
-    def plant(self, folder: Path) -> Path:
-        """A copy of the scripts, in a folder of its own under `folder`, with the fault in it."""
-        place = folder / self.name
-        copytree(LUA, place)
-        script = place / self.file
-        text = script.read_text()
-        assert text.count(self.old) == 1, f"{self.name}: {self.old!r} is not once in {self.file}"
-        script.write_text(text.replace(self.old, self.new))
-        return place
-
+from tests.engine_search import Mutant
 
 MUTANTS = [
     Mutant("token-not-compared", "include/owner.lua", "if not run or run.token ~= token then", "if not run then"),

@@ -3,16 +3,15 @@
 There is no second engine to compare with: what has become of each wait is judged by the history itself.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
-from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any
 
+import pytest
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import initialize
 
 from stepwell.functions.errors import LimitExceeded
 from stepwell.functions.journal import LeaseLost
@@ -33,13 +32,11 @@ from stepwell.platform.outbox import Outbox
 from stepwell.platform.reading.headers import whole_of
 from stepwell.platform.records import Lease, RunRecord, Status, StepRow
 from stepwell.platform.registry import Registry
-from stepwell.platform.store.scripts import LUA
-from stepwell.platform.store.topology import Topology
 from tests.engine_bench import CRASH_LIMIT, EXPIRY, PATIENCE
-from tests.engine_waits_bench import Process, errands_over, gates_over, ingest_over
+from tests.engine_gates import Process
+from tests.engine_moves import PICK, Moves, move
+from tests.engine_waits_bench import errands, errands_over, ingest_over
 
-T = TypeVar("T")
-PICK = st.integers(0, 1 << 16)
 VALUE = st.integers(1, 2)
 AWAITED = st.sampled_from(["said", "said", "told", "stop", "halt"])
 START, FINISH, PERIOD, WITHIN = 5_000, 20_000, 30_000, 12_000
@@ -76,7 +73,10 @@ class Event:
 
 @dataclass
 class Waited:
-    """A wait as it was armed: for one of `names`, under a condition, and what earlier ones had taken."""
+    """A wait as it was armed: for one of `names`, under a condition, and what earlier ones had taken.
+
+    `since`: when the last event came that one just like it had taken.
+    """
 
     run: str
     key: str
@@ -86,6 +86,7 @@ class Waited:
     armed: int
     due: int
     taken: set[str]
+    since: int = 0
     outcome: bytes | None = None
     event: str | None = None
 
@@ -100,6 +101,7 @@ class Invoked:
     key: str
     function: str
     detach: bool
+    due: int
 
 
 @dataclass
@@ -107,27 +109,6 @@ class History:
     events: dict[str, Event] = field(default_factory=dict[str, Event])
     waits: dict[tuple[str, str], Waited] = field(default_factory=dict[tuple[str, str], Waited])
     invokes: dict[tuple[str, str], Invoked] = field(default_factory=dict[tuple[str, str], Invoked])
-
-
-@dataclass
-class Move:
-    """What may happen next in a history, with what it needs drawn, and how often."""
-
-    name: str
-    draws: dict[str, st.SearchStrategy[Any]]
-
-
-MOVES: list[Move] = []
-
-
-def move(often: int, **draws: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Adds a method to the moves, `often` times. Rules of their own would be left out of most examples by turns."""
-
-    def add(method: Callable[..., None]) -> Callable[..., None]:
-        MOVES.extend([Move(method.__name__, draws)] * often)
-        return method
-
-    return add
 
 
 class Silent(RunJournal):
@@ -142,35 +123,16 @@ class Silent(RunJournal):
         pass
 
 
-class Workbench:
-    """An engine that is opened once and emptied before each example."""
-
-    def __init__(self, topology: Topology, partitions: int, folder: Path = LUA) -> None:
-        self.runner = asyncio.Runner()
-        self.loop = self.runner.get_loop()
-        self._stack = AsyncExitStack()
-        self.store, self.gate = self.run(self._stack.enter_async_context(gates_over(topology, partitions, folder)))
-
-    def run(self, work: Awaitable[T]) -> T:
-        """Runs it."""
-        return self.loop.run_until_complete(work)
-
-    def close(self) -> None:
-        """Closes all."""
-        self.run(self._stack.aclose())
-        self.runner.close()
-
-
-class WaitsMachine(RuleBasedStateMachine):
+class WaitsMachine(Moves):
     """Subclass with a `bench`."""
-
-    bench: ClassVar[Workbench]
 
     def __init__(self) -> None:
         super().__init__()
         self.clock = ManualClock()
         self.history = History()
         self.leases: dict[str, tuple[Lease, Silent]] = {}
+        self.zombies: list[tuple[Lease, Silent]] = []
+        self.withdrawn: set[str] = set()
         self.processes: list[Process] = []
         self.made = 0
         self.do = self.bench.run
@@ -184,19 +146,33 @@ class WaitsMachine(RuleBasedStateMachine):
         await store.call(0, "FLUSHALL")
         self.partitions = partitions_of(store, self.clock)
         self.registry = Registry(self.partitions)
-        for function in MANIFEST["functions"]:
-            function["retries"] = {"times": 0}
-        await self.registry.register(Manifest.model_validate(MANIFEST))
+        await self.registry.register(self._manifest())
         self.ingest = ingest_over(self.partitions, self.registry, self.clock)
         self.waits = errands_over(self.partitions, self.registry, self.clock)
         self.runs = [Runs(partition, PATIENCE) for partition in self.partitions]
         self.ticks = [Ticks(partition, EXPIRY, CRASH_LIMIT, PATIENCE) for partition in self.partitions]
         self.outboxes = [Outbox(partition, self.runs) for partition in self.partitions]
 
-    @rule(data=st.data())
-    def go_on(self, data: st.DataObject) -> None:
-        chosen = data.draw(st.sampled_from(MOVES))
-        getattr(self, chosen.name)(**{name: data.draw(drawn) for name, drawn in chosen.draws.items()})
+    # Deploys.
+
+    @move(1, name=st.sampled_from(["stopped", "timed", "once", "self"]))
+    def deploy(self, name: str) -> None:
+        """A function is withdrawn, or comes back. What it has begun is kept as it was promised."""
+        self.withdrawn ^= {name}
+        self.do(self._deploy())
+
+    async def _deploy(self) -> None:
+        gate = self.bench.gate()
+        registry = Registry(partitions_of(gate, self.clock))
+        self.processes.append(Process(gate, registry.register(self._manifest())))
+
+    def _manifest(self) -> Manifest:
+        functions = [
+            {**function, "retries": {"times": 0}}
+            for function in MANIFEST["functions"]
+            if function["id"] not in self.withdrawn
+        ]
+        return Manifest.model_validate({**MANIFEST, "functions": functions})
 
     # Events.
 
@@ -245,53 +221,83 @@ class WaitsMachine(RuleBasedStateMachine):
         condition=st.sampled_from(["", STOP, f"{STOP} && {LARGE}", LARGE]),
         lookback=st.sampled_from([True, True, False]),
         delay=st.sampled_from([None, 3_000, 60_000]),
-        reach=st.booleans(),
+        more=st.fixed_dictionaries({"again": st.booleans(), "absolute": st.booleans(), "reach": st.booleans()}),
     )
     def wait(
-        self, number: int, names: tuple[str, ...], condition: str, lookback: bool, delay: int | None, reach: bool
+        self,
+        number: int,
+        names: tuple[str, ...],
+        condition: str,
+        lookback: bool,
+        delay: int | None,
+        more: dict[str, bool],
     ) -> None:
         held = self.held(number)
-        if held is not None:
-            self.do(self._wait(*held, names, condition, lookback, delay))
-            if reach:
-                self.do(self._suspend(*held))
+        if held is None:
+            return
+        before = [wait for wait in self.history.waits.values() if wait.run == held[0].run]
+        if more["again"] and before:
+            names, condition = before[-1].mark
+        self.do(self._wait(*held, names, condition, lookback, delay, absolute=more["absolute"]))
+        if more["reach"]:
+            self.do(self._suspend(*held))
 
     async def _wait(
-        self, lease: Lease, journal: Silent, names: tuple[str, ...], condition: str, lookback: bool, delay: int | None
+        self,
+        lease: Lease,
+        journal: Silent,
+        names: tuple[str, ...],
+        condition: str,
+        lookback: bool,
+        delay: int | None,
+        *,
+        absolute: bool,
     ) -> None:
         self.made += 1
         key, now = f"wait|{self.made}", self.clock.now()
+        until = now + delay if delay and absolute else None
         kind = "wait_for_event" if len(names) == 1 else "wait_for_any"
         waits = [EventWait(name, if_=condition or None, lookback=lookback) for name in names]
         await self._record_outcomes()
         like = [wait for wait in self.history.waits.values() if wait.run == lease.run and wait.condition == condition]
         taken = {wait.event for wait in like if wait.event}
         with suppress(LeaseLost):
-            await journal.wait(key, kind, waits, delay=delay, until=None, due=b"null")
-            due = now + delay if delay else 1 << 60
-            self.history.waits[lease.run, key] = Waited(lease.run, key, names, condition, lookback, now, due, taken)
+            entries = names if len(names) > 1 else ()
+            for_so_long = None if until else delay
+            await journal.wait(key, kind, waits, delay=for_so_long, until=until, due=b"null", names=entries)
+            due, since = now + delay if delay else 1 << 60, self._since(lease.run, (names, condition))
+            self.history.waits[lease.run, key] = Waited(
+                lease.run, key, names, condition, lookback, now, due, taken, since
+            )
+
+    def _since(self, run: str, mark: tuple[tuple[str, ...], str]) -> int:
+        """When the last event came that a wait of the run has taken which was just like this one."""
+        like = [wait.event for wait in self.history.waits.values() if (wait.run, wait.mark) == (run, mark)]
+        return max([self.history.events[id].at for id in like if id in self.history.events], default=0)
 
     @move(
         3,
         number=PICK,
         function=st.sampled_from(["plain", "plain", "stopped", "once", "timed", "nothing"]),
         detach=st.sampled_from([False, False, True]),
+        delay=st.sampled_from([None, None, 3_000, 60_000]),
         reach=st.booleans(),
     )
-    def invoke(self, number: int, function: str, detach: bool, reach: bool) -> None:
+    def invoke(self, number: int, function: str, detach: bool, delay: int | None, reach: bool) -> None:
         held = self.held(number)
         if held is not None:
-            self.do(self._invoke(*held, f"app/{function}", detach))
+            self.do(self._invoke(*held, f"app/{function}", detach, delay))
             if reach:
                 self.do(self._suspend(*held))
 
-    async def _invoke(self, lease: Lease, journal: Silent, function: str, detach: bool) -> None:
+    async def _invoke(self, lease: Lease, journal: Silent, function: str, detach: bool, delay: int | None) -> None:
         self.made += 1
         key = f"call {self.made}"
         data = encode({"id": lease.event.data["id"], "n": 5})
         with suppress(LeaseLost, LimitExceeded):
-            await journal.invoke(key, function, data, delay=None, detach=detach)
-            self.history.invokes[lease.run, key] = Invoked(lease.run, key, function, detach)
+            await journal.invoke(key, function, data, delay=delay, detach=detach)
+            due = self.clock.now() + delay if delay else 1 << 60
+            self.history.invokes[lease.run, key] = Invoked(lease.run, key, function, detach, due)
 
     @move(1, number=PICK)
     def suspend(self, number: int) -> None:
@@ -333,7 +339,39 @@ class WaitsMachine(RuleBasedStateMachine):
         self.do(leases.reap(f"s{home}", (), "idle"))
         self.do(self.partitions[home].read("ZREM", self.partitions[home].keys.name("k_dead"), f"s{home}"))
         for run in [run for run in self.leases if partition_of(run) == home]:
-            del self.leases[run]
+            self.zombies.append(self.leases.pop(run))
+
+    @move(2, number=PICK, what=st.sampled_from(["wait", "invoke", "finish", "suspend"]))
+    def zombie_writes(self, number: int, what: str) -> None:
+        """One that was taken for dead goes on; nothing of that is written down."""
+        if self.zombies:
+            self.do(self._zombie_writes(*self.zombies[number % len(self.zombies)], what))
+
+    async def _zombie_writes(self, lease: Lease, journal: Silent, what: str) -> None:
+        before = await self._keys(lease.run)
+        with pytest.raises((Stale, LeaseLost)):
+            await self._write(lease, journal, what)
+        assert await self._keys(lease.run) == before, f"a zombie has written to {lease.run}"
+
+    async def _write(self, lease: Lease, journal: Silent, what: str) -> None:
+        self.made += 1
+        key, owner, seq = f"zombie {self.made}", journal.owner, journal.next_seq()
+        match what:
+            case "wait":
+                await journal.wait(key, "wait_for_event", [EventWait("said")], delay=None, until=None, due=b"null")
+            case "invoke":
+                await journal.invoke(key, "app/plain", b"{}", delay=None, detach=False)
+            case "finish":
+                await owner.finish(lease.run, lease.token, seq, "completed", b'"zombie"')
+            case _:
+                await owner.suspend(lease.run, lease.token, seq, lease.turn)
+
+    async def _keys(self, run: str) -> tuple[object, ...]:
+        """All that is known of a run, and who is to be told of its waits."""
+        home = self.partitions[partition_of(run)]
+        names = home.keys.name("k_run", run), home.keys.name("k_steps", run), home.keys.name("k_arming")
+        found: list[list[bytes]] = [await home.read("HGETALL", name) for name in names]
+        return tuple(sorted(zip(flat[::2], flat[1::2], strict=True)) for flat in found)
 
     @move(2, ms=st.sampled_from([1, 2_999, 3_000, 5_000, 20_000]))
     def pass_time(self, ms: int) -> None:
@@ -350,18 +388,19 @@ class WaitsMachine(RuleBasedStateMachine):
     @move(3, where=PICK)
     def begin_errands(self, where: int) -> None:
         async def begin() -> Process:
-            return Process(self.bench.gate(), self.clock, self.registry, where % len(self.partitions))
+            gate = self.bench.gate()
+            return Process(gate, errands(gate, self.clock, self.registry, where % len(self.partitions)))
 
         if len(self.processes) < 3:
             self.processes.append(self.do(begin()))
             self.do(self.processes[-1].step(0))
 
-    @move(7, number=PICK, which=PICK, calls=st.sampled_from([1, 2, 4, 8, 16]))
-    def go_on_with_errands(self, number: int, which: int, calls: int) -> None:
+    @move(7, number=PICK, which=PICK, calls=st.sampled_from([1, 2, 4, 8, 16]), twice=st.booleans())
+    def go_on_with_errands(self, number: int, which: int, calls: int, twice: bool) -> None:
         if self.processes:
             process = self.processes[number % len(self.processes)]
             for _ in range(calls):
-                self.do(process.step(which))
+                self.do(process.step(which, twice=twice))
             if process.task.done():
                 self.processes.remove(process)
 
@@ -391,8 +430,7 @@ class WaitsMachine(RuleBasedStateMachine):
         await self._settle()
         await self._judge()
         for process in self.processes:
-            while not process.task.done():
-                await process.step(0)
+            await process.finish()
         await self._settle()
         await self._judge()
         await self._end_all_runs()
@@ -466,6 +504,7 @@ class WaitsMachine(RuleBasedStateMachine):
 
     def _judge_wait(self, wait: Waited, run: RunRecord, own: Event) -> None:
         if wait.event:
+            assert self.history.events[wait.event].at > wait.since, f"{wait} took what came before what another took"
             assert self._fits(wait, own, self.history.events[wait.event]), f"{wait} ended by the wrong event"
             assert wait.event not in wait.taken, f"{wait} took what another had taken"
         elif wait.outcome is not None:
@@ -476,7 +515,8 @@ class WaitsMachine(RuleBasedStateMachine):
             missed = [event for event in self._may_end(wait, own) if event.id not in others]
             assert not missed, f"{wait} missed {missed}"
         if len(self.partitions) == 1 and wait.event and wait.lookback and not wait.taken:
-            assert wait.event == next(self._may_end(wait, own)).id, f"{wait} did not take the oldest"
+            oldest = next(self._may_end(wait, own))
+            assert wait.event == oldest.id, f"{wait} of {run}, begun by {own}, did not take {oldest}"
 
     def _may_end(self, wait: Waited, own: Event) -> Iterator[Event]:
         # Events of the very ms count or not, as it falls out.
@@ -493,12 +533,20 @@ class WaitsMachine(RuleBasedStateMachine):
             return
         [child] = children
         over = row.state != "pending"
+        if over and _is_late(row):
+            self._judge_late(invoke, row)
+            return
+        if not over and not parent.status.ended:
+            assert invoke.due > self.clock.now(), f"{invoke} is not over"
         if not parent.status.ended:
             assert over == child.status.ended, f"{invoke}: the step is {row.state}, its child {child.status}"
         if over and child.status.ended:
             assert (row.state == "done") == (child.status is Status.COMPLETED), f"{invoke}: {row} of {child}"
         if parent.status is Status.CANCELLED and not over and not invoke.detach:
             assert child.status.ended or child.cancel, f"{invoke}: the child outlives its parent"
+
+    def _judge_late(self, invoke: Invoked, row: StepRow) -> None:
+        assert invoke.due <= row.ended, f"{invoke} was over too early: {row}"
 
     def _judge_controls(self, run: RunRecord, own: Event) -> None:
         now, stopping = self.clock.now(), list[Callable[[Event], bool]]()
@@ -539,3 +587,8 @@ class WaitsMachine(RuleBasedStateMachine):
                 key = partition.keys.name(name)
                 left = await partition.read("KEYS", f"{key}*" if key.endswith(":") else key)
                 assert not left, f"{name} is left: {left}"
+
+
+def _is_late(row: StepRow) -> bool:
+    """Whether an invoke has failed by its own time."""
+    return row.state == "failed" and "has not ended in time" in decode(row.payload)["message"]

@@ -1,8 +1,6 @@
 """Faults to seed into the scripts of waits, children and controls; see `engine_mutants`."""
 
-from tests.engine_mutants import Mutant
-
-__all__ = ["MUTANTS", "Mutant"]
+from tests.engine_search import Mutant
 
 MUTANTS = [
     Mutant(

@@ -186,6 +186,23 @@ async def test_a_range_is_backfilled_and_no_time_gets_two_runs(desk: Desk, clien
     )
 
 
+async def test_a_backfill_counts_no_time_as_done_whose_schedule_went_meanwhile(
+    desk: Desk, client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, script = await only(client), Partition.script
+
+    async def last(partition: Partition, verb: str, *fixed: Argument, items: Sequence[Sequence[Argument]] = ()) -> Any:
+        answer = await script(partition, verb, *fixed, items=items)
+        if verb == "start":
+            monkeypatch.undo()
+            await desk.register(timed("other", cron="@daily"))
+        return answer
+
+    monkeypatch.setattr(Partition, "script", last)
+    done = await ask(client, "POST", f"{path}/backfill?from={START - 70 * HOUR}&to={START}")
+    assert (len(done["runs"]), done["existing"]) == (64, 0)
+
+
 async def test_what_cannot_be_backfilled_is_said(client: httpx2.AsyncClient) -> None:
     path = await only(client)
     error = await ask(client, "POST", f"{path}/backfill?from={START - 1_001 * HOUR}", 400)

@@ -1,49 +1,30 @@
 """The engine against its oracle; and scenarios and oracle against seeded faults, each of which has to be found."""
 
 import asyncio
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from stepwell.platform.store.memory import Remembered
 from stepwell.platform.store.scripts import LUA
 from stepwell.platform.store.topology import Topology, topology_of
-from tests.engine_bench import Bench, store_over
-from tests.engine_machine import EngineMachine, Workbench
-from tests.engine_mutants import MUTANTS, Mutant
+from tests.engine_machine import EngineMachine
+from tests.engine_mutants import MUTANTS
 from tests.engine_scenarios import SCENARIOS
+from tests.engine_search import HURRIED, SEARCH, Mutant, machine_over, play
 from tests.redis_servers import Server
-
-STEPS = 40
-UNHURRIED = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
-HURRIED = settings(deadline=None, stateful_step_count=STEPS, suppress_health_check=UNHURRIED, database=None)
-
-
-@contextmanager
-def machine_over(topology: Topology, folder: Path = LUA) -> Generator[type[EngineMachine]]:
-    workbench = Workbench(topology, folder)
-
-    class Machine(EngineMachine):
-        bench = workbench
-
-    try:
-        yield Machine
-    finally:
-        workbench.close()
 
 
 def test_the_engine_does_what_its_oracle_says_in_memory() -> None:
-    with machine_over(Remembered()) as machine:
+    with machine_over(EngineMachine, Remembered(), 1) as machine:
         run_state_machine_as_test(machine, settings=settings(HURRIED, max_examples=5))
 
 
 @pytest.mark.slow
 def test_the_engine_does_what_its_oracle_says(redis_server: Server) -> None:
-    with machine_over(topology_of(redis_server.url)) as machine:
+    with machine_over(EngineMachine, topology_of(redis_server.url), 1) as machine:
         run_state_machine_as_test(machine, settings=settings(HURRIED, max_examples=100))
 
 
@@ -67,17 +48,6 @@ def test_no_fault_is_found_where_none_was_seeded(redis_server: Server) -> None:
 
 
 def look_for_faults(topology: Topology, folder: Path) -> None:
-    asyncio.run(scenarios(topology, folder))
-    # Short tries with fixed seeds: what is looked for is one contradiction, not its smallest form.
-    search = settings(HURRIED, max_examples=30, phases=[Phase.generate], derandomize=True)
-    with machine_over(topology, folder) as machine:
-        run_state_machine_as_test(machine, settings=search)
-
-
-async def scenarios(topology: Topology, folder: Path) -> None:
-    """Every scenario in turn; the first that fails ends it."""
-    async with store_over(topology, folder) as store:
-        for scenario in SCENARIOS:
-            bench = Bench(store)
-            await bench.clear()
-            await scenario(bench)
+    asyncio.run(play(SCENARIOS, topology, folder))
+    with machine_over(EngineMachine, topology, 1, folder) as machine:
+        run_state_machine_as_test(machine, settings=settings(SEARCH, max_examples=30))

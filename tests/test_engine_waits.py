@@ -1,12 +1,11 @@
 """Waits, children and controls against random histories; and their scenarios and seeded faults."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from stepwell.platform.store.memory import Remembered
@@ -15,41 +14,26 @@ from stepwell.platform.store.topology import Topology, topology_of
 from tests.engine_bench import Bench, store_over
 from tests.engine_scenarios import Scenario
 from tests.engine_scenarios_waits import SCENARIOS
-from tests.engine_waits_machine import WaitsMachine, Workbench
-from tests.engine_waits_mutants import MUTANTS, Mutant
+from tests.engine_search import HURRIED, SEARCH, Mutant, machine_over, play
+from tests.engine_waits_machine import WaitsMachine
+from tests.engine_waits_mutants import MUTANTS
 from tests.redis_servers import Server
-
-STEPS = 40
-UNHURRIED = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
-HURRIED = settings(deadline=None, stateful_step_count=STEPS, suppress_health_check=UNHURRIED, database=None)
-
-
-@contextmanager
-def machine_over(topology: Topology, partitions: int, folder: Path = LUA) -> Generator[type[WaitsMachine]]:
-    workbench = Workbench(topology, partitions, folder)
-
-    class Machine(WaitsMachine):
-        bench = workbench
-
-    try:
-        yield Machine
-    finally:
-        workbench.close()
 
 
 @pytest.mark.parametrize("partitions", [1, 3])
 def test_histories_of_waits_are_as_they_should_be_in_memory(partitions: int) -> None:
-    with machine_over(Remembered(), partitions) as machine:
+    with machine_over(WaitsMachine, Remembered(), partitions) as machine:
         run_state_machine_as_test(machine, settings=settings(HURRIED, max_examples=8))
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3_600)
 @pytest.mark.parametrize("partitions", [1, 3])
 def test_histories_of_waits_are_as_they_should_be(
     redis_server: Server, partitions: int, request: pytest.FixtureRequest
 ) -> None:
     examples = 1_500 if request.config.getoption("--soak") else 40
-    with machine_over(topology_of(redis_server.url), partitions) as machine:
+    with machine_over(WaitsMachine, topology_of(redis_server.url), partitions) as machine:
         run_state_machine_as_test(machine, settings=settings(HURRIED, max_examples=examples))
 
 
@@ -92,17 +76,7 @@ def test_no_fault_of_waits_is_found_where_none_was_seeded(redis_server: Server) 
 
 
 def look_for_faults(topology: Topology, folder: Path) -> None:
-    asyncio.run(scenarios(topology, folder))
-    search = settings(HURRIED, max_examples=40, phases=[Phase.generate], derandomize=True)
+    asyncio.run(play(SCENARIOS, topology, folder))
     for partitions in (1, 3):
-        with machine_over(topology, partitions, folder) as machine:
-            run_state_machine_as_test(machine, settings=search)
-
-
-async def scenarios(topology: Topology, folder: Path) -> None:
-    """Every scenario in turn; the first that fails ends it."""
-    async with store_over(topology, folder) as store:
-        for scenario in SCENARIOS:
-            bench = Bench(store)
-            await bench.clear()
-            await scenario(bench)
+        with machine_over(WaitsMachine, topology, partitions, folder) as machine:
+            run_state_machine_as_test(machine, settings=settings(SEARCH, max_examples=40))

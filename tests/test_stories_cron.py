@@ -22,6 +22,7 @@ from stepwell.platform.engine.partition import Partition, partitions_of
 from stepwell.platform.errors import InvalidManifest
 from stepwell.platform.ids import home_of
 from stepwell.platform.records import Status
+from stepwell.platform.registry import Registry
 from stepwell.platform.scheduler import Scheduler
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.keys import crons_channel
@@ -546,6 +547,23 @@ async def test_a_registration_that_was_cut_short_is_completed_by_the_scheduler(
         await platform.scheduler.tick()
         await platform.advance(HOUR)
         assert await fired(platform) == [HOUR]
+
+
+async def test_a_registration_that_was_cut_short_at_once_keeps_no_schedule_from_firing(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def cut(*_: Any) -> None:
+        raise ConnectionError
+
+    async with harness(store, app_of(), worker=False) as platform:
+        with monkeypatch.context() as broken:
+            broken.setattr(Registry, "spread", cut)
+            with pytest.raises(ConnectionError):
+                await platform.registry.register(app_of("30 * * * *").manifest)
+        await platform.registry.load()  # as a server does that starts, or that is asked for its schedules
+        await platform.advance(1)
+        await platform.advance(30 * MINUTE - 1)
+        assert await fired(platform) == [30 * MINUTE]
 
 
 async def test_schedules_are_at_home_in_the_partition_of_their_function() -> None:

@@ -15,6 +15,7 @@ from stepwell.platform.store.scripts import Item
 from stepwell.platform.store.store import Store
 from stepwell.platform.waits.errands import Errands
 from stepwell.platform.waits.index import Index
+from stepwell.platform.waits.listing import Listing
 from tests.platform_harness import Harness, harness
 
 PARTITIONS = 4
@@ -202,6 +203,35 @@ async def test_events_that_come_between_arming_and_listing_count_without_look_ba
             platform.clock.advance(1)
         await platform.waits.errands.empty()
         assert await platform.output(run) == 2
+
+
+async def test_an_event_that_comes_while_a_wait_for_the_first_of_several_is_listed_overtakes_no_older_one(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, enlist = App("shop"), Index.enlist
+    news = ["said"]
+
+    @app.function(on="go")
+    async def work(ctx: Context[Any]) -> str:
+        return (await ctx.step.wait_for_any("any", {"said": on_event("said"), "told": on_event("told")})).name
+
+    async with harness(store, app) as platform:
+
+        async def slow(index: Index, listing: Listing, who: str, after: int, *, last: bool) -> Any:
+            if listing.name == "told" and news:
+                platform.clock.advance(1)
+                await platform.send(news.pop(), id=sent_from(HOME, 1))
+                await platform.waits.errands[HOME].empty()
+            return await enlist(index, listing, who, after, last=last)
+
+        await platform.stop_worker()
+        run = await platform.start("go", id=sent_from(HOME))
+        platform.clock.advance(1)
+        await platform.send("told", id=sent_from(AWAY))
+        monkeypatch.setattr(Index, "enlist", slow)
+        monkeypatch.setattr(Errands, "_arm", _nothing)  # so that only the worker lists it
+        await platform.start_worker()
+        assert await platform.output(run) == "told"
 
 
 async def test_a_deploy_between_reaching_a_step_and_starting_its_child_makes_no_second_child(

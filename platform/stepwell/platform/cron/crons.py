@@ -120,14 +120,15 @@ class Crons:
         """Whether all that was found is in order; if not, it is put in order for the next look."""
         if found.registry != self._registry.snapshot.version:
             await self._registry.load()
-        if found.planned != found.registry:
+        if found.planned != found.registry or found.registry != self._registry.snapshot.version:
+            # Whoever registered this may have died before every partition knew.
             await self._registry.refresh()
             return False
         if found.back:
             here = self._registry.snapshot.schedules_at(self._partition.index, self._partitions)
             await set_back(self._partition, found.registry, here.values())
             return False
-        return found.registry == self._registry.snapshot.version
+        return True
 
     async def _fire(self, found: Due) -> Sequence[bytes]:
         items = await self._firings(found)

@@ -18,6 +18,7 @@ from stepwell.platform.registry import RegisteredFunction, Registry
 BATCH = 64
 TRIES = 5
 CREATED = frozenset({b"OK", b"DUP"})
+HAD = frozenset({b"DUP", b"SKIPPED"})
 MOST_TIMES = 1_000
 """Times of one backfill."""
 AT_ONCE = 500
@@ -56,9 +57,10 @@ class ScheduleView:
 
 @dataclass(frozen=True, slots=True)
 class Backfilled:
-    """Runs that a backfill has created, and how many of the times had theirs already.
+    """Runs that a backfill has created, and how many of the times had theirs already, or may have none by their key.
 
-    Runs whose creation had to be asked for again, the reply having been lost, are taken for those of before.
+    Times whose turn had not come when their schedule went are neither. Runs whose creation had to be asked for again,
+    the reply having been lost, are taken for those of before.
     """
 
     runs: tuple[str, ...]
@@ -125,7 +127,7 @@ class Schedules:
         batches = [makes[at : at + BATCH] for at in range(0, len(makes), BATCH)]
         done = [one for batch in batches for one in await self._start(schedule, batch)]
         runs = [run for run, answer in done if answer == b"OK"]
-        return Backfilled(tuple(runs), len(times) - len(runs))
+        return Backfilled(tuple(runs), sum(answer in HAD for _, answer in done))
 
     async def _start(self, schedule: Schedule, makes: Sequence[Make]) -> list[tuple[str, bytes]]:
         """Runs, with their answers; none if it is gone. Raises `StoreUnavailable` if the registry keeps changing."""

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from stepwell.platform.codec import decode
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.engine.runs import Runs
 from stepwell.platform.ids import partition_of
 from stepwell.platform.reading.headers import header_of
 from stepwell.platform.records import EventRecord, RunRecord
 from stepwell.platform.waits.index import STEPS, Index
-from stepwell.platform.waits.listing import Listing
+from stepwell.platform.waits.listing import Listing, listings_in
 from stepwell.platform.waits.outcome import event_json, failed, of_event
 from stepwell.platform.waits.sought import fits
 
@@ -39,16 +40,18 @@ class Enlisting:
         self._runs = runs
         self._index = index
 
-    async def enlist_step(self, run: str, key: str, listings: Sequence[Listing], seen: Sequence[int]) -> bool:
+    async def enlist_step(self, run: str, key: str, note: bytes) -> bool:
         """Lists the waits of a step, or ends it with the oldest event that has come already.
 
-        `seen`: for each listing, the position of the last event that a wait like it has taken; and behind these that at
-        which the step began to wait. Answers whether the note of what has to be done was removed as well. Raises
-        `StepwellError`.
+        `note`: what is kept about it until that is done; see lua/arm.lua. Its positions are, for each listing, that of
+        the last event that a wait like it has taken; and behind these that at which the step began to wait. Answers
+        whether the note was removed as well. Raises `StepwellError`.
         """
+        seen, _, text = note.partition(b"\n")
+        listings = listings_in(decode(text)["waits"])
         evaluates = any(listing.rest or listing.own for listing in listings)
         trigger, found = await self._trigger(run) if evaluates else None, list[Found]()
-        *taken, began = seen
+        *taken, began = [int(float(position)) for position in seen.split()]
         for listing, last in zip(listings, taken, strict=True):
             beginning = self._index.since(began) if listing.after is None else self._index.beginning(listing.after)
             after = max(beginning, last)

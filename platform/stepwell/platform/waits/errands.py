@@ -17,7 +17,7 @@ from stepwell.platform.waits.enlisting import Enlisting
 from stepwell.platform.waits.hearing import Hearing
 from stepwell.platform.waits.index import Index
 from stepwell.platform.waits.invoking import Invocation, Invoking
-from stepwell.platform.waits.listing import listings_in, noted
+from stepwell.platform.waits.listing import noted
 
 T = TypeVar("T")
 
@@ -100,18 +100,18 @@ class Errands:
         return len(rows)
 
     async def _do(self, who: str, note: bytes) -> None:
-        seen, _, text = note.partition(b"\n")
         run, mark, rest = who[:26], who[26], who[27:]
         if mark == "!":
-            await self._enlisting.enlist_cancel(run, int(rest), noted(text))
-        elif await self._do_for_step(run, rest, [int(float(position)) for position in seen.split()], decode(text)):
+            await self._enlisting.enlist_cancel(run, int(rest), noted(note.partition(b"\n")[2]))
+        elif await self._do_for_step(run, rest, note):
             return
         await self._settle.add(("arming", who))
 
-    async def _do_for_step(self, run: str, key: str, seen: Sequence[int], what: Any) -> bool:
+    async def _do_for_step(self, run: str, key: str, note: bytes) -> bool:
         """Answers whether that it had to be done is forgotten already."""
+        what: Any = decode(note.partition(b"\n")[2])
         if "waits" in what:
-            return await self._enlisting.enlist_step(run, key, listings_in(what["waits"]), seen)
+            return await self._enlisting.enlist_step(run, key, note)
         await self._invoking.start(Invocation(run, key, what["function"], what["data"], what["ts"], what["home"]))
         return False
 

@@ -14,7 +14,7 @@ from stepwell.platform.records import EventRecord, RunRecord
 from stepwell.platform.waits.despite import despite
 from stepwell.platform.waits.enlisting import Enlisting, in_time
 from stepwell.platform.waits.index import PAGE, Index
-from stepwell.platform.waits.listing import Listing, Member, listings_in, noted
+from stepwell.platform.waits.listing import ALONE, Listing, Member, listings_in, noted
 from stepwell.platform.waits.outcome import event_json, of_event
 from stepwell.platform.waits.sought import fits
 
@@ -131,11 +131,20 @@ class Hearing:
         await self._index.unlist(home, heard.word, member.text)
 
     async def _resolve(self, heard: Heard, member: Member, mark: str) -> Resolved:
+        if member.ordinal != ALONE:
+            await self._look_back(member)
         payload = of_event(heard.event, member.ordinal)
         home = self._runs[partition_of(member.run)]
         return await home.resolve(
             member.run, member.key or "", ok=True, payload=payload, mark=mark, position=heard.position
         )
+
+    async def _look_back(self, member: Member) -> None:
+        """A wait for several events may be listed for this one before it has looked for older ones of the others."""
+        home, who = self._partitions[partition_of(member.run)], f"{member.run}|{member.key}"
+        note: bytes | None = await home.read("HGET", home.keys.name("k_arming"), who)
+        if note is not None:
+            await self._enlisting.enlist_step(member.run, member.key or "", note)
 
     async def _fits(self, home: Partition, record: RunRecord, listing: Listing, event: EventRecord) -> bool:
         trigger = await home.read("GET", home.keys.name("k_event", record.event))
