@@ -38,7 +38,9 @@ MUTANTS = [
         "  redis.call('SET', k_event .. event,",
         "  local _ = (k_event .. event) .. (",
     ),
-    Mutant("held-back-is-no-skip", "include/firing.lua", "if taken_before then return skip_time(schedule) end", ""),
+    Mutant(
+        "held-back-is-no-skip", "include/firing.lua", "if answer == 'SKIPPED' then return skip_time(schedule) end", ""
+    ),
     Mutant("skipped-not-counted", "include/firing.lua", "  schedule.skipped = schedule.skipped + 1\n", ""),
     Mutant("follows-beside", "follow.lua", " or run_under_way(schedule) then", " then"),
     Mutant("follows-while-paused", "follow.lua", " or schedule.paused > 0 or", " or"),
@@ -94,13 +96,18 @@ MUTANTS = [
         "  if not schedule then return 'GONE' end\n",
         "  schedule = schedule or {id = '-'}\n",
     ),
-    Mutant("start-held-back-silently", "start.lua", "  if taken_before then return 'SKIPPED' end\n", ""),
-    Mutant("start-never-dup", "start.lua", "created and 'OK' or 'DUP'", "'OK'"),
+    Mutant(
+        "start-held-back-silently",
+        "start.lua",
+        "  return answer\n",
+        "  return answer == 'SKIPPED' and 'DUP' or answer\n",
+    ),
+    Mutant("start-never-dup", "start.lua", "  return answer\n", "  return answer == 'DUP' and 'OK' or answer\n"),
     Mutant(
         "start-takes-the-turn",
         "start.lua",
-        "  if taken_before then",
-        "  if created then schedule.run = rid write_schedule(schedule) end\n  if taken_before then",
+        "  return answer\n",
+        "  if answer == 'OK' then schedule.run = rid write_schedule(schedule) end\n  return answer\n",
     ),
     Mutant(
         "paused-is-due",

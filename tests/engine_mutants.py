@@ -104,7 +104,7 @@ MUTANTS = [
     Mutant(
         "run-created-twice",
         "include/creation.lua",
-        "if redis.call('EXISTS', k_run .. rid) == 1 then return false, false end",
+        "if redis.call('EXISTS', k_run .. rid) == 1 then return 'DUP' end",
         "",
     ),
     Mutant("lease-remembers-one-call", "lease.lua", "session, functions[1], table.concat", "session, '', table.concat"),
@@ -112,7 +112,7 @@ MUTANTS = [
     Mutant(
         "removed-limit-reviewed-once",
         "include/lanes.lua",
-        "  elseif limit_of(scope) then\n    redis",
+        "  elseif is_in_force(scope) then\n    redis",
         "  else\n    redis",
     ),
     Mutant(
@@ -137,21 +137,23 @@ MUTANTS = [
         "  if time_of(position) >= undelivered then return false end\n",
         "",
     ),
-    Mutant("event-trimmed-with-its-runs", "trim_events.lua", "if record and wanted(ids or '') then", "if false then"),
+    Mutant(
+        "event-trimmed-with-its-runs", "trim_events.lua", "if record and wanted(ids or '', event) then", "if false then"
+    ),
     Mutant("event-stays-behind", "trim_runs.lua", "    drop_event(run.event, rid)\n", ""),
-    Mutant("event-goes-with-the-first", "trim_runs.lua", "if other ~= rid and redis", "if false and redis"),
+    Mutant("event-goes-with-the-first", "include/dropping.lua", "if other ~= rid and redis", "if false and redis"),
     Mutant("run-trimmed-early", "trim_runs.lua", "now - age, 'LIMIT'", "now - age + 1, 'LIMIT'"),
     Mutant(
         "event-trimmed-early", "trim_events.lua", "tonumber(received) > now - age", "tonumber(received) > now - age + 1"
     ),
     Mutant("tombstone-ignored", "include/creation.lua", "if tombstones and redis.call", "if false and redis.call"),
-    Mutant("tombstone-stays", "include/creation.lua", "    later('ZREM', k_tombstones, rid)\n", ""),
+    Mutant("tombstone-stays", "include/creation.lua", "    later('ZREM', k_tombstones, run.id)\n", ""),
     Mutant("no-tombstone", "cancel.lua", "if early == 1 then", "if false then"),
     Mutant("outbox-stays", "delivered.lua", "  redis.call('SREM', k_outboxes, target)\n", ""),
-    Mutant("event-not-sent-along", "create.lua", "if created then redis.call('SET'", "if false then redis.call('SET'"),
+    Mutant("event-not-sent-along", "create.lua", "if answer == 'OK' or answer == 'JOINED' then", "if false then"),
     Mutant("old-registry-adopted", "adopt.lua", "if version < fact('registry') then return fact('registry') end\n", ""),
     Mutant("stale-registry-accepted", "ingest.lua", "if version ~= fact('registry') then", "if false then"),
-    Mutant("event-taken-twice", "ingest.lua", "body), 'NX') then return end", "body)) then return end"),
+    Mutant("event-taken-twice", "ingest.lua", "body, 'NX') then return end", "body) then return end"),
     Mutant("crashes-outlive-a-wait", "arm.lua", "  set(run, 'crashes', 0)\n", ""),
     Mutant("conflict-unseen", "checkpoint.lua", "  if row.state == 'pending' then return 'CONFLICT' end\n", ""),
     Mutant("timers-outlive-the-run", "include/ending.lua", "  disarm_all(run)\n", ""),

@@ -310,11 +310,11 @@ async def a_key_is_taken_by_the_first_for_its_period(bench: Bench) -> None:
     first = await made(bench, options=options)
     assert await create(bench, first, options=options) == "DUP"
     second = run_id(bench.event(), "app/f", 0)
-    assert await create(bench, second, options=options) == "SKIPPED"
+    assert await create(bench, second, options=options) == f"SKIPPED duplicate:{first}"
     assert not await bench.exists("k_run", second)
     assert await create(bench, run_id(bench.event(), "app/f", 0), options=f"once=other:{HOUR}") == "OK"
     bench.clock.advance(HOUR - 1)
-    assert await create(bench, second, options=options) == "SKIPPED"
+    assert await create(bench, second, options=options) == f"SKIPPED duplicate:{first}"
     bench.clock.advance(1)
     assert await create(bench, second, options=options) == "OK"
 

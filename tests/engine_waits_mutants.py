@@ -57,17 +57,15 @@ MUTANTS = [
     Mutant("last-reason-wins", "include/cancelling.lua", "  if run.cancel == 0 then\n", "  if true then\n"),
     Mutant(
         "key-not-remembered",
-        "include/creation.lua",
-        "  redis.call('SET', k_once .. digest,",
-        "  redis.call('GET', k_once .. digest) local _ = (k_once .. digest,",
+        "include/refusing.lua",
+        "  if digest then redis.call('SET', k_once .. digest,",
+        "  if false then redis.call('SET', k_once .. digest,",
     ),
-    Mutant("key-for-ever", "include/creation.lua", "tonumber(over) > now", "true"),
-    Mutant("key-forgotten-early", "include/creation.lua", "tonumber(over) > now", "tonumber(over) > now + 1"),
-    Mutant("held-back-silently", "create.lua", "skipped and 'SKIPPED' or 'DUP'", "'DUP'"),
-    Mutant(
-        "cancel-listings-not-owed", "include/creation.lua", "  if notes ~= '-' then owe_listings(rid, notes) end\n", ""
-    ),
-    Mutant("first-cancel-listing-only", "include/creation.lua", "    index = index + 1\n", ""),
+    Mutant("key-for-ever", "include/refusing.lua", "tonumber(over) > now", "true"),
+    Mutant("key-forgotten-early", "include/refusing.lua", "tonumber(over) > now", "tonumber(over) > now + 1"),
+    Mutant("held-back-silently", "create.lua", "more and answer .. ' ' .. more or answer", "more and 'DUP' or answer"),
+    Mutant("cancel-listings-not-owed", "include/creation.lua", "  list(rid, options, notes)\n", ""),
+    Mutant("first-cancel-listing-only", "include/owing.lua", "    index = index + 1\n", ""),
     Mutant(
         "start-not-limited", "include/creation.lua", "  if options ~= '-' then arm_start(rid, options, due) end\n", ""
     ),

@@ -8,7 +8,8 @@ if unknown_format() then return unknown_format() end
 local function start(schedule, rid, lane, app_version, options, notes, event, body)
   if version ~= fact('registry') then return 'RELOAD' end
   if not schedule then return 'GONE' end
-  return (start_timed(schedule, rid, lane, app_version, options, notes, event, body))
+  local answer = start_timed(schedule, rid, lane, app_version, options, notes, event, body)
+  return answer
 end
 
 local answers = {}
