@@ -125,7 +125,6 @@ MUTANTS = [
         "if base_of(function_of(lane)) == function_of(lane) then free = free - 1 end",
         "free = free - 1",
     ),
-    Mutant("looked-at-again-twice", "tick.lua", "  if run.notbefore == 0 then return end\n", ""),
     Mutant("news-for-the-dead", "tick.lua", "write_batches()\n", ""),
     Mutant("time-back-keeps-the-dead", "tick.lua", "    redis.call('ZADD', k_sessions, facts.grace, session)\n", ""),
     Mutant("small-steps-weigh-nothing", "lease.lua", "ROW * run.steps", "0"),
