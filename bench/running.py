@@ -55,7 +55,7 @@ SECTIONS: MappingProxyType[str, Section] = MappingProxyType(
     }
 )
 TOGETHER = frozenset({"W1", "W2", "W3", "W4", "W5", "W7", "W10", "memory", "A/A"})
-"""Sections that leave a platform as others can use it: no worker was stopped, and each run that ended was waited for."""
+"""Sections that leave a platform as others can use it: the same worker, and no run whose end nobody waited for."""
 ONCE = frozenset({"memory"})
 """Sections for which it does not matter how Redis writes."""
 SIZES = MappingProxyType({"full": FULL, "quick": QUICK, "tiny": TINY})

@@ -180,7 +180,7 @@ class Stack:
 
 @asynccontextmanager
 async def running(setting: Setting, *, deaf: bool = False) -> AsyncGenerator[Stack]:
-    """Everything, ready; stopped at the end, the worker first. Or what is shared, as soon as nothing is left to do there.
+    """Everything, ready; stopped at the end, the worker first. What is shared is ready when nothing is left to do.
 
     Args:
         setting: what is measured, and how.

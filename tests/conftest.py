@@ -9,6 +9,7 @@ import pytest
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.memory import memory_store
 from stepwell.platform.store.store import Store
+from tests.dealing import dealt
 from tests.fault_proxy import FaultProxy
 from tests.redis_servers import Cluster, Server, free_port, program
 
@@ -20,11 +21,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what is marked `soak`, unless it is asked for."""
+    """Leaves out what is marked `soak`, unless it is asked for; deals the tests to the processes that share them."""
     if not config.getoption("--soak"):
         for item in items:
             if "soak" in item.keywords:
                 item.add_marker(pytest.mark.skip(reason="runs for minutes; only with --soak"))
+    worker: dict[str, int] | None = getattr(config, "workerinput", None)
+    if worker is not None:
+        items[:] = dealt(items, worker["workercount"])
 
 
 @pytest.fixture(scope="session")
