@@ -1,10 +1,13 @@
 """Servers and stores that tests ask for by name."""
 
+import os
 import tempfile
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
 import pytest
+import structlog
+from hypothesis import HealthCheck, settings
 
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.memory import memory_store
@@ -13,11 +16,29 @@ from tests.dealing import dealt
 from tests.fault_proxy import FaultProxy
 from tests.redis_servers import Cluster, Server, free_port, program
 
+# How long an example takes is no matter of any test here: on a busy machine each may take very long once.
+settings.register_profile("whatever the machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("whatever the machine")
+
+# A traceback in colour, with all that is in every variable, takes seconds to lay out.
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--soak` runs what is too long for every day."""
     parser.addoption("--soak", action="store_true", help="run the long crash and load tests too")
     parser.addoption("--soak-seed", type=int, default=1, help="of the random moments in them (default: 1)")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """More than there are processors: tests of real processes wait for those a good part of their time."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
