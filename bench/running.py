@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -28,6 +29,7 @@ from bench.figure import BenchFailed, Figure
 from bench.machine import Machine
 from bench.report import Report
 from bench.scale import FULL, QUICK, TINY, Fsync, Scale, Setting
+from bench.stack import running
 from stepwell.client import ClientError
 from stepwell.platform.errors import StepwellError
 from stepwell.platform.store.binary import bundled
@@ -52,6 +54,8 @@ SECTIONS: MappingProxyType[str, Section] = MappingProxyType(
         "A/A": throughput.measure_twice,
     }
 )
+TOGETHER = frozenset({"W1", "W2", "W3", "W4", "W5", "W7", "W10", "memory", "A/A"})
+"""Sections that leave a platform as others can use it: the same worker, and no run whose end nobody waited for."""
 ONCE = frozenset({"memory"})
 """Sections for which it does not matter how Redis writes."""
 SIZES = MappingProxyType({"full": FULL, "quick": QUICK, "tiny": TINY})
@@ -89,11 +93,20 @@ async def measure(choice: Choice, loop: str) -> Report:
     report.head()
     for fsync in choice.fsyncs:
         report.title(fsync)
-        for section in choice.sections:
-            if section not in ONCE or fsync == choice.fsyncs[0]:
-                await measure_section(report, replace(setting, fsync=fsync), section)
+        sections = [section for section in choice.sections if section not in ONCE or fsync == choice.fsyncs[0]]
+        await measure_sections(report, replace(setting, fsync=fsync), sections)
     report.end()
     return report
+
+
+async def measure_sections(report: Report, setting: Setting, sections: Sequence[str]) -> None:
+    """Measures them one after the other; those that may share a platform, when they are to, on one."""
+    async with AsyncExitStack() as later:
+        shared = setting
+        if setting.scale.together and TOGETHER.intersection(sections):
+            shared = replace(setting, shared=await later.enter_async_context(running(setting)))
+        for section in sections:
+            await measure_section(report, shared if section in TOGETHER else setting, section)
 
 
 async def measure_section(report: Report, setting: Setting, section: str) -> None:

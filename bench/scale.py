@@ -1,8 +1,13 @@
 """How much of everything is measured."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from bench.stack import Stack
 
 Fsync: TypeAlias = Literal["everysec", "always"]
 
@@ -28,6 +33,7 @@ class Scale:
         others: that wait meanwhile.
         children: of the parent of W8.
         schedules: of W9.
+        together: whether sections share a platform where they can; starting one takes longer than a small section.
     """
 
     repeat: int
@@ -46,20 +52,29 @@ class Scale:
     others: int
     children: int
     schedules: int
+    together: bool = False
 
 
 FULL = Scale(
     5, 1_000, 200, (50, 200, 800), 200, 1_000, 5_000, 200, 15.0, 3, 20_000, 1_280, 1_000, 100_000, 1_000, 10_000
 )
 QUICK = Scale(2, 1_000, 100, (50, 200, 800), 200, 1_000, 5_000, 200, 15.0, 1, 5_000, 320, 1_000, 10_000, 1_000, 10_000)
-TINY = Scale(1, 20, 5, (2, 4, 8), 8, 10, 200, 5, 3.0, 1, 50, 64, 10, 20, 10, 70)
+TINY = Scale(1, 20, 5, (2, 4, 8), 8, 10, 200, 5, 3.0, 1, 50, 64, 10, 20, 10, 70, together=True)
 """Enough to see that everything is measured; the figures mean nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a section measures under. `program` is the server to embed, None for the one a user would have."""
+    """What a section measures under.
+
+    Args:
+        scale: how much.
+        fsync: how Redis writes.
+        program: the server to embed, None for the one a user would have.
+        shared: the platform to measure, None for one of its own.
+    """
 
     scale: Scale
     fsync: Fsync
     program: Path | None = None
+    shared: Stack | None = None

@@ -180,12 +180,16 @@ class Stack:
 
 @asynccontextmanager
 async def running(setting: Setting, *, deaf: bool = False) -> AsyncGenerator[Stack]:
-    """Everything, ready; stopped at the end, the worker first.
+    """Everything, ready; stopped at the end, the worker first. What is shared is ready when nothing is left to do.
 
     Args:
         setting: what is measured, and how.
         deaf: whether the ends of runs are not listened for, which would cost this process time with each.
     """
+    if setting.shared is not None:
+        await setting.shared.completed(0)
+        yield setting.shared
+        return
     async with serving(setting) as redis, AsyncExitStack() as parts:
         port = free_port()
         environment = surroundings(redis.settings)
@@ -200,6 +204,8 @@ async def running(setting: Setting, *, deaf: bool = False) -> AsyncGenerator[Sta
         parts.push_async_callback(stack.stop_worker)
         await stack.start_worker()
         await stack.ready()
+        if not deaf:
+            await stack.completed(0)
         yield stack
 
 

@@ -11,11 +11,12 @@ import structlog
 def logs_restored() -> Generator[None]:
     """Puts structlog and the root logger back."""
     root, ours = logging.getLogger(), logging.getLogger("stepwell")
+    before = structlog.get_config()
     handlers, level, our_level = list(root.handlers), root.level, ours.level
     try:
         yield
     finally:
-        structlog.reset_defaults()
+        structlog.configure(**before)
         root.handlers[:] = handlers
         root.setLevel(level)
         ours.setLevel(our_level)

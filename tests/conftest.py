@@ -1,16 +1,32 @@
 """Servers and stores that tests ask for by name."""
 
+import os
 import tempfile
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
 import pytest
+import structlog
+from hypothesis import HealthCheck, settings
 
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.memory import memory_store
 from stepwell.platform.store.store import Store
+from tests.dealing import dealt
 from tests.fault_proxy import FaultProxy
 from tests.redis_servers import Cluster, Server, free_port, program
+
+# How long an example takes is no matter of any test here: on a busy machine each may take very long once.
+settings.register_profile("whatever the machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("whatever the machine")
+
+# A traceback in colour, with all that is in every variable, takes seconds to lay out.
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -19,12 +35,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak-seed", type=int, default=1, help="of the random moments in them (default: 1)")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """More than there are processors: tests of real processes wait for those a good part of their time."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what is marked `soak`, unless it is asked for."""
+    """Leaves out what is marked `soak`, unless it is asked for; deals the tests to the processes that share them."""
     if not config.getoption("--soak"):
         for item in items:
             if "soak" in item.keywords:
                 item.add_marker(pytest.mark.skip(reason="runs for minutes; only with --soak"))
+    worker: dict[str, int] | None = getattr(config, "workerinput", None)
+    if worker is not None:
+        items[:] = dealt(items, worker["workercount"])
 
 
 @pytest.fixture(scope="session")

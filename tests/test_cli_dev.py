@@ -118,8 +118,13 @@ class Dev:
         return command if ours else ""
 
     def part(self, name: str) -> int:
-        [number] = [number for number, command in self.processes().items() if re.search(PARTS[name], command)]
+        """The one process that is that part; one whose work another has taken over may still be about to end."""
+        until(lambda: len(self.parts(name)) == 1, lambda: f"not one {name}: {self.processes()}")
+        [number] = self.parts(name)
         return number
+
+    def parts(self, name: str) -> list[int]:
+        return [number for number, command in self.processes().items() if re.search(PARTS[name], command)]
 
     def ask(self, work: Callable[[Client], Any]) -> Any:
         """What a client gets that tries for a while."""

@@ -70,7 +70,9 @@ class Installation:
         return process
 
     def log(self, name: str) -> list[dict[str, Any]]:
-        return [decode(line) for line in (self.folder / f"{name}.log").read_bytes().splitlines()]
+        """Its lines; the last may be half written."""
+        *whole, _ = (self.folder / f"{name}.log").read_bytes().split(b"\n")
+        return [decode(line) for line in whole]
 
     def wait_for_log(self, name: str, event: str) -> dict[str, Any]:
         ends = monotonic() + PATIENCE

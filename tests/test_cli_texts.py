@@ -1,6 +1,8 @@
 """What the command line says to those who use it wrongly, and with which exit code it ends."""
 
 import socket
+import subprocess
+import sys
 from collections.abc import Generator
 from pathlib import Path
 
@@ -41,6 +43,13 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out.startswith("stepwell 0.")
+
+
+def test_a_process_of_ours_loads_nothing_for_tracebacks_in_colour() -> None:
+    script = "import sys; from stepwell.platform.cli import main; main(); sys.exit('rich.console' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script, "--version"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("stepwell 0.")
 
 
 def test_without_a_command_the_commands_are_listed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,9 +23,10 @@ def test_the_engine_does_what_its_oracle_says_in_memory() -> None:
 
 
 @pytest.mark.slow
-def test_the_engine_does_what_its_oracle_says(redis_server: Server) -> None:
+def test_the_engine_does_what_its_oracle_says(redis_server: Server, request: pytest.FixtureRequest) -> None:
+    examples = 1_500 if request.config.getoption("--soak") else 40
     with machine_over(EngineMachine, topology_of(redis_server.url), 1) as machine:
-        run_state_machine_as_test(machine, settings=settings(HURRIED, max_examples=100))
+        run_state_machine_as_test(machine, settings=settings(HURRIED, max_examples=examples))
 
 
 @pytest.mark.slow

@@ -182,6 +182,25 @@ async def test_starts_at_the_same_time_make_one_server(settings: Settings) -> No
     assert len(set(await asyncio.gather(*(start() for _ in range(3))))) == 1
 
 
+async def test_who_is_cancelled_again_while_the_server_ends_waits_for_its_end_all_the_same(settings: Settings) -> None:
+    up = asyncio.Event()
+
+    async def serve() -> None:
+        async with running(settings):
+            up.set()
+            await asyncio.Event().wait()
+
+    serving = asyncio.create_task(serve())
+    await up.wait()
+    process = server_of(settings)
+    while not serving.done():
+        serving.cancel()
+        await asyncio.wait([serving], timeout=0.001)
+    assert serving.cancelled()
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
+
+
 def test_the_server_ends_when_its_owner_is_killed_and_another_takes_over(short_path: Path) -> None:
     settings = Settings(data_dir=short_path / "data")
     first, url = owner(settings.data_dir)

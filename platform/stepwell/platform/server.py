@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from functools import cache
 from socket import socket
 
 import structlog
@@ -96,10 +97,14 @@ def create_app(
 
 def describe(operations: Sequence[Operation], *, dev: bool) -> Route:
     """The route of the OpenAPI document."""
-    body = encode(document(operations, dev=dev))
+
+    @cache
+    def body() -> bytes:
+        # Made when it is first asked for: it takes longer than all else there is to do before a server is ready.
+        return encode(document(operations, dev=dev))
 
     async def openapi(_: Request) -> Response:
-        return Response(body, media_type="application/json")
+        return Response(body(), media_type="application/json")
 
     return Route("/api/v1/openapi.json", openapi)
 

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -136,6 +136,19 @@ async def condition_of(url: str) -> Condition:
     return "ready"
 
 
+async def to_its_end(work: Coroutine[None, None, None]) -> None:
+    """Awaits it; who is cancelled meanwhile, once or often, is so when it is done: a process is never half started."""
+    task, cancelled = asyncio.create_task(work), None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    task.result()
+    if cancelled is not None:
+        raise cancelled
+
+
 class Supervisor:
     """Runs one server, and starts it again when it dies.
 
@@ -158,20 +171,17 @@ class Supervisor:
 
     async def __aenter__(self) -> "Supervisor":
         self._home.log.unlink(missing_ok=True)
-        await self._start()
         try:
+            await to_its_end(self._start())
             await self._answering()
         except BaseException:
-            await self._stop()
+            await to_its_end(self._stop())
             raise
         self._task = asyncio.create_task(self._supervise())
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        assert self._task is not None
-        self._task.cancel()
-        await asyncio.wait([self._task])
-        await self._stop()
+        await to_its_end(self._stop())
 
     async def _start(self) -> None:
         far, self._lifeline = os.pipe()
@@ -236,7 +246,11 @@ class Supervisor:
             await asyncio.sleep(BACKOFF.compute(failures))
 
     async def _stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
         if self._process is None:
+            self._let_go()
             return
         with suppress(ProcessLookupError):
             self._process.terminate()
