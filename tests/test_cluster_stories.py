@@ -21,6 +21,7 @@ from tests.redis_servers import Cluster, Server, free_port, program
 from tests.test_stories import *  # noqa: F403
 from tests.test_stories_controls import *  # noqa: F403
 from tests.test_stories_cron import *  # noqa: F403
+from tests.test_stories_flow import *  # noqa: F403
 from tests.test_stories_invoke import *  # noqa: F403
 from tests.test_stories_steering import *  # noqa: F403
 from tests.test_stories_waits import *  # noqa: F403
