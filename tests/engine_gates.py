@@ -38,8 +38,8 @@ class Call:
 class Gate(Store):
     """The store as one process sees it: its calls are kept in `calls` until somebody makes them.
 
-    Scripts get the time of `clock` at which they are made, as from Redis. `watch`, if there is one, is told of those that
-    are called one at a time.
+    Scripts get the time of `clock` at which they are made, as from Redis. `watch` is told of those that
+    are called one at a time, if there is one.
     """
 
     def __init__(self, routes: Routes, scripts: Scripts, partitions: int, clock: Clock) -> None:
