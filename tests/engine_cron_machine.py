@@ -66,12 +66,12 @@ class Skewed(ManualClock):
 class Server:
     """One of the processes that fire schedules, with what it knows of the registry."""
 
-    def __init__(self, gate: Gate, true: ManualClock, ledger: Ledger) -> None:
+    def __init__(self, gate: Gate, clock: Skewed, ledger: Ledger) -> None:
         self.gate = gate
+        self.clock = clock
         self.witness = Witness(ledger)
         gate.watch = self.witness.saw
-        self.clock = Skewed(true)
-        self.partitions = partitions_of(gate, self.clock)
+        self.partitions = partitions_of(gate, clock)
         self.registry = Registry(self.partitions)
         self.schedules = Schedules(self.partitions, self.registry)
         self.busy: Process | None = None
@@ -109,7 +109,8 @@ class CronMachine(Moves):
         self.servers = [self._server() for _ in range(SERVERS)]
 
     def _server(self) -> Server:
-        return Server(self.bench.gate(), self.clock, self.ledger)
+        clock = Skewed(self.clock)
+        return Server(self.bench.gate(clock), clock, self.ledger)
 
     def _busy(self, number: int) -> Server | None:
         busy = [server for server in self.servers if server.busy]

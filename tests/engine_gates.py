@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+from stepwell.platform.clock import Clock
 from stepwell.platform.errors import StoreUnavailable
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.connection import Argument, Limits, Reply
@@ -37,11 +38,13 @@ class Call:
 class Gate(Store):
     """The store as one process sees it: its calls are kept in `calls` until somebody makes them.
 
-    `watch`, if there is one, is told of the scripts that are called one at a time.
+    Scripts get the time of `clock` at which they are made, as from Redis. `watch` is told of those that
+    are called one at a time, if there is one.
     """
 
-    def __init__(self, routes: Routes, scripts: Scripts, partitions: int) -> None:
+    def __init__(self, routes: Routes, scripts: Scripts, partitions: int, clock: Clock) -> None:
         super().__init__(routes, scripts, partitions)
+        self._clock = clock
         self.calls: list[Call] = []
         self._answers: set[asyncio.Future[Reply]] = set()
         self._cut = False
@@ -55,9 +58,10 @@ class Gate(Store):
         """See `Store`."""
 
         async def work() -> Reply:
-            reply = await super(Gate, self).script(partition, name, fixed, items)
+            timed = self._timed(fixed)
+            reply = await super(Gate, self).script(partition, name, timed, items)
             if self.watch:
-                await self.watch(partition, name, fixed, items, reply)
+                await self.watch(partition, name, timed, items, reply)
             return reply
 
         return await self._wait(work)
@@ -69,7 +73,11 @@ class Gate(Store):
             if not self._cut:
                 done(reply, None)
 
-        self.calls.append(Call(lambda: super(Gate, self).script(partition, name, fixed, items), answer))
+        self.calls.append(Call(lambda: super(Gate, self).script(partition, name, self._timed(fixed), items), answer))
+
+    def _timed(self, fixed: Sequence[Argument]) -> Sequence[Argument]:
+        """The arguments of a script that is made now, however long ago it was about to be."""
+        return self._clock.argument(), *fixed[1:]
 
     async def _wait(self, work: Callable[[], Awaitable[Reply]]) -> Reply:
         answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
@@ -135,13 +143,13 @@ async def breathe() -> None:
 @asynccontextmanager
 async def gates_over(
     topology: Topology, partitions: int, folder: Path = LUA
-) -> AsyncGenerator[tuple[Store, Callable[[], Gate]]]:
+) -> AsyncGenerator[tuple[Store, Callable[[Clock], Gate]]]:
     """A store, and a maker of what further processes see of it."""
     routes, scripts = Routes(topology, Limits.of(Settings())), Scripts.load(topology.flavour, folder)
     try:
         store = Store(routes, scripts, partitions)
         await store.reach()
-        yield store, lambda: Gate(routes, scripts, partitions)
+        yield store, lambda clock: Gate(routes, scripts, partitions, clock)
     finally:
         await routes.aclose()
 

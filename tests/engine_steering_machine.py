@@ -150,7 +150,7 @@ class SteeringMachine(WaitsMachine):
             self.do(self._begin_wish(self.asked.wishes[number % len(self.asked.wishes)]))
 
     async def _begin_wish(self, wish: Wish) -> None:
-        gate = self.bench.gate()
+        gate = self.bench.gate(self.clock)
         self.processes.append(self._ask(gate, self._wish(gate, wish)))
 
     async def _wish(self, gate: Gate, wish: Wish) -> None:
@@ -169,7 +169,7 @@ class SteeringMachine(WaitsMachine):
 
     async def _end_by_hand(self, wait: Waited | Invoked, how: How) -> None:
         self.asked.hands.setdefault((wait.run, wait.key), []).append(how)
-        gate = self.bench.gate()
+        gate = self.bench.gate(self.clock)
         self.processes.append(self._ask(gate, self._hand(gate, wait, how)))
 
     async def _hand(self, gate: Gate, wait: Waited | Invoked, how: How) -> None:
@@ -199,7 +199,7 @@ class SteeringMachine(WaitsMachine):
     async def _hurry(self, number: int, which: int) -> None:
         runs = [run for run in await self._all_runs() if not run.status.ended]
         if runs:
-            run, gate = runs[number % len(runs)].id, self.bench.gate()
+            run, gate = runs[number % len(runs)].id, self.bench.gate(self.clock)
             later = sorted(key for key, row in (await self._rows(run)).items() if row.state == "retrying")
             key = later[which % len(later)] if later else None
             self.processes.append(self._ask(gate, self._steering(gate).retry(run, key)))
@@ -284,6 +284,8 @@ class SteeringMachine(WaitsMachine):
         return replace(own, id=record.event, n=5, at=record.created)
 
     def _judge_wait(self, wait: Waited, run: RunRecord, own: Event) -> None:
+        if (run.rerun_of, wait.key) in self.history.waits:
+            return  # it is kept, and has ended for the run that this one does again
         hands = self.asked.hands.get((wait.run, wait.key), [])
         by_event = bool(wait.event and wait.event.startswith("hand "))
         if by_event:

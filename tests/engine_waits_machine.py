@@ -162,7 +162,7 @@ class WaitsMachine(Moves):
         self.do(self._deploy())
 
     async def _deploy(self) -> None:
-        gate = self.bench.gate()
+        gate = self.bench.gate(self.clock)
         registry = Registry(partitions_of(gate, self.clock))
         self.processes.append(Process(gate, registry.register(self._manifest())))
 
@@ -388,7 +388,7 @@ class WaitsMachine(Moves):
     @move(3, where=PICK)
     def begin_errands(self, where: int) -> None:
         async def begin() -> Process:
-            gate = self.bench.gate()
+            gate = self.bench.gate(self.clock)
             return Process(gate, errands(gate, self.clock, self.registry, where % len(self.partitions)))
 
         if len(self.processes) < 3:
