@@ -112,6 +112,16 @@ def said(reason: Reason) -> str:
         (Wait("retry", None, 8_000, 1), "1 failed attempt of the function, runs again in 8 s"),
         (Wait("start", until=60_000), "Its event asks for a later start, begins in 1 m 0 s"),
         (Wait("concurrency", key="u-42", held=5, limit=5), "Every slot of the key “u-42” is taken, 5 of 5 "),
+        (
+            Wait("throttle", key="u-42", until=8_000),
+            "As many runs of the key “u-42” have begun as its throttle lets, the next may in 8 s",
+        ),
+        (Wait("batch", until=8_000, events=2), "Gathering 2 events so far, begins at the latest in 8 s"),
+        (
+            Wait("debounce", until=8_000),
+            "Begins once no other event of its key has come for a while, at the earliest in 8 s",
+        ),
+        (Wait("paused", mode="keep"), "Its function is paused "),
         (Wait("wait_for_event", "ok", what=Pending((PAID,))), "Waiting for the event “paid” if async.data.n > 1 in ok"),
         (
             Wait("wait_for_any", "ok", 60_000, what=Pending((SoughtEvent("a", "", "x"), PAID))),

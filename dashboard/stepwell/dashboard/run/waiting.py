@@ -55,6 +55,14 @@ def reason(wait: Wait, now: int) -> Reason:
             return Reason(text, when=when, error=_error(wait.error))
         case "start":
             return Reason("Its event asks for a later start, begins", when=when)
+        case "debounce":
+            return Reason("Begins once no other event of its key has come for a while, at the earliest", when=when)
+        case "batch":
+            return Reason(f"Gathering {_counted(wait.events or 1, 'event')} so far, begins at the latest", when=when)
+        case "paused":
+            return Reason("Its function is paused")
+        case "throttle":
+            return Reason(f"As many runs{_of_key(wait)} have begun as its throttle lets, the next may", when=when)
         case "worker":
             text = "No worker serves this function. Start one for the file that holds its app:"
             return Reason(text, command="stepwell worker path/to/app.py")
@@ -88,8 +96,11 @@ def _failed(attempts: int | None) -> str:
 
 
 def _slots(wait: Wait) -> str:
-    key = f" of the key “{wait.key}”" if wait.key else ""
-    return f"Every slot{key} is taken, {wait.held} of {wait.limit}"
+    return f"Every slot{_of_key(wait)} is taken, {wait.held} of {wait.limit}"
+
+
+def _of_key(wait: Wait) -> str:
+    return f" of the key “{wait.key}”" if wait.key else ""
 
 
 def _ahead(ahead: int | None) -> str:
