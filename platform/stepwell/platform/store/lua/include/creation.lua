@@ -46,26 +46,35 @@ local function write_run(rid, lane, version, event, due, options, link, notes, r
   place({id = rid, lane = lane, options = options, created = now, started = '0', crashes = 0}, due)
 end
 
+--- What the controls make of an event: OK, SKIPPED and why, or JOINED and a run; and when the run that is to come is due.
+local function admit(rid, lane, version, event, due, options, notes, size)
+  local gathered = due == 0 and gathers(options)
+  local why = refusal_of_event(rid, lane, options)
+  local joined = not why and gathered and join(lane, version, event, options, notes, size)
+  why = why or not joined and take_place(rid, options)
+  if why then return 'SKIPPED', why end
+  count_event(joined or rid, options)
+  if joined then return 'JOINED', joined end
+  return 'OK', gathered and open_gathering(rid, options) or due
+end
+
 --- Answers OK, DUP (it exists), SKIPPED and why, or JOINED and the run that the event has become part of.
 -- options: see options.lua. link: whence it comes, or empty; see heads.lua. notes: "-", or see owing.lua. size: bytes of
 -- the event. recorded: "turn steps bytes" of the steps that it has from another run; nil when it has none.
 local function create_run(rid, lane, version, event, due, options, link, notes, size, recorded)
   if redis.call('EXISTS', k_run .. rid) == 1 then return 'DUP' end
   if due <= now then due = 0 end
-  local gathered = due == 0 and gathers(options)
-  local why = refusal_of_event(rid, lane, options)
-  local joined = not why and gathered and join(lane, version, event, options, notes, size)
-  why = why or not joined and take_place(rid, options)
-  if why then
-    ended(rid .. ' ' .. event .. ' skipped')
-    return 'SKIPPED', why
+  if options ~= '-' or fact('paused') > 0 then
+    local answer, more = admit(rid, lane, version, event, due, options, notes, size)
+    if answer == 'SKIPPED' then
+      ended(rid .. ' ' .. event .. ' skipped')
+      return answer, more
+    elseif answer == 'JOINED' then
+      ended(rid .. ' ' .. event .. ' joined:' .. more)
+      return answer, more
+    end
+    due = more
   end
-  if options ~= '-' then count_event(joined or rid, options) end
-  if joined then
-    ended(rid .. ' ' .. event .. ' joined:' .. joined)
-    return 'JOINED', joined
-  end
-  if gathered then due = open_gathering(rid, options) end
   write_run(rid, lane, version, event, due, options, link, notes, recorded)
   return 'OK'
 end

@@ -8,4 +8,7 @@
 --   start    ms within which it has to begin
 --   finish   ms within which it has to end
 --   cancel   <listing>;... of events that cancel it, see listing.lua
-local function option(options, name) return string.match(options, '^' .. name .. '=([^,]*)') or string.match(options, ',' .. name .. '=([^,]*)') end
+local function option(options, name)
+  if #options < 2 then return nil end
+  return string.match(options, '^' .. name .. '=([^,]*)') or string.match(options, ',' .. name .. '=([^,]*)')
+end
