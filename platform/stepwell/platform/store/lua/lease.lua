@@ -38,8 +38,10 @@ local function note_version(run)
   redis.call('HSET', k_run .. run.id, 'v', run.ran)
 end
 
+local begun_here = 0
 local function begin(run)
   run.started = now
+  begun_here = begun_here + 1
   local within = option(run.options, 'finish')
   if within then
     arm_timer(run.id .. '~', now + within)
@@ -90,10 +92,7 @@ local function passing(lane, free, throttle, mode)
   local heads, ready = redis.call('ZRANGE', k_queue .. lane, 0, free - 1, 'WITHSCORES'), 0
   for index = 2, #heads, 2 do if tonumber(heads[index]) < 0 then ready = ready + 1 end end
   local starts = mode == 'hold' and 0 or math.min(#heads / 2 - ready, throttle and room_of(throttle) or free)
-  if ready + starts > 0 or #heads == 0 then
-    if throttle then count_starts(throttle, starts) end
-    return ready + starts, nil
-  end
+  if ready + starts > 0 or #heads == 0 then return ready + starts, nil end
   if mode == 'hold' then return 0, pause_scope(lane) end
   await_room(throttle)
   return 0, throttle.scope
@@ -106,7 +105,7 @@ local function drain(lane, fn, start, wanted)
   local free, full = free_of(scopes, math.min(wanted, 64))
   if not full and (scopes.throttle or mode == 'hold') then free, full = passing(lane, free, scopes.throttle, mode) end
   if full then return park(lane, fn, full, scopes) end
-  local popped = redis.call('ZPOPMIN', k_queue .. lane, free)
+  local popped, before = redis.call('ZPOPMIN', k_queue .. lane, free), begun_here
   for index = 1, #popped, 2 do
     if room > 0 then
       answer[#answer + 1] = lease_run(popped[index], scopes)
@@ -114,6 +113,7 @@ local function drain(lane, fn, start, wanted)
       redis.call('ZADD', k_queue .. lane, popped[index + 1], popped[index])
     end
   end
+  if scopes.throttle then count_starts(scopes.throttle, begun_here - before) end
   facts.vt = math.max(fact('vt'), start)
   if redis.call('EXISTS', k_queue .. lane) == 0 then
     retire(lane)

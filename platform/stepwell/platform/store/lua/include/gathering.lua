@@ -34,6 +34,8 @@ local function replace_event(run, lane, version, event, options, notes)
   local due = start_of(options, run.created)
   set(run, 'notbefore', due)
   arm_timer(run.id .. '|', due)
+  local within = option(options, 'start')
+  if within then arm_timer(run.id .. '~', due + within) end
   redis.call('PEXPIRE', k_gathering .. string.match(gathers(options), '^[^:]+'), math.ceil(due - now + 3600000))
 end
 

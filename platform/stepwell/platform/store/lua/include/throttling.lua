@@ -30,6 +30,6 @@ local function end_of_wait(scope)
   if not interval then return unpark(scope) end
   local throttle = {scope = scope, interval = tonumber(interval), burst = tonumber(burst)}
   unpark(scope, room_of(throttle))
-  if redis.call('EXISTS', k_parked .. scope) == 0 then return end
+  if redis.call('EXISTS', k_parked .. scope) == 0 then return redis.call('ZREM', k_blocked, scope) end
   arm_timer('=' .. scope, now + math.ceil(throttle.interval))
 end
