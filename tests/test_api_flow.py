@@ -6,7 +6,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from stepwell.functions import App, Batch, Concurrency, Context, RateLimit, Throttle
+from stepwell.functions import App, Batch, Concurrency, Context, RateLimit, Throttle, event
 from stepwell.platform.store.store import Store
 from tests.api_desk import Desk
 
@@ -102,8 +102,7 @@ async def test_a_slot_that_nobody_uses_is_given_to_who_waits(desk: Desk, client:
 
 async def test_what_an_event_has_not_started_and_why(desk: Desk, client: httpx2.AsyncClient) -> None:
     await desk.start("rated")
-    event = await desk.send("rated")
-    shown = await data(await client.get(f"/api/v1/events/{event}"))
+    shown = await data(await client.get(f"/api/v1/events/{await desk.send('rated')}"))
     assert shown["runs"] == []
     [refusal] = shown["refusals"]
     assert (refusal["function"], refusal["reason"], refusal["run"]) == ("shop/rated", "rate_limited", None)
@@ -121,3 +120,23 @@ async def test_a_batch_says_how_many_events_it_has(desk: Desk, client: httpx2.As
     began = desk.clock.now()
     assert await desk.start("batched") == run
     assert await waits(client, run) == [{"kind": "batch", "until": began + 60_000, "gathered": 2}]
+
+
+async def test_what_is_not_true_for_an_event_and_what_cannot_be_evaluated_is_said(
+    desk: Desk, client: httpx2.AsyncClient
+) -> None:
+    app = App("mail")
+
+    @app.function(on=event("order.placed", if_="event.data.total > 100"))
+    async def large(ctx: Context[Any]) -> None: ...
+
+    @app.function(on="order.placed", concurrency=Concurrency(1, key="size(event.data.total)"))
+    async def sized(ctx: Context[Any]) -> None: ...
+
+    await desk.installation.registry.register(app.manifest)
+    shown = await data(await client.get(f"/api/v1/events/{await desk.send('order.placed', {'total': 5})}"))
+    [run] = shown["runs"]
+    assert [(one["function"], one["reason"]) for one in shown["refusals"]] == [("mail/large", "condition")]
+    [unkeyed] = shown["unkeyed"]
+    assert (unkeyed["function"], unkeyed["control"]) == ("mail/sized", "the key of concurrency")
+    assert [lease.run for lease in await desk.lease("mail/sized")] == [run]

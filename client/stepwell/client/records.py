@@ -79,7 +79,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
-    """An event as the server keeps it; `id` is the one that `send` returned, `runs` the ids of the runs it started."""
+    """An event as the server keeps it; `id` is the one that `send` returned, `runs` the ids of the runs it started.
+
+    `refusals`: functions of which it has started no run, each with `function`, `reason`, `run` and `message`.
+    """
 
     id: str
     name: str
@@ -87,6 +90,7 @@ class StoredEvent:
     ts: int
     received_at: int | None = None
     runs: tuple[str, ...] = ()
+    refusals: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,9 @@ def create_app(
     access, max_event = Access(installation.settings, dev=dev, host=host), installation.settings.max_event_bytes
     endings, feed, closing = Endings(), Feed(installation.store), asyncio.Event()
     operations = [
-        *EventsApi(installation.history, installation.ingest, max_event, endings, closing).operations(),
+        *EventsApi(
+            installation.history, installation.ingest, installation.registry, max_event, endings, closing
+        ).operations(),
         *RunsApi(installation, endings, closing).operations(),
         *SteeringApi(installation).operations(),
         *FunctionsApi(installation).operations(),

@@ -44,6 +44,11 @@ class Subscriptions(Generic[T]):
             found = tuple(one for one in found if one[0] is None or one[0].matches(values))
         return list(dict.fromkeys([target for _, target in found]))
 
+    def left_out(self, name: str, event: Mapping[str, Any]) -> list[T]:
+        """Every target that this name might start, and that none of its triggers starts by this event."""
+        started = self.started_by(name, lambda: event)
+        return [one for one in dict.fromkeys([target for _, target in self._matcher.match(name)]) if one not in started]
+
 
 def check_conditions(manifest: Manifest) -> None:
     """Raises `InvalidManifest` for the first expression of a function that is none."""

@@ -53,6 +53,19 @@ def reason(wait: Wait, now: int) -> Reason:
         case "retry":
             text = f"{_failed(wait.attempts)} of the function, runs again"
             return Reason(text, when=when, error=_error(wait.error))
+        case "wait_for_event" | "wait_for_any":
+            return Reason(f"Waiting for {_events(wait.what.events)} in", wait.step, _longest(when), when)
+        case "invoke":
+            return Reason(_invoked(wait.what), wait.step, _longest(when), when)
+        case kind if wait.step:
+            return Reason(f"Waiting ({kind}) in", wait.step, _longest(when), when)
+        case _:
+            return _queued(wait, when)
+
+
+def _queued(wait: Wait, when: Moment | None) -> Reason:
+    """Why a run is not executing although none of its steps waits."""
+    match wait.kind:
         case "start":
             return Reason("Its event asks for a later start, begins", when=when)
         case "debounce":
@@ -70,12 +83,8 @@ def reason(wait: Wait, now: int) -> Reason:
             return Reason(_slots(wait))
         case "queue":
             return Reason(_ahead(wait.ahead))
-        case "wait_for_event" | "wait_for_any":
-            return Reason(f"Waiting for {_events(wait.what.events)} in", wait.step, _longest(when), when)
-        case "invoke":
-            return Reason(_invoked(wait.what), wait.step, _longest(when), when)
         case kind:
-            return Reason(f"Waiting ({kind}) in", wait.step, _longest(when), when)
+            return Reason(f"Waiting ({kind})", when=when)
 
 
 def _longest(when: Moment | None) -> str:

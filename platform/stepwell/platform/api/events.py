@@ -20,6 +20,7 @@ from stepwell.platform.incoming import BadEvent, IncomingEvent, parse_events
 from stepwell.platform.ingest import Entry, Ingest
 from stepwell.platform.reading.pages import MOST_ITEMS, BadCursor
 from stepwell.platform.records import EventRecord
+from stepwell.platform.registry import Registry
 
 SEND_MAY = (408, 413, 415)
 
@@ -38,16 +39,24 @@ class EventsApi:
     Args:
         history: reads.
         ingest: accepts events.
+        registry: knows the functions.
         max_event: bytes of one event.
         endings: tells when runs have ended.
         closing: set when the server is about to stop.
     """
 
     def __init__(
-        self, history: History, ingest: Ingest, max_event: int, endings: Endings, closing: asyncio.Event
+        self,
+        history: History,
+        ingest: Ingest,
+        registry: Registry,
+        max_event: int,
+        endings: Endings,
+        closing: asyncio.Event,
     ) -> None:
         self._history = history
         self._ingest = ingest
+        self._registry = registry
         self._max_event = max_event
         self._endings = endings
         self._closing = closing
@@ -74,7 +83,8 @@ class EventsApi:
     async def get(self, request: Request) -> ASGIApp:
         """GET /events/{id}."""
         parameters(request, NoQuery)
-        return answer(Item[Event](data=views.event(await self._event(request.path_params["id"]))))
+        event = await self._event(request.path_params["id"])
+        return answer(Item[Event](data=views.event_judged(event, await self._registry.load())))
 
     async def runs(self, request: Request) -> ASGIApp:
         """GET /events/{id}/runs."""

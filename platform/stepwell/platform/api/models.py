@@ -124,8 +124,18 @@ class Refusal(_Answer):
     """Why an event has started no run of a function that it might have."""
 
     function: str
-    reason: str = Field(description="paused, duplicate (of an idempotency key), rate_limited or singleton")
+    reason: str = Field(
+        description="paused, duplicate (of an idempotency key), rate_limited, singleton; or condition (of its triggers)"
+    )
     run: str | None = Field(description="the run that is the reason")
+    message: str
+
+
+class Unkeyed(_Answer):
+    """An expression of a control that cannot be evaluated for an event: it counts as one without a value."""
+
+    function: str
+    control: str
     message: str
 
 
@@ -140,6 +150,7 @@ class Event(_Answer):
     received_at: int
     runs: list[str] = Field(description="ids of the runs that it started, or has become part of")
     refusals: list[Refusal] = Field(default=[], description="functions of which it has started no run, and why")
+    unkeyed: list[Unkeyed] = Field(default=[], description="expressions of controls that cannot be evaluated for it")
 
 
 class Pause(_Answer):

@@ -18,11 +18,13 @@ from stepwell.platform.api.models import (
     SoughtEvent,
     Step,
     StepStatus,
+    Unkeyed,
     WaitingOn,
     Worker,
 )
 from stepwell.platform.codec import decode
 from stepwell.platform.cron.schedules import ScheduleView
+from stepwell.platform.flow import judging
 from stepwell.platform.flow import refusal as flow
 from stepwell.platform.flow.holding import KeyView
 from stepwell.platform.flow.pausing import Paused
@@ -31,6 +33,8 @@ from stepwell.platform.reading import pending, runs
 from stepwell.platform.reading.counts import Counts, WorkerSession
 from stepwell.platform.reading.wait import Wait
 from stepwell.platform.records import EventRecord, RunRecord, Status, StepRow
+from stepwell.platform.registry import Snapshot
+from stepwell.platform.waits.outcome import event_json
 
 STATUS_OF: dict[str, StepStatus] = {
     "pending": "waiting",
@@ -159,6 +163,20 @@ def event(record: EventRecord) -> Event:
         runs=list(record.runs),
         refusals=[_refusal(function, refusal) for function, refusal in record.refusals],
     )
+
+
+def event_judged(record: EventRecord, snapshot: Snapshot) -> Event:
+    """An event, with what the functions that are registered now make of it."""
+    told = event_json(record)
+    refused = {function for function, _ in record.refusals}
+    missed = [one for one in judging.left_out(snapshot, record.name, told) if one not in refused]
+    shown = event(record)
+    conditions = [Refusal(function=one, reason="condition", run=None, message=judging.CONDITION) for one in missed]
+    unkeyed = [
+        Unkeyed(function=one.function, control=one.control, message=one.message)
+        for one in judging.unkeyed(snapshot, record.name, told)
+    ]
+    return shown.model_copy(update={"refusals": [*shown.refusals, *conditions], "unkeyed": unkeyed})
 
 
 def _refusal(function: str, refusal: flow.Refusal) -> Refusal:

@@ -83,3 +83,10 @@ def _print(event: StoredEvent, runs: tuple[Run, ...]) -> None:
         table(("run", "function", "status"), [(run.id, run.function, run.status) for run in runs])
     else:
         say("  it started no run")
+    for line in refusals_of(event):
+        say(line)
+
+
+def refusals_of(event: StoredEvent) -> list[str]:
+    """The functions of which an event has started no run, and why, a line each."""
+    return [f"  no run of {refusal['function']}: {refusal['message']}" for refusal in event.refusals]

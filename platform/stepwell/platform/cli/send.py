@@ -9,6 +9,7 @@ import typer
 from stepwell.client import Client, ClientError, Event, Run
 from stepwell.platform.cli.api import ONCE, Url
 from stepwell.platform.cli.console import AsJson, Misuse, facts, say, say_json
+from stepwell.platform.cli.events import refusals_of
 from stepwell.platform.codec import MalformedJSON, decode
 
 
@@ -28,14 +29,15 @@ def send(
         client = Client(url, retry=ONCE)
     except (TypeError, ValueError) as error:
         raise Misuse(str(error)) from None
-    found, runs = asyncio.run(_send(client, event))
+    found, runs, why = asyncio.run(_send(client, event))
     if json:
         say_json({"id": found, "runs": None if runs is None else [run.id for run in runs]})
         return
     facts([("event", found), *[("run", f"{run.id}  {run.function}") for run in runs or ()]])
-    if runs == ():
-        say(f"  no function starts on {name!r}, or what it would start is held back by its idempotency key")
-        say("  a run that waits for it goes on")
+    for line in why:
+        say(line)
+    if runs == () and not why:
+        say(f"  no function starts on {name!r}; a run that waits for it goes on")
 
 
 def _data(text: str) -> dict[str, Any]:
@@ -48,11 +50,11 @@ def _data(text: str) -> dict[str, Any]:
     return cast("dict[str, Any]", data)
 
 
-async def _send(client: Client, event: Event) -> tuple[str, tuple[Run, ...] | None]:
-    """The event's id, and the runs it started as far as this may be read."""
+async def _send(client: Client, event: Event) -> tuple[str, tuple[Run, ...] | None, list[str]]:
+    """The event's id, the runs it started as far as this may be read, and why it has not started others."""
     async with client:
         [id] = await client.send(event)
         try:
-            return id, await client.events.runs(id)
+            return id, await client.events.runs(id), refusals_of(await client.events.get(id))
         except ClientError:
-            return id, None  # a key that allows sending need not allow reading
+            return id, None, []  # a key that allows sending need not allow reading
