@@ -5,6 +5,7 @@ from typing import Any
 from stepwell.functions import App, Batch, Concurrency, Context, Debounce, Priority, RateLimit, Singleton, Throttle
 from stepwell.platform.flow.pausing import Pausing
 from stepwell.platform.records import Status
+from stepwell.platform.steering.order import Order
 from stepwell.platform.store.store import Store
 from tests.platform_harness import Harness, harness
 
@@ -117,6 +118,27 @@ async def test_a_batch_is_one_run_for_many_events(store: Store) -> None:
         await platform.advance(MINUTE)
         await platform.until(runs[4][0], Status.COMPLETED)
         assert seen == [[0, 1, 2], [100], [3, 4]]
+
+
+async def test_a_batch_is_done_again_with_all_its_events(store: Store) -> None:
+    app, seen = App("shop"), list[list[int]]()
+
+    @app.function(on="go", batch=Batch(20, "1m"))
+    async def work(ctx: Context[Any]) -> None:
+        seen.append([event.data["n"] for event in ctx.events])
+
+    async with harness(store, app) as platform:
+        for n in range(20):
+            [run], _ = await event_runs(platform, "go", {"n": n})
+        await platform.until(run, Status.COMPLETED)
+        again = await platform.steering.rerun(run, Order())
+        await platform.until(again, Status.COMPLETED)
+        other = await platform.steering.rerun(run, Order(input={"n": 100}))
+        await platform.until(other, Status.COMPLETED)
+        assert seen == [[*range(20)], [*range(20)], [100]]
+        await platform.stop_worker()
+        await platform.forget_everything()
+        assert await platform.keys_without_owner() == []
 
 
 async def test_a_throttle_spreads_starts_and_holds_back_no_run_that_has_begun(store: Store) -> None:

@@ -60,8 +60,8 @@ async def _unowned(partition: Partition, key: str, oldest: int) -> str | None:
             ended = await partition.read("ZSCORE", keys.name("k_ended"), rest)
             if live is not None or ended is not None:
                 return None
-            # Steps that are put down before their run is there go by themselves.
-            expires = family == "k_steps" and await partition.read("TTL", key) >= 0
+            # What is put down before its run is there goes by itself.
+            expires = family != "k_run" and await partition.read("TTL", key) >= 0
             return None if expires else "its run is neither live nor ended"
         case "k_session" | "k_held" | "k_news":
             known_session = await partition.read("ZSCORE", keys.name("k_sessions"), rest)

@@ -16,8 +16,10 @@ MAX_RERUNS, MAX_OF_EVENT = 1_000, 2_000
 """Times that a run may be done again, and runs of an event that another one can be added to."""
 ROWS, BYTES = 64, 1 << 20
 """Steps, and about how much of them, that are copied in one call."""
+EVENTS = 16
+"""Events of a batch that are given to another run in one call."""
 LIFE = 600_000
-"""Ms after which copied steps are gone, if their run was not created."""
+"""Ms after which copied steps and events are gone, if their run was not created."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,16 +117,22 @@ class Runs:
         answer: bytes = await self._partition.script("ask_again", run, request, again, MAX_RERUNS)
         return None if answer == b"GONE" else answer.decode()
 
-    async def rerun(self, creation: Creation, kept: Kept) -> Again:
+    async def rerun(self, creation: Creation, kept: Kept, gathered: Sequence[str] = ()) -> Again:
         """Creates a run that does another one again, at first its steps. Repeated, it creates nothing twice.
 
-        An empty `creation.record` stands for an event that this partition has. What is left when the caller dies in
+        An empty `creation.record` stands for an event that this partition has. `gathered`: ids of the further events of
+        a batch, which it has too. What is left when the caller dies in
         between removes itself. `GONE`: the event is not kept. `FULL`: it has `MAX_OF_EVENT` runs. `INCOMPLETE`: it took
         too long.
         """
         for chunk in _chunks(kept.rows):
             if await self._partition.script("copy_steps", creation.run, LIFE, items=chunk) == b"DUP":
                 return "DUP"
+        for first in range(0, len(gathered), EVENTS):
+            events = [(event,) for event in gathered[first : first + EVENTS]]
+            answer = await self._partition.script("copy_events", creation.run, LIFE, first, items=events)
+            if answer != b"OK":
+                return answer.decode()  # type: ignore[no-any-return]
         answer = await self._partition.script(
             "rerun",
             creation.run,

@@ -60,6 +60,11 @@ def by_hand(options: str) -> str:
     return ",".join([option for option in options.split(",") if not option.startswith(BY_HAND)]) or "-"
 
 
+def with_many(options: str) -> str:
+    """The options of a run that has the events of a batch without having gathered them."""
+    return "many=1" if options == "-" else f"{options},many=1"
+
+
 def expressions_of(manifest: FunctionManifest) -> Iterator[tuple[str, str]]:
     """What each expression of the controls is, and its text."""
     keyed = {

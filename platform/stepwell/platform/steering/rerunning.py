@@ -1,14 +1,16 @@
 """Doing runs again: the new run, its event, and what it has from the old one."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from stepwell.platform.clock import Clock
 from stepwell.platform.codec import encode
+from stepwell.platform.engine.gathered import gathered_by
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.engine.runs import MAX_OF_EVENT, MAX_RERUNS, Creation, Kept, Runs
 from stepwell.platform.errors import StoreUnavailable
-from stepwell.platform.flow.controls import by_hand
+from stepwell.platform.flow.controls import by_hand, with_many
 from stepwell.platform.flow.refusal import Refusal
 from stepwell.platform.ids import digest_of, new_id, partition_of, run_id
 from stepwell.platform.records import EventRecord, StepRow
@@ -69,8 +71,11 @@ class Rerunning:
         event = self._told(order, known[0])
         home = home_for(function, partition_of(subject.run.id), len(self._partitions))
         run = await self._id(subject, order, home)
+        gathered = await self._gathered(subject, order, home)
         creation = self._creation(subject, function, order, event, run, known)
-        answer = await self._runs_of(run).rerun(creation, kept)
+        if gathered:
+            creation = replace(creation, options=with_many(creation.options))
+        answer = await self._runs_of(run).rerun(creation, kept, gathered)
         if answer == "GONE":
             raise _no_event()
         if answer == "FULL":
@@ -91,6 +96,13 @@ class Rerunning:
         if partition_of(first) != home and not await self._exists(first):
             raise NotNow("the function has changed since this was requested first", "Request it anew")
         return first
+
+    async def _gathered(self, subject: Subject, order: Order, home: int) -> list[str]:
+        """The further events of a batch, which a run has too that does it again; with another input it has none."""
+        others = [] if order.input is not None else await gathered_by(subject.home, subject.run.id)
+        if others and home != partition_of(subject.run.id):
+            raise NotNow("the runs of the function live elsewhere by now than the events of this batch", SEND)
+        return others
 
     async def _exists(self, run: str) -> bool:
         home = self._partitions[partition_of(run)]

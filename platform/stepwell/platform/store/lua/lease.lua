@@ -19,7 +19,8 @@ local function describe(run)
   local rows, size = {}, run.bytes + ROW * run.steps
   if size > SMALL then rows, size = 0, 0 elseif size > 0 then rows = redis.call('HGETALL', k_steps .. run.id) end
   room = room - #record - size - 512
-  local gathered = option(run.options, 'batch') and redis.call('LRANGE', k_gathered .. run.id, 0, -1) or {}
+  local many = option(run.options, 'batch') or option(run.options, 'many')
+  local gathered = many and redis.call('LRANGE', k_gathered .. run.id, 0, -1) or {}
   return {run.id, run.token, run.lane, run.turn, run.steps, run.attempt, run.crashes, run.version, run.event, record, rows, gathered}
 end
 

@@ -2,7 +2,7 @@
 --! args: now rid lane version event options link notes turn:int steps:int bytes:int most:int record
 --! item: field value
 --! include: clock meta batch feed run lanes timers ending creation position keeping commit
--- turn, steps, bytes: of the steps that copy_steps has put down before. record: the event as in create.lua, for a partition
+-- turn, steps, bytes: of the steps that copy_steps has put down before, as copy_events has the events of a batch. record: the event as in create.lua, for a partition
 -- that does not have it; or empty. most: runs of an event, whose ids are kept with it.
 -- Items: fields of the other run that belong to those steps; see include/heads.lua.
 now = clock(now)
@@ -32,6 +32,7 @@ if redis.call('HLEN', k_steps .. rid) ~= steps then return 'INCOMPLETE' end
 local answer, more = create_run(rid, lane, version, event, 0, options, link, notes, #record, turn .. ' ' .. steps .. ' ' .. bytes)
 if answer ~= 'OK' then return answer .. ' ' .. more end
 redis.call('PERSIST', k_steps .. rid)
+redis.call('PERSIST', k_gathered .. rid)
 for field, value in items() do redis.call('HSET', k_run .. rid, field, value) end
 keep_event()
 write_position()
