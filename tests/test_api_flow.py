@@ -57,7 +57,7 @@ async def test_a_function_is_paused_and_resumed(desk: Desk, client: httpx2.Async
     assert paused["paused"] == {"mode": "hold", "since": desk.clock.now()}
     run = await desk.start("plain")
     assert await desk.lease("shop/plain") == []
-    assert await waits(client, run) == [{"kind": "paused", "mode": "hold"}]
+    assert await waits(client, run) == [{"kind": "paused", "mode": "hold", "ahead": 0}]
     assert (await data(await client.post(f"{path}/resume")))["paused"] is None
     assert [lease.run for lease in await desk.lease("shop/plain")] == [run]
     assert (await client.post("/api/v1/functions/shop/none/pause")).status_code == 404
@@ -82,7 +82,7 @@ async def test_who_has_a_slot_and_who_waits_for_it(desk: Desk, client: httpx2.As
     assert (holder["run"], holder["since"]) == (lease.run, desk.clock.now())
     assert holder["worker"]
     assert await waits(client, waiting) == [
-        {"kind": "concurrency", "key": "c 1", "limit": 1, "held": 1, "holders": [lease.run], "position": 0}
+        {"kind": "concurrency", "key": "c 1", "limit": 1, "held": 1, "holders": [lease.run], "position": 0, "ahead": 0}
     ]
     release = {"scope": "shop/limited#0|c%201", "run": lease.run}
     refused = await client.post("/api/v1/keys/release", params=release)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from stepwell.functions import App, Concurrency, Context, Event, RetryAfter, SyncContext, cron
+from stepwell.functions import App, Concurrency, Context, Event, RateLimit, RetryAfter, SyncContext, cron
 from stepwell.platform.errors import StoreMisconfigured
 from stepwell.platform.incoming import BadEvent
 from stepwell.platform.settings import Settings
@@ -483,3 +483,22 @@ async def test_waits_are_resolved_and_retries_hurried() -> None:
         run = await platform.retry(run.id, "try")
         assert run.completed() == [{"by": "Ada"}, "done"]
         assert (run.versions, run.drift) == ((app.version,), ())
+
+
+async def test_what_controls_hold_back_is_said_and_functions_are_paused() -> None:
+    app = App("shop")
+
+    @app.function(on="go", rate_limit=RateLimit(1, "1m"))
+    async def work(ctx: Context[Any]) -> str:
+        return "done"
+
+    async with TestPlatform(app) as platform:
+        assert (await platform.send_and_wait("go")).output == "done"
+        with pytest.raises(LookupError, match="no run shop/work: as many runs as its rate limit lets start"):
+            await platform.send_and_wait("go")
+        assert [one["reason"] for one in (await platform.events("go"))[-1].refusals] == ["rate_limited"]
+        await platform.advance("1m")
+        await platform.pause("shop/work")
+        assert (await platform.send_and_wait("go")).status == "queued"
+        await platform.resume("shop/work")
+        assert [run.status for run in await platform.runs()] == ["completed", "completed"]

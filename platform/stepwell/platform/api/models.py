@@ -65,7 +65,10 @@ class WaitingOn(_Answer):
     held: int | None = Field(description="slots that are taken")
     ahead: int | None = Field(description="runs of the same lane before it")
     holders: list[str] = Field(default=[], description="the first of the runs that have the slots")
-    position: int | None = Field(default=None, description="of its lane among those that wait for the same, from 0")
+    position: int | None = Field(
+        default=None,
+        description="of its lane among those that wait for the same, from 0: a lane has the runs of one key",
+    )
     mode: str | None = Field(default=None, description="how its function is paused")
     gathered: int | None = Field(default=None, description="events that a batch has so far")
     events: list[SoughtEvent] = Field(default=[], description="each of which ends the wait")

@@ -46,10 +46,18 @@ class Problem(Exception):
         return Response(body.model_dump_json(), self.status, self.headers, "application/json")
 
 
+HINTS = {
+    "function": "`stepwell functions` lists those that are registered",
+    "schedule": "`stepwell schedules list` lists those that are registered",
+    "slot": "It may have been given back meanwhile",
+}
+"""What to do about what is not there."""
+
+
 def not_found(kind: str, id: str) -> Problem:
     """Nothing of this `kind` has the id."""
     shown = id if len(id) <= 80 else f"{id[:80]}…"
-    hint = "It may have been removed by retention, or the id is not complete"
+    hint = HINTS.get(kind, "It may have been removed by retention, or the id is not complete")
     return Problem(404, "not_found", f"there is no {kind} {shown!r}", hint)
 
 

@@ -22,16 +22,21 @@ How = Annotated[
 def functions() -> typer.Typer:
     """The group of commands."""
     group = typer.Typer(help="Read, pause and resume functions.", rich_markup_mode=None, invoke_without_command=True)
-    group.callback()(list_functions)
+    group.callback()(default)
+    group.command("list")(list_functions)
     group.command()(pause)
     group.command()(resume)
     return group
 
 
-def list_functions(context: typer.Context, url: Url = None, json: AsJson = False) -> None:
+def default(context: typer.Context, url: Url = None, json: AsJson = False) -> None:
     """List the registered functions; or pause and resume one."""
-    if context.invoked_subcommand:
-        return
+    if context.invoked_subcommand is None:
+        list_functions(url, json)
+
+
+def list_functions(url: Url = None, json: AsJson = False) -> None:
+    """List the registered functions, and whether they are paused."""
     answer = get(url, "/api/v1/functions")
     if json:
         say_json(answer)

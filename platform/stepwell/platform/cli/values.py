@@ -42,11 +42,24 @@ def _wait(wait: Mapping[str, Any]) -> str:
             return "a worker: none serves its function"
         case "concurrency":
             key = f" for {wait['key']!r}" if wait.get("key") else ""
-            return f"a slot{key}: {wait['held']} of {wait['limit']} are taken"
+            return f"a slot{key}: {wait['held']} of {wait['limit']} are taken{_ahead(wait)}"
+        case "throttle":
+            key = f" for {wait['key']!r}" if wait.get("key") else ""
+            return f"its throttle{key}{until}{_ahead(wait)}"
+        case "debounce":
+            return f"no other event to come{until}"
+        case "batch":
+            return f"more events than the {wait['gathered']} it has{until}"
+        case "paused":
+            return f"its function to be resumed, which is paused ({wait['mode']})"
         case "queue":
             return f"its turn: {wait['ahead']} runs are before it" if wait.get("ahead") else "its turn: it is next"
         case kind:
             return f"{kind} {wait['step']}{_sought(wait)}{until}"
+
+
+def _ahead(wait: Mapping[str, Any]) -> str:
+    return f", {wait['ahead']} runs are before it" if wait.get("ahead") else ""
 
 
 def waiting(step: Step) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -29,7 +30,8 @@ async def what_lane_waits_for(partition: Partition, run: RunRecord, lane: str) -
     names: bytes | None = await partition.read("HGET", partition.keys.name("k_limits"), run.function)
     scopes = list(_scopes(names or b"", lane))
     waits = await asyncio.gather(*[_wait(partition, scope, lane) for scope in scopes])
-    return [wait for wait in (paused, *waits) if wait]
+    ahead: int | None = await partition.read("ZRANK", partition.keys.name("k_queue", lane), run.id)
+    return [replace(wait, ahead=ahead) for wait in (paused, *waits) if wait]
 
 
 def _scopes(names: bytes, lane: str) -> Iterator[Scope]:

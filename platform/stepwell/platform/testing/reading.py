@@ -47,7 +47,9 @@ class Reading:
             names = ", ".join(run.function for run in found)
             raise LookupError(f"the event has started {len(found)} runs: say function= whose is wanted: {names}")
         whose = f"of {function}" if function else f"at all; the functions are: {self._functions}"
-        raise LookupError(f"the event has started no run {whose}")
+        record = await self._history.event(event)
+        why = [f"{name}: {refusal.text}" for name, refusal in record.refusals] if record else []
+        raise LookupError(f"the event has started no run {'; '.join(why) or whose}")
 
     async def runs_of(self, event: str, function: str | None) -> list[TestRun]:
         """The runs that an event has started, by function. Raises `LookupError` when there is no such event."""
@@ -75,7 +77,7 @@ class Reading:
             found += page.items
             cursor = page.next
             if cursor is None:
-                return [StoredEvent(e.id, e.name, e.data, e.ts, e.received, e.runs) for e in reversed(found)]
+                return [_stored(event) for event in reversed(found)]
 
     async def _ids(self, function: str | None) -> list[str]:
         found: list[str] = []
@@ -96,3 +98,11 @@ class Reading:
         children = await self._history.children(view.run.id, rows)
         steps = [views.step(index, row, children.get(row.key)) for index, row in enumerate(rows)]
         return TestRun.of(views.run(view), steps)
+
+
+def _stored(event: EventRecord) -> StoredEvent:
+    refusals = tuple(
+        {"function": function, "reason": refusal.reason, "run": refusal.run or None, "message": refusal.text}
+        for function, refusal in event.refusals
+    )
+    return StoredEvent(event.id, event.name, event.data, event.ts, event.received, event.runs, refusals)

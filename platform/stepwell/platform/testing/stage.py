@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from stepwell.functions import App
 from stepwell.platform.clock import ManualClock
+from stepwell.platform.flow.pausing import Pausing
 from stepwell.platform.installation import Installation
 from stepwell.platform.scheduler import Scheduler
 from stepwell.platform.settings import Settings
@@ -29,6 +30,7 @@ class Stage:
     settling: Settling
     timeline: Timeline
     reading: Reading
+    pausing: Pausing
 
     @classmethod
     async def over(
@@ -47,7 +49,9 @@ class Stage:
         crew = Crew(installation, apps, faults, progress)
         settling = Settling(installation.partitions[0], clock, scheduler, crew, progress, functions, patience)
         timeline = Timeline(clock, scheduler, crew, settling)
-        return cls(installation, faults, crew, settling, timeline, Reading(installation.history, functions))
+        reading = Reading(installation.history, functions)
+        pausing = Pausing(installation.partitions, installation.registry)
+        return cls(installation, faults, crew, settling, timeline, reading, pausing)
 
 
 @asynccontextmanager

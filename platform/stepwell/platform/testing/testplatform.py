@@ -9,6 +9,7 @@ from stepwell.client import Event, StoredEvent
 from stepwell.functions import App
 from stepwell.functions.durations import Duration, milliseconds, moment
 from stepwell.platform.clock import ManualClock
+from stepwell.platform.flow.pausing import Mode
 from stepwell.platform.settings import Settings
 from stepwell.platform.steering.order import Given, Order
 from stepwell.platform.testing.moment import datetime_of
@@ -169,6 +170,27 @@ class TestPlatform:
         await self._stage.installation.runs_at(run).cancel(run)
         await self.settle()
         return await self.run(run)
+
+    async def pause(self, function: str, mode: Mode = "keep") -> None:
+        """Pauses a function, or changes how it is paused, and settles.
+
+        Args:
+            function: as "app/function".
+            mode: "keep" has all its runs wait, "hold" those that have not begun; "drop" has no more come.
+
+        Raises:
+            LookupError: there is no such function.
+            Unsettled: see `settle`.
+        """
+        self._stage.reading.check(function)
+        await self._stage.pausing.pause(function, mode)
+        await self.settle()
+
+    async def resume(self, function: str) -> None:
+        """Has a paused function go on, and settles. Raises as `pause`."""
+        self._stage.reading.check(function)
+        await self._stage.pausing.resume(function)
+        await self.settle()
 
     async def rerun(
         self, run: str, *, data: Data | None = None, from_step: str | None = None, output: Any = UNCHANGED

@@ -8,7 +8,7 @@ from stepwell.platform.clock import Clock
 from stepwell.platform.codec import encode
 from stepwell.platform.engine.runs import Created, Creation, Runs
 from stepwell.platform.flow.refusal import Refusal
-from stepwell.platform.ids import partition_of, run_id
+from stepwell.platform.ids import named_id, partition_of, run_id
 from stepwell.platform.registry import RegisteredFunction, Registry
 from stepwell.platform.starting import beginning, home_for
 from stepwell.platform.waits.outcome import failed
@@ -98,4 +98,4 @@ class Invoking:
 
 def _event(invocation: Invocation) -> str:
     # Made of the parent and its step, so that starting twice starts once.
-    return run_id(invocation.run, f"invoke {invocation.key}", invocation.home)
+    return named_id(invocation.ts, f"{invocation.run} invoke {invocation.key}", invocation.home)
