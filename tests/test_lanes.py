@@ -49,11 +49,11 @@ def test_different_texts_are_different_values(one: str, other: str) -> None:
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        ("event.data.customer.id", "7"),
-        ("event.data.customer.none", "null"),
-        ("event.data.customer.id.deeper", "null"),
-        ("event.data.nobody.id", "null"),
-        ("event.data.flag", "true"),
+        ("event.data.customer.id", "=7"),
+        ("event.data.customer.none", "=null"),
+        ("event.data.customer.id.deeper", "=null"),
+        ("event.data.nobody.id", "=null"),
+        ("event.data.flag", "=true"),
         ("event.data.empty", ""),
         ("event.name", "order.placed"),
     ],
@@ -61,3 +61,12 @@ def test_different_texts_are_different_values(one: str, other: str) -> None:
 def test_values_are_found_at_their_paths(path: str, value: str) -> None:
     event = {"name": "order.placed", "data": {"customer": {"id": 7}, "flag": True, "empty": ""}}
     assert word_of(evaluate(path, event)) == value
+
+
+@pytest.mark.parametrize(("one", "other"), [(None, "null"), (1, "1"), (True, "true"), ([], "[]"), (1, True), ("=1", 1)])
+def test_values_that_are_not_equal_are_counted_apart(one: Any, other: Any) -> None:
+    assert word_of(one) != word_of(other)
+
+
+def test_numbers_that_are_equal_are_counted_together() -> None:
+    assert word_of(1) == word_of(1.0)

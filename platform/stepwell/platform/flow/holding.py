@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import unquote
 
 from stepwell.platform.engine.partition import Partition
+from stepwell.platform.flow.key import shown
 
 Freed = Literal["OK", "HELD", "GONE"]
 MOST_KEYS, MOST_HOLDERS, MOST_LANES = 1_000, 100, 100
@@ -111,7 +111,7 @@ async def _view(partition: Partition, scope: str) -> KeyView:
     return KeyView(
         scope,
         name,
-        unquote(value),
+        shown(value),
         int(rule) if rule and rule.isdigit() else None,
         held,
         await _holders(partition, holders),

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import structlog
 
 from stepwell.platform.codec import encode
-from stepwell.platform.expressions import EvaluationError, ExpressionError, compile_expression
+from stepwell.platform.expressions import EvaluationError, ExpressionError, compile_expression, index_value
 from stepwell.platform.ids import digest_of
 
 EVENT = frozenset({"event"})
@@ -40,9 +40,19 @@ def value_of(function: str, control: str, expression: str, event: Mapping[str, A
 
 
 def word_of(value: Any) -> str:
-    """A value as a word of the name of a lane."""
-    word = quote(value if isinstance(value, str) else encode(value).decode(), safe="")
+    """A value as a word of the name of a lane: two are the same when the values are equal. Texts have no mark."""
+    word = quote(value, safe="") if isinstance(value, str) else f"={quote(_text(value), safe='')}"
     return word if len(word) <= MAX_VALUE else f"{word[:MAX_VALUE]}~{digest_of(word)}"
+
+
+def shown(word: str) -> str:
+    """The value of a word, as a person reads it."""
+    return unquote(word.removeprefix("="))
+
+
+def _text(value: Any) -> str:
+    known = index_value(value)
+    return known.removeprefix("n:") if known else encode(value).decode()
 
 
 def digest_for(function: str, control: str, key: str | None, event: Mapping[str, Any]) -> str:

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
-from urllib.parse import unquote
 
 from stepwell.platform.engine.partition import Partition
+from stepwell.platform.flow.key import shown
 from stepwell.platform.reading.wait import Wait
 from stepwell.platform.records import RunRecord
 
@@ -57,14 +57,14 @@ async def _wait(partition: Partition, scope: Scope, lane: str) -> Wait | None:
         return None
     if rule and rule.startswith(THROTTLE):
         due = await partition.read("ZSCORE", keys.name("k_timers"), f"={scope}")
-        return Wait("throttle", key=unquote(scope.value), until=int(float(due)) if due else None, position=position)
+        return Wait("throttle", key=shown(scope.value), until=int(float(due)) if due else None, position=position)
     slots = keys.name("k_slots", str(scope))
     held, holders = await asyncio.gather(
         partition.read("ZCARD", slots), partition.read("ZRANGE", slots, 0, MOST_HOLDERS - 1)
     )
     return Wait(
         "concurrency",
-        key=unquote(scope.value),
+        key=shown(scope.value),
         limit=int(rule or 0),
         held=held,
         holders=tuple(map(bytes.decode, holders)),
