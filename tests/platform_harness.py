@@ -199,6 +199,10 @@ class Harness:
         assert found[0].status in statuses, f"the run is {found[0].status}: {found[0].error!r}"
         return found[0]
 
+    async def eventually_idle(self) -> None:
+        """Gives the worker time to lease and do what it can."""
+        await asyncio.sleep(0.05)
+
     async def eventually(self, there: Callable[[], Any]) -> None:
         """Waits, for a bounded time, until `there` is true."""
         async with asyncio.timeout(PATIENCE):

@@ -1,6 +1,9 @@
 """Stories of flow control: who may start now, who waits, who is dropped, and what is said of it."""
 
+import asyncio
 from typing import Any
+
+import pytest
 
 from stepwell.functions import App, Batch, Concurrency, Context, Debounce, Priority, RateLimit, Singleton, Throttle
 from stepwell.platform.flow.pausing import Pausing
@@ -237,3 +240,83 @@ async def test_a_paused_function_keeps_holds_or_drops(store: Store) -> None:
         await platform.advance(SECOND)
         await platform.until(kept, Status.COMPLETED)
         await platform.until(again, Status.COMPLETED)
+
+
+@pytest.mark.parametrize("limit", [7, 30, 59, 3_000])
+async def test_a_throttle_of_any_rate_lets_runs_begin(store: Store, limit: int) -> None:
+    app = App("shop")
+
+    @app.function(on="go", throttle=Throttle(limit, "1s"))
+    async def work(ctx: Context[Any]) -> None: ...
+
+    async with harness(store, app) as platform:
+        runs = [await platform.start("go", {"n": n}) for n in range(3)]
+        for run in runs:
+            await platform.advance(150)
+            await platform.until(run, Status.COMPLETED)
+
+
+async def test_every_key_of_a_throttle_has_its_turn(store: Store) -> None:
+    app = App("shop")
+
+    @app.function(on="go", throttle=Throttle(1, "1s"), fairness="event.data.n")
+    async def work(ctx: Context[Any]) -> None: ...
+
+    async with harness(store, app) as platform:
+        runs = [await platform.start("go", {"n": n}) for n in range(5)]
+        for _ in range(4):
+            await platform.eventually_idle()
+            await platform.advance(SECOND)
+        for run in runs:
+            await platform.until(run, Status.COMPLETED)
+
+
+async def test_a_throttle_that_lets_more_begin_by_a_deploy_does_so_at_once(store: Store) -> None:
+    def shop(throttle: Throttle) -> App:
+        app = App("shop")
+
+        @app.function(on="go", throttle=throttle)
+        async def work(ctx: Context[Any]) -> None: ...
+
+        return app
+
+    slow = shop(Throttle(1, "7d"))
+    async with harness(store, slow) as platform:
+        runs = [await platform.start("go", {"n": n}) for n in range(5)]
+        await platform.eventually_idle()
+        await platform.registry.register(shop(Throttle(60, "1m")).manifest)
+        for _ in range(6):
+            await platform.advance(SECOND)
+            await platform.eventually_idle()
+        for run in runs:
+            await platform.until(run, Status.COMPLETED)
+
+
+async def test_a_slot_is_not_kept_for_a_function_that_nobody_serves(store: Store) -> None:
+    shared = Concurrency(1, scope="environment", name="db")
+    served, unserved, gate = App("served"), App("unserved"), asyncio.Event()
+
+    @served.function(on="go", concurrency=shared)
+    async def work(ctx: Context[Any]) -> None:
+        await gate.wait()
+
+    @unserved.function(on="rest", concurrency=shared)
+    async def rest(ctx: Context[Any]) -> None: ...
+
+    async with harness(store, served, unserved) as platform:
+        first = await platform.start("go")
+        await platform.until(first, Status.RUNNING)
+        await platform.start("rest")
+        await platform.eventually_idle()
+        await platform.advance(1)
+        second = await platform.start("go")
+        await platform.eventually_idle()
+        await platform.crash_worker()
+        platform.apps = [served]
+        gate.set()
+        await platform.start_worker()
+        for _ in range(5):
+            await platform.eventually_idle()
+            await platform.advance(SECOND)
+        for run in (first, second):
+            await platform.until(run, Status.COMPLETED)

@@ -9,18 +9,25 @@ end
 
 --- How many may start now.
 local function room_of(throttle)
-  return math.floor((now + throttle.interval * throttle.burst - next_even(throttle)) / throttle.interval + 0.000001)
+  -- Of two large times only the difference is exact enough, and that to some thousandths of a ms.
+  local ahead = next_even(throttle) - now
+  return math.floor((throttle.interval * throttle.burst - ahead + 0.001) / throttle.interval)
+end
+
+local function write_even(throttle, even)
+  redis.call('SET', k_throttle .. throttle.scope, string.format('%.3f', even), 'PX', math.ceil(even - now) + 1000)
 end
 
 local function count_starts(throttle, count)
   if count == 0 then return end
-  local even = next_even(throttle) + count * throttle.interval
-  redis.call('SET', k_throttle .. throttle.scope, string.format('%.3f', even), 'PX', math.ceil(even - now) + 1000)
+  write_even(throttle, next_even(throttle) + count * throttle.interval)
 end
 
+--- What it may be ahead is written down, should it be less by now than it was: else it would be always as much.
 local function await_room(throttle)
-  local due = math.ceil(next_even(throttle) - throttle.interval * (throttle.burst - 1))
-  arm_timer('=' .. throttle.scope, math.max(now + 1, due))
+  local even = next_even(throttle)
+  write_even(throttle, even)
+  arm_timer('=' .. throttle.scope, math.max(now + 1, math.ceil(even - throttle.interval * (throttle.burst - 1))))
 end
 
 --- The time has come for those who wait for room: as many lanes as may start a run.
