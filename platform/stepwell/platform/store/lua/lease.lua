@@ -95,7 +95,7 @@ local function passing(lane, free, throttle, mode)
     return ready + starts, nil
   end
   if mode == 'hold' then return 0, pause_scope(lane) end
-  await_room(throttle)
+  await_room(throttle, 0)
   return 0, throttle.scope
 end
 
@@ -105,7 +105,10 @@ local function drain(lane, fn, start, wanted)
   if mode == 'keep' then return park(lane, fn, pause_scope(lane), scopes) end
   local free, full = free_of(scopes, math.min(wanted, 64))
   if not full and (scopes.throttle or mode == 'hold') then free, full = passing(lane, free, scopes.throttle, mode) end
-  if full then return park(lane, fn, full, scopes) end
+  if full then
+    if not scopes.throttle or full ~= scopes.throttle.scope then pass_turn(scopes.throttle) end
+    return park(lane, fn, full, scopes)
+  end
   local popped = redis.call('ZPOPMIN', k_queue .. lane, free)
   for index = 1, #popped, 2 do
     if room > 0 then
@@ -117,6 +120,7 @@ local function drain(lane, fn, start, wanted)
   facts.vt = math.max(fact('vt'), start)
   if redis.call('EXISTS', k_queue .. lane) == 0 then
     retire(lane)
+    if scopes.throttle and room_of(scopes.throttle) > 0 then pass_turn(scopes.throttle) end
   else
     redis.call('ZADD', k_lanes .. fn, start + #popped / 2, lane)
   end

@@ -50,17 +50,16 @@ local function unpark(scope, most)
   local limit = limit_of(scope)
   -- Should more be free, the lanes called up pass that on when runs of theirs are leased.
   local free = math.min(most or 64, limit and limit - redis.call('ZCARD', k_slots .. scope) or 64)
+  if free <= 0 then return end
   while free > 0 do
     local lane = redis.call('ZPOPMIN', k_parked .. scope)[1]
-    if not lane then
-      redis.call('ZREM', k_blocked, scope)
-      return
-    end
+    if not lane then break end
     if redis.call('EXISTS', k_queue .. lane) == 1 then
       activate(lane)
       if base_of(function_of(lane)) == function_of(lane) then free = free - 1 end
     end
   end
+  if redis.call('EXISTS', k_parked .. scope) == 0 then redis.call('ZREM', k_blocked, scope) end
 end
 
 --- Whether lanes may still be parked by a scope as it is. By a pause, those may that were parked since it is what it is.
@@ -84,13 +83,25 @@ local function review(scope)
   end
 end
 
+local function unpark_lane(lane, scope)
+  if redis.call('ZREM', k_parked .. scope, lane) == 0 or redis.call('EXISTS', k_parked .. scope) == 1 then return end
+  redis.call('ZREM', k_blocked, scope)
+end
+
 --- Takes an empty lane out of every index; the scopes it was parked on are left to others.
 local function retire(lane)
   redis.call('ZREM', k_lanes .. function_of(lane), lane)
   local scopes = scopes_of(lane)
-  for _, scope in ipairs(scopes) do redis.call('ZREM', k_parked .. scope[1], lane) end
-  if scopes.throttle then redis.call('ZREM', k_parked .. scopes.throttle.scope, lane) end
-  if fact('paused') > 0 then redis.call('ZREM', k_parked .. pause_scope(lane), lane) end
+  for _, scope in ipairs(scopes) do unpark_lane(lane, scope[1]) end
+  if scopes.throttle then unpark_lane(lane, scopes.throttle.scope) end
+  if fact('paused') > 0 then unpark_lane(lane, pause_scope(lane)) end
+end
+
+--- A throttle calls up no more lanes than may start a run: one that does not has the next called up.
+local function pass_turn(throttle)
+  if not throttle or redis.call('EXISTS', k_parked .. throttle.scope) == 0 then return end
+  later('ZADD', k_timers, now, '=' .. throttle.scope)
+  wake_ticker(now)
 end
 
 -- Kept in order: what a script does must not depend on how Lua happens to iterate over a table.
@@ -119,7 +130,9 @@ local function leave_queue(run)
   if redis.call('ZREM', k_queue .. lane, run.id) == 0 then return end
   if redis.call('EXISTS', k_queue .. lane) == 1 then return end
   retire(lane)
-  for _, scope in ipairs(scopes_of(lane)) do free_scope(scope[1]) end
+  local scopes = scopes_of(lane)
+  for _, scope in ipairs(scopes) do free_scope(scope[1]) end
+  pass_turn(scopes.throttle)
 end
 
 local function free_slots(run)

@@ -18,8 +18,9 @@ local function count_starts(throttle, count)
   redis.call('SET', k_throttle .. throttle.scope, string.format('%.3f', even), 'PX', math.ceil(even - now) + 1000)
 end
 
-local function await_room(throttle)
-  local due = math.ceil(next_even(throttle) - throttle.interval * (throttle.burst - 1))
+--- `starts`: those that are about to be made.
+local function await_room(throttle, starts)
+  local due = math.ceil(next_even(throttle) - throttle.interval * (throttle.burst - 1 - starts))
   arm_timer('=' .. throttle.scope, math.max(now + 1, due))
 end
 
@@ -29,7 +30,7 @@ local function end_of_wait(scope)
   local interval, burst = string.match(redis.call('HGET', k_limits, '#' .. name) or '', '^throttle (%S+) (%d+)$')
   if not interval then return unpark(scope) end
   local throttle = {scope = scope, interval = tonumber(interval), burst = tonumber(burst)}
-  unpark(scope, room_of(throttle))
-  if redis.call('EXISTS', k_parked .. scope) == 0 then return end
-  arm_timer('=' .. scope, now + math.ceil(throttle.interval))
+  local room = room_of(throttle)
+  unpark(scope, room)
+  if redis.call('EXISTS', k_parked .. scope) == 1 then await_room(throttle, room) end
 end
