@@ -206,6 +206,23 @@ async def a_debounced_run_is_what_its_last_event_makes_it(bench: Bench) -> None:
 
 
 @scenario
+async def a_debounced_run_has_the_place_of_its_last_event(bench: Bench) -> None:
+    options = f"debounce=d:{SECOND}:0"
+    run = await made(bench, FN, f"{options},single=one:skip")
+    other = await made(bench, FN, "single=two:skip")
+    assert await refused(bench, f"{options},single=two:skip") == f"singleton:{other}"
+    assert await bench.read("GET", "k_single", "one") == run.encode()
+    assert (await create(bench, FN, f"{options},single=three:skip"))[1] == f"JOINED {run}"
+    assert await refused(bench, "single=three:skip") == f"singleton:{run}"
+    assert await made(bench, FN, "single=one:skip")
+    assert (await create(bench, FN, f"{options},single=two:cancel"))[1] == f"JOINED {run}"
+    assert await bench.status(other) == "cancelled"
+    await bench.runs.cancel(run)
+    assert not await bench.exists("k_single", "two")
+    assert not await bench.exists("k_single", "three")
+
+
+@scenario
 async def a_batch_begins_when_it_is_full(bench: Bench) -> None:
     options = f"batch=b:3:{WEEK}"
     run = await made(bench, FN, options)

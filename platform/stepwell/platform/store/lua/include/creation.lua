@@ -54,16 +54,18 @@ local function create_run(rid, lane, version, event, due, options, link, notes, 
   if due <= now then due = 0 end
   local gathered = due == 0 and gathers(options)
   local why = refusal_of_event(rid, lane, options)
-  local joined = not why and gathered and join(lane, version, event, options, notes, size)
-  why = why or not joined and take_place(rid, options)
+  local into = not why and gathered and gathering_run(options)
+  -- A batch is for its first event, whose place it has; a debounced run for its last.
+  if not why and not (into and option(options, 'batch')) then why = take_place(into and into.id or rid, options, into) end
   if why then
     ended(rid .. ' ' .. event .. ' skipped')
     return 'SKIPPED', why
   end
-  if options ~= '-' then count_event(joined or rid, options) end
-  if joined then
-    ended(rid .. ' ' .. event .. ' joined:' .. joined)
-    return 'JOINED', joined
+  if options ~= '-' then count_event(into and into.id or rid, options) end
+  if into then
+    join(into, lane, version, event, options, notes, size)
+    ended(rid .. ' ' .. event .. ' joined:' .. into.id)
+    return 'JOINED', into.id
   end
   if gathered then due = open_gathering(rid, options) end
   write_run(rid, lane, version, event, due, options, link, notes, recorded)
