@@ -223,6 +223,21 @@ async def a_debounced_run_has_the_place_of_its_last_event(bench: Bench) -> None:
 
 
 @scenario
+async def an_event_that_moves_on_is_kept_for_those_it_still_concerns(bench: Bench) -> None:
+    options = f"debounce=d:{SECOND}:0"
+    run = await made(bench, FN, options)
+    other = await made(bench, "app/g", options.replace("=d", "=e"))
+    event = bench.event()
+    [answer] = [(await create(bench, FN, options, event=event))[1]]
+    assert answer == f"JOINED {run}"
+    assert (await create(bench, "app/g", options.replace("=d", "=e"), event=event))[1] == f"JOINED {other}"
+    await create(bench, FN, options)
+    assert await bench.exists("k_event", event), "the other run is for it"
+    await create(bench, "app/g", options.replace("=d", "=e"))
+    assert not await bench.exists("k_event", event), "nothing is for it"
+
+
+@scenario
 async def a_batch_begins_when_it_is_full(bench: Bench) -> None:
     options = f"batch=b:3:{WEEK}"
     run = await made(bench, FN, options)

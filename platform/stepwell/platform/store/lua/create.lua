@@ -16,7 +16,7 @@ local function create(rid, lane, version, event, due, options, link, notes, reco
   if joined then return 'JOINED', joined end
   local answer, more = create_run(rid, lane, version, event, due, options, link, notes, #record)
   if answer == 'JOINED' then redis.call('SET', k_joined .. rid, more, 'PX', DAY) end
-  if answer == 'OK' or answer == 'JOINED' then redis.call('SET', k_event .. event, kept(record)) end
+  if answer == 'OK' or answer == 'JOINED' then redis.call('SET', k_event .. event, kept_with(event, record, rid, more)) end
   return answer, more
 end
 
