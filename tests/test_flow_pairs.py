@@ -1,4 +1,4 @@
-"""Any two controls on one function: nothing is dropped without a reason, everything ends, and nothing is left behind."""
+"""Any two controls on one function: nothing is dropped without a reason, all ends, and nothing is left behind."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
