@@ -38,9 +38,8 @@ MUTANTS = [
     Mutant(
         "baton-dropped-when-leaving",
         "include/lanes.lua",
-        "  retire(lane)\n  for _, scope in ipairs(scopes_of(lane)) do free_scope(scope[1]) end\nend\n\n"
-        "local function free_slots",
-        "  retire(lane)\nend\n\nlocal function free_slots",
+        "  for _, scope in ipairs(scopes) do free_scope(scope[1]) end\n  pass_turn",
+        "  pass_turn",
     ),
     Mutant("timer-not-armed", "include/timers.lua", "  later('ZADD', k_timers, due, member)\n", ""),
     Mutant("timer-not-disarmed", "include/timers.lua", "later('ZREM', k_timers, member)", ""),
@@ -118,7 +117,6 @@ MUTANTS = [
     Mutant(
         "blocked-not-remembered", "lease.lua", "  redis.call('ZADD', k_blocked, 'NX', fact('registry'), full)\n", ""
     ),
-    Mutant("blocked-never-forgotten", "include/lanes.lua", "      redis.call('ZREM', k_blocked, scope)\n", ""),
     Mutant(
         "suspect-uses-up-the-baton",
         "include/lanes.lua",
@@ -140,7 +138,7 @@ MUTANTS = [
         "event-trimmed-with-its-runs", "trim_events.lua", "if record and wanted(ids or '', event) then", "if false then"
     ),
     Mutant("event-stays-behind", "trim_runs.lua", "    drop_event(run.event, rid)\n", ""),
-    Mutant("event-goes-with-the-first", "include/dropping.lua", "if other ~= rid and redis", "if false and redis"),
+    Mutant("event-goes-with-the-first", "include/dropping.lua", "needed = needed or redis", "needed = false and redis"),
     Mutant("run-trimmed-early", "trim_runs.lua", "now - age, 'LIMIT'", "now - age + 1, 'LIMIT'"),
     Mutant(
         "event-trimmed-early", "trim_events.lua", "tonumber(received) > now - age", "tonumber(received) > now - age + 1"

@@ -5,10 +5,14 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
+import structlog
+
 from stepwell.platform.engine.gathered import records_of
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.records import EventRecord, Lease, StepRow
 
+EVENT = 9
+"""Where the event is in what a script says of a run."""
 UNKNOWN: Mapping[str, str] = MappingProxyType({})
 
 
@@ -58,8 +62,14 @@ class Leases:
         answer = await self._partition.script("lease", session, call, self._expiry, count, items=items)
         if answer[0] == b"DEAD":
             raise SessionDead(session)
-        leases = [await self._whole(run) for run in answer[2:]]
+        leases = [await self._whole(run) for run in answer[2:] if run[EVENT] or await self._fail(run)]
         return Leased(tuple(leases), more=bool(answer[1]))
+
+    async def _fail(self, run: list[Any]) -> None:
+        """Ends a run whose event is not there. Nothing of ours removes it; whoever has, is to hear of it."""
+        structlog.get_logger().error("event_gone_before_its_run", run=run[0].decode())
+        error = b'{"type":"EventLost","message":"the event of this run is not in Redis any more","traceback":[]}'
+        await self._partition.script("finish", items=[(run[0], run[1], 1, "failed", error, "")])
 
     async def _whole(self, run: list[Any]) -> Lease:
         """A run with all the events of its batch, which may be large together."""

@@ -102,8 +102,8 @@ KEY_NAMES: Mapping[str, str] = MappingProxyType(
         "k_gathering": ":gathering:",
         # LIST <run>: the events of a batch behind its first. Removed with the run.
         "k_gathered": ":gathered:",
-        # STRING <run that never was>: the run that its event has joined instead. Forgotten by TTL.
-        "k_joined": ":joined:",
+        # STRING <run that never was>: "JOINED run" or "SKIPPED why", for a creation that comes again. Forgotten by TTL.
+        "k_decided": ":decided:",
         # HASH function -> "mode ms": paused functions. A function's field goes when it is resumed.
         "k_paused": ":paused",
         # ZSET run id -> ms when it ended; ends that somebody has to be told of. Removed when they were.

@@ -7,16 +7,19 @@
 now = clock(now)
 if unknown_format() then return unknown_format() end
 
-local DAY = 86400000
---- The answer to a creation that comes again, because the reply to the first was lost: the run that its event has joined.
-local function joined_before(rid, options) return gathers(options) and redis.call('GET', k_joined .. rid) end
+local LIFE = {JOINED = 86400000, SKIPPED = 3600000}
+--- The answer to a creation that comes again, because the reply to the first was lost: what has become of its event.
+local function decided_before(rid, options)
+  local known = (options ~= '-' or fact('paused') > 0) and redis.call('GET', k_decided .. rid)
+  return string.match(known or '', '^(%u+) (.*)$')
+end
 
 local function create(rid, lane, version, event, due, options, link, notes, record)
-  local joined = joined_before(rid, options)
-  if joined then return 'JOINED', joined end
-  local answer, more = create_run(rid, lane, version, event, due, options, link, notes, #record)
-  if answer == 'JOINED' then redis.call('SET', k_joined .. rid, more, 'PX', DAY) end
-  if answer == 'OK' or answer == 'JOINED' then redis.call('SET', k_event .. event, kept(record)) end
+  local answer, more = decided_before(rid, options)
+  if answer then return answer, more end
+  answer, more = create_run(rid, lane, version, event, due, options, link, notes, #record)
+  if LIFE[answer] then redis.call('SET', k_decided .. rid, answer .. ' ' .. more, 'PX', LIFE[answer]) end
+  if answer == 'OK' or answer == 'JOINED' then redis.call('SET', k_event .. event, kept_with(event, record, rid, more)) end
   return answer, more
 end
 

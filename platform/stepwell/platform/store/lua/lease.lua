@@ -81,7 +81,9 @@ end
 
 local function park(lane, fn, full, scopes)
   redis.call('ZREM', k_lanes .. fn, lane)
-  redis.call('ZADD', k_parked .. full, 'NX', now, lane)
+  local paused = string.match(full, '^pause|(.*)$')
+  -- Not before the pause itself, should time have gone back: see is_in_force.
+  redis.call('ZADD', k_parked .. full, 'NX', paused and math.max(now, paused_since(paused)) or now, lane)
   redis.call('ZADD', k_blocked, 'NX', fact('registry'), full)
   -- This lane may have been called up for another scope's free slot; it cannot use it, so the next in line may.
   for _, scope in ipairs(scopes) do if scope[1] ~= full then free_scope(scope[1]) end end
@@ -95,7 +97,7 @@ local function passing(lane, free, throttle, mode)
   local starts = mode == 'hold' and 0 or math.min(#heads / 2 - ready, throttle and room_of(throttle) or free)
   if ready + starts > 0 or #heads == 0 then return ready + starts, nil end
   if mode == 'hold' then return 0, pause_scope(lane) end
-  await_room(throttle)
+  await_room(throttle, 0)
   return 0, throttle.scope
 end
 
@@ -105,7 +107,10 @@ local function drain(lane, fn, start, wanted)
   if mode == 'keep' then return park(lane, fn, pause_scope(lane), scopes) end
   local free, full = free_of(scopes, math.min(wanted, 64))
   if not full and (scopes.throttle or mode == 'hold') then free, full = passing(lane, free, scopes.throttle, mode) end
-  if full then return park(lane, fn, full, scopes) end
+  if full then
+    if not scopes.throttle or full ~= scopes.throttle.scope then pass_turn(scopes.throttle) end
+    return park(lane, fn, full, scopes)
+  end
   local popped, before = redis.call('ZPOPMIN', k_queue .. lane, free), begun_here
   for index = 1, #popped, 2 do
     if room > 0 then
@@ -118,6 +123,7 @@ local function drain(lane, fn, start, wanted)
   facts.vt = math.max(fact('vt'), start)
   if redis.call('EXISTS', k_queue .. lane) == 0 then
     retire(lane)
+    if scopes.throttle and room_of(scopes.throttle) > 0 then pass_turn(scopes.throttle) end
   else
     redis.call('ZADD', k_lanes .. fn, start + #popped / 2, lane)
   end

@@ -66,10 +66,9 @@ local function fire(member)
 end
 
 local due = redis.call('ZRANGEBYSCORE', k_timers, '-inf', now, 'LIMIT', 0, limit)
-for _, member in ipairs(due) do
-  later('ZREM', k_timers, member)
-  fire(member)
-end
+-- Before they fire: what fires may arm its timer anew.
+if #due > 0 then redis.call('ZREM', k_timers, unpack(due)) end
+for _, member in ipairs(due) do fire(member) end
 
 -- News for a session goes before the session.
 write_batches()

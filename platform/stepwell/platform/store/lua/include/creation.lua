@@ -50,12 +50,14 @@ end
 local function admit(rid, lane, version, event, due, options, notes, size)
   local gathered = due == 0 and gathers(options)
   local why = refusal_of_event(rid, lane, options)
-  local joined = not why and gathered and join(lane, version, event, options, notes, size)
-  why = why or not joined and take_place(rid, options)
+  local into = not why and gathered and gathering_run(options)
+  -- A batch is for its first event, whose place it has; a debounced run for its last.
+  if not why and not (into and option(options, 'batch')) then why = take_place(into and into.id or rid, options, into) end
   if why then return 'SKIPPED', why end
-  count_event(joined or rid, options)
-  if joined then return 'JOINED', joined end
-  return 'OK', gathered and open_gathering(rid, options) or due
+  count_event(into and into.id or rid, options)
+  if not into then return 'OK', gathered and open_gathering(rid, options) or due end
+  join(into, lane, version, event, options, notes, size)
+  return 'JOINED', into.id
 end
 
 --- Answers OK, DUP (it exists), SKIPPED and why, or JOINED and the run that the event has become part of.

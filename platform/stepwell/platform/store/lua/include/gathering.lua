@@ -50,17 +50,14 @@ local function add_event(run, event, options, size)
   enqueue(run, rank_of(run))
 end
 
---- Answers the run that the event has joined, if there is one.
-local function join(lane, version, event, options, notes, size)
-  local run = gathering_run(options)
-  if not run then return nil end
+--- The event becomes part of a run that waits for such.
+local function join(run, lane, version, event, options, notes, size)
   if option(options, 'debounce') then
     replace_event(run, lane, version, event, options, notes)
   else
     add_event(run, event, options, size)
   end
   changed(run.id, 'queued')
-  return run.id
 end
 
 --- It waits for nothing more: it will be for the events that it has.

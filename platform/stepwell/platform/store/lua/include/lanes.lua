@@ -1,4 +1,4 @@
---! include: pausing
+--! include: pausing timers
 --- Lanes: where ready runs wait, who may be leased from, and who is parked behind a full scope.
 local function function_of(lane) return string.match(lane, '^[^|]+') end
 local function base_of(fn) return (string.gsub(fn, '!$', '')) end
@@ -46,20 +46,27 @@ local function limit_of(scope) return tonumber(redis.call('HGET', k_limits, '#' 
 
 --- Hands the free slots of a scope to the lanes parked on it, oldest first. A lane that no longer has runs passes its turn
 -- on, and so does one of suspects: it is called up, but those who serve suspects may not come for a while.
+local RECALL = 1000
 local function unpark(scope, most)
   local limit = limit_of(scope)
   -- Should more be free, the lanes called up pass that on when runs of theirs are leased.
-  local free = math.min(most or 64, limit and limit - redis.call('ZCARD', k_slots .. scope) or 64)
+  local free = limit and limit - redis.call('ZCARD', k_slots .. scope) or 64
+  if free <= 0 then return end
+  free = math.min(64, most or free)
   while free > 0 do
     local lane = redis.call('ZPOPMIN', k_parked .. scope)[1]
-    if not lane then
-      redis.call('ZREM', k_blocked, scope)
-      return
-    end
+    if not lane then break end
     if redis.call('EXISTS', k_queue .. lane) == 1 then
       activate(lane)
       if base_of(function_of(lane)) == function_of(lane) then free = free - 1 end
     end
+  end
+  if redis.call('EXISTS', k_parked .. scope) == 0 then
+    redis.call('ZREM', k_blocked, scope)
+  elseif limit then
+    -- Those who serve the lanes called up may be gone. Should a slot still be free then, others are.
+    redis.call('ZADD', k_timers, now + RECALL, '=' .. scope)
+    wake_ticker(now + RECALL)
   end
 end
 
@@ -84,13 +91,25 @@ local function review(scope)
   end
 end
 
+local function unpark_lane(lane, scope)
+  if redis.call('ZREM', k_parked .. scope, lane) == 0 or redis.call('EXISTS', k_parked .. scope) == 1 then return end
+  redis.call('ZREM', k_blocked, scope)
+end
+
 --- Takes an empty lane out of every index; the scopes it was parked on are left to others.
 local function retire(lane)
   redis.call('ZREM', k_lanes .. function_of(lane), lane)
   local scopes = scopes_of(lane)
-  for _, scope in ipairs(scopes) do redis.call('ZREM', k_parked .. scope[1], lane) end
-  if scopes.throttle then redis.call('ZREM', k_parked .. scopes.throttle.scope, lane) end
-  if fact('paused') > 0 then redis.call('ZREM', k_parked .. pause_scope(lane), lane) end
+  for _, scope in ipairs(scopes) do unpark_lane(lane, scope[1]) end
+  if scopes.throttle then unpark_lane(lane, scopes.throttle.scope) end
+  if fact('paused') > 0 then unpark_lane(lane, pause_scope(lane)) end
+end
+
+--- A throttle calls up no more lanes than may start a run: one that does not has the next called up.
+local function pass_turn(throttle)
+  if not throttle or redis.call('EXISTS', k_parked .. throttle.scope) == 0 then return end
+  later('ZADD', k_timers, now, '=' .. throttle.scope)
+  wake_ticker(now)
 end
 
 -- Kept in order: what a script does must not depend on how Lua happens to iterate over a table.
@@ -114,12 +133,26 @@ local function enqueue(run, rank)
   begun[lane] = begun[lane] or rank < 0
 end
 
+--- A run that entered its lane in this very call is not there yet.
+local function stay_out(run, lane)
+  local queue = entering[lane] or {}
+  for index = #queue, 2, -2 do
+    if queue[index] == run.id then
+      table.remove(queue, index)
+      table.remove(queue, index - 1)
+    end
+  end
+end
+
 local function leave_queue(run)
   local lane = lane_of(run)
+  stay_out(run, lane)
   if redis.call('ZREM', k_queue .. lane, run.id) == 0 then return end
   if redis.call('EXISTS', k_queue .. lane) == 1 then return end
   retire(lane)
-  for _, scope in ipairs(scopes_of(lane)) do free_scope(scope[1]) end
+  local scopes = scopes_of(lane)
+  for _, scope in ipairs(scopes) do free_scope(scope[1]) end
+  pass_turn(scopes.throttle)
 end
 
 local function free_slots(run)
@@ -146,7 +179,7 @@ local function write_lanes()
     for first = 1, #queue, 1000 do
       redis.call('ZADD', k_queue .. lane, unpack(queue, first, math.min(first + 999, #queue)))
     end
-    if idle or (begun[lane] and is_gated(lane)) then activate(lane) end
+    if #queue > 0 and (idle or (begun[lane] and is_gated(lane))) then activate(lane) end
   end
   hand_on()
 end

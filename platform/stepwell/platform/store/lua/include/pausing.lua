@@ -6,3 +6,5 @@ local function pause_of(fn)
   if modes[fn] == nil then modes[fn] = string.match(redis.call('HGET', k_paused, fn) or '', '^%w+') or false end
   return modes[fn] or nil
 end
+
+local function paused_since(fn) return tonumber(string.match(redis.call('HGET', k_paused, fn) or '', '%d+$') or nil) or 0 end

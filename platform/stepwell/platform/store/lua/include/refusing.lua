@@ -43,11 +43,12 @@ local function count_event(rid, options)
 end
 
 local OVERTAKEN = '{"type":"Singleton","message":"a newer run has its key","traceback":[]}'
---- Answers why it may not have the only place of its key, or takes that.
-local function take_place(rid, options)
+--- Answers why it may not have the only place of its key, or takes that. `before`: the same run, with the place it had.
+local function take_place(rid, options, before)
   local holder, mode = holder_of(rid, options)
-  if not mode then return nil end
   if holder and mode == 'skip' then return 'singleton:' .. holder.id end
+  if before then leave_place(before) end
+  if not mode then return nil end
   if holder then cancel_run(holder, OVERTAKEN, fact('patience')) end
   redis.call('SET', k_single .. string.match(option(options, 'single'), '^[^:]+'), rid)
   return nil

@@ -24,19 +24,21 @@ local function count_starts(throttle, count)
 end
 
 --- What it may be ahead is written down, should it be less by now than it was: else it would be always as much.
-local function await_room(throttle)
+-- starts: those that are about to be made.
+local function await_room(throttle, starts)
   local even = next_even(throttle)
   write_even(throttle, even)
-  arm_timer('=' .. throttle.scope, math.max(now + 1, math.ceil(even - throttle.interval * (throttle.burst - 1))))
+  arm_timer('=' .. throttle.scope, math.max(now + 1, math.ceil(even - throttle.interval * (throttle.burst - 1 - starts))))
 end
 
---- The time has come for those who wait for room: as many lanes as may start a run.
+--- The time has come for those who wait for room: as many lanes as may start a run. Of other scopes all that may be there,
+-- if there is a slot: those called up before have not taken it.
 local function end_of_wait(scope)
   local name = string.match(scope, '^[^|]*')
   local interval, burst = string.match(redis.call('HGET', k_limits, '#' .. name) or '', '^throttle (%S+) (%d+)$')
-  if not interval then return unpark(scope) end
+  if not interval then return unpark(scope, 64) end
   local throttle = {scope = scope, interval = tonumber(interval), burst = tonumber(burst)}
-  unpark(scope, room_of(throttle))
-  if redis.call('EXISTS', k_parked .. scope) == 0 then return redis.call('ZREM', k_blocked, scope) end
-  arm_timer('=' .. scope, now + math.ceil(throttle.interval))
+  local room = room_of(throttle)
+  unpark(scope, room)
+  if redis.call('EXISTS', k_parked .. scope) == 1 then await_room(throttle, room) end
 end
