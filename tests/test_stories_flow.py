@@ -131,8 +131,8 @@ async def test_a_batch_is_done_again_with_all_its_events(store: Store) -> None:
         seen.append([event.data["n"] for event in ctx.events])
 
     async with harness(store, app) as platform:
-        for n in range(20):
-            [run], _ = await event_runs(platform, "go", {"n": n})
+        [[run], *others] = [(await event_runs(platform, "go", {"n": n}))[0] for n in range(20)]
+        assert others == [[run]] * 19
         await platform.until(run, Status.COMPLETED)
         again = await platform.steering.rerun(run, Order())
         await platform.until(again, Status.COMPLETED)

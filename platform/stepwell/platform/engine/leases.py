@@ -62,7 +62,10 @@ class Leases:
         answer = await self._partition.script("lease", session, call, self._expiry, count, items=items)
         if answer[0] == b"DEAD":
             raise SessionDead(session)
-        leases = [await self._whole(run) for run in answer[2:] if run[EVENT] or await self._fail(run)]
+        leases = [await self._whole(run) for run in answer[2:] if run[EVENT]]
+        for run in answer[2:]:
+            if not run[EVENT]:
+                await self._fail(run)
         return Leased(tuple(leases), more=bool(answer[1]))
 
     async def _fail(self, run: list[Any]) -> None:
