@@ -100,12 +100,16 @@ class Harness:
 
     async def send(self, name: str, data: Mapping[str, Any] | None = None, **more: Any) -> list[str]:
         """Sends an event; gives the ids of the runs it started."""
-        return list((await self.accepted(name, data, **more)).runs)
+        return list((await self._sent(name, data, **more)).runs)
 
     async def accepted(self, name: str, data: Mapping[str, Any] | None = None, **more: Any) -> EventRecord:
         """Sends an event; gives it as it is stored, once every partition has heard of it."""
-        [event] = await self.ingest.accept(parse_events(encode({"name": name, "data": data or {}, **more}), 1 << 20))
+        event = await self._sent(name, data, **more)
         await self.deliver()
+        return await self.event(event.id)
+
+    async def _sent(self, name: str, data: Mapping[str, Any] | None = None, **more: Any) -> EventRecord:
+        [event] = await self.ingest.accept(parse_events(encode({"name": name, "data": data or {}, **more}), 1 << 20))
         return await self.event(event)
 
     async def deliver(self) -> None:
