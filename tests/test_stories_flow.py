@@ -155,7 +155,7 @@ async def test_a_throttle_spreads_starts_and_holds_back_no_run_that_has_begun(st
     async with harness(store, app, worker=False) as platform:
         runs = list[str]()
         for n in range(5):
-            runs.append(await platform.start("go", {"n": n}))
+            runs += (await platform.accepted("go", {"n": n})).runs
             await platform.advance(1)
         begun = platform.clock.now()
         await platform.start_worker()
@@ -186,7 +186,7 @@ async def test_a_run_of_priority_goes_ahead(store: Store) -> None:
     async with harness(store, app, worker=False) as platform:
         runs = list[str]()
         for n in range(4):
-            runs.append(await platform.start("go", {"n": n, "urgent": n == 3}))
+            runs += (await platform.accepted("go", {"n": n, "urgent": n == 3})).runs
             await platform.advance(1)
         await platform.start_worker()
         for run in runs:
@@ -250,9 +250,11 @@ async def test_a_throttle_of_any_rate_lets_runs_begin(store: Store, limit: int) 
     async def work(ctx: Context[Any]) -> None: ...
 
     async with harness(store, app) as platform:
-        runs = [await platform.start("go", {"n": n}) for n in range(3)]
-        for run in runs:
+        runs = [run for n in range(3) for run in (await platform.accepted("go", {"n": n})).runs]
+        for _ in range(6):
+            await platform.eventually_idle()
             await platform.advance(150)
+        for run in runs:
             await platform.until(run, Status.COMPLETED)
 
 
@@ -263,8 +265,8 @@ async def test_every_key_of_a_throttle_has_its_turn(store: Store) -> None:
     async def work(ctx: Context[Any]) -> None: ...
 
     async with harness(store, app) as platform:
-        runs = [await platform.start("go", {"n": n}) for n in range(5)]
-        for _ in range(4):
+        runs = [run for n in range(5) for run in (await platform.accepted("go", {"n": n})).runs]
+        for _ in range(6):
             await platform.eventually_idle()
             await platform.advance(SECOND)
         for run in runs:
@@ -282,10 +284,10 @@ async def test_a_throttle_that_lets_more_begin_by_a_deploy_does_so_at_once(store
 
     slow = shop(Throttle(1, "7d"))
     async with harness(store, slow) as platform:
-        runs = [await platform.start("go", {"n": n}) for n in range(5)]
+        runs = [run for n in range(5) for run in (await platform.accepted("go", {"n": n})).runs]
         await platform.eventually_idle()
         await platform.registry.register(shop(Throttle(60, "1m")).manifest)
-        for _ in range(6):
+        for _ in range(8):
             await platform.advance(SECOND)
             await platform.eventually_idle()
         for run in runs:
@@ -306,10 +308,10 @@ async def test_a_slot_is_not_kept_for_a_function_that_nobody_serves(store: Store
     async with harness(store, served, unserved) as platform:
         first = await platform.start("go")
         await platform.until(first, Status.RUNNING)
-        await platform.start("rest")
+        await platform.accepted("rest")
         await platform.eventually_idle()
         await platform.advance(1)
-        second = await platform.start("go")
+        [second] = (await platform.accepted("go")).runs
         await platform.eventually_idle()
         await platform.crash_worker()
         platform.apps = [served]
