@@ -134,7 +134,8 @@ MUTANTS = [
     ),
     Mutant("cancelled-is-queued", LANES, "  stay_out(run, lane)\n", ""),
     Mutant("parked-before-the-pause", "lease.lua", "math.max(now, paused_since(paused))", "now"),
-    Mutant("batch-done-again-alone", "rerun.lua", "if option(options, 'many') and redis", "if false and redis"),
+    Mutant("events-put-down-too-late", "copy_events.lua", "if there < before then return 'INCOMPLETE' end\n", ""),
+    Mutant("batch-done-again-alone", "rerun.lua", "or 0) then return 'INCOMPLETE' end", "or 0) then local _ = 1 end"),
     Mutant(
         "blocked-outlives-its-lanes",
         LANES,

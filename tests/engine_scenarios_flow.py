@@ -535,6 +535,21 @@ async def a_batch_is_not_done_again_without_its_events(bench: Bench) -> None:
 
 
 @scenario
+async def events_that_were_put_down_too_late_make_no_batch(bench: Bench) -> None:
+    run, events = run_id(bench.event(), "again", bench.partition.index), [bench.event() for _ in range(3)]
+    for event in events:
+        await bench.read("SET", "k_event", event, f"L 0 0 \n{BODY.decode()}")
+    first, second, third = [[(event,)] for event in events]
+    copy = bench.partition.script
+    assert await copy("copy_events", run, 600_000, 0, items=first) == b"OK"
+    assert await copy("copy_events", run, 600_000, 0, items=first) == b"OK", "a repeat adds nothing"
+    assert await copy("copy_events", run, 600_000, 1, items=second) == b"OK"
+    assert await bench.read("LRANGE", "k_gathered", run, 0, -1) == [event.encode() for event in events[:2]]
+    await bench.read("DEL", "k_gathered", run)
+    assert await copy("copy_events", run, 600_000, 2, items=third) == b"INCOMPLETE"
+
+
+@scenario
 async def a_run_whose_event_somebody_has_removed_fails(bench: Bench) -> None:
     run = await made(bench)
     event = (await bench.read("HGET", "k_run", run, "i")).split(b" ")[2].decode()

@@ -7,10 +7,12 @@ from typing import Any, Literal
 
 import structlog
 
+from stepwell.platform.codec import encode
 from stepwell.platform.engine.gathered import records_of
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.records import EventRecord, Lease, StepRow
 
+LOST = "the event of this run is not in Redis any more: send it again, and see who else removes keys there"
 EVENT = 9
 """Where the event is in what a script says of a run."""
 UNKNOWN: Mapping[str, str] = MappingProxyType({})
@@ -71,7 +73,7 @@ class Leases:
     async def _fail(self, run: list[Any]) -> None:
         """Ends a run whose event is not there. Nothing of ours removes it; whoever has, is to hear of it."""
         structlog.get_logger().error("event_gone_before_its_run", run=run[0].decode())
-        error = b'{"type":"EventLost","message":"the event of this run is not in Redis any more","traceback":[]}'
+        error = encode({"type": "EventLost", "message": LOST, "traceback": []})
         await self._partition.script("finish", items=[(run[0], run[1], 1, "failed", error, "")])
 
     async def _whole(self, run: list[Any]) -> Lease:

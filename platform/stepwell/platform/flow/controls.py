@@ -60,9 +60,9 @@ def by_hand(options: str) -> str:
     return ",".join([option for option in options.split(",") if not option.startswith(BY_HAND)]) or "-"
 
 
-def with_many(options: str) -> str:
-    """The options of a run that has the events of a batch without having gathered them."""
-    return "many=1" if options == "-" else f"{options},many=1"
+def with_many(options: str, count: int) -> str:
+    """The options of a run that has `count` further events of a batch without having gathered them."""
+    return f"many={count}" if options == "-" else f"{options},many={count}"
 
 
 def expressions_of(manifest: FunctionManifest) -> Iterator[tuple[str, str]]:

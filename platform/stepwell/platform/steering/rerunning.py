@@ -74,7 +74,7 @@ class Rerunning:
         gathered = await self._gathered(subject, order, home)
         creation = self._creation(subject, function, order, event, run, known)
         if gathered:
-            creation = replace(creation, options=with_many(creation.options))
+            creation = replace(creation, options=with_many(creation.options, len(gathered)))
         answer = await self._runs_of(run).rerun(creation, kept, gathered)
         if answer == "GONE":
             raise _no_event()

@@ -1,4 +1,4 @@
---! Puts down events of a batch for a run that is about to do it again. Answers OK, DUP (it exists) or GONE (one is not kept).
+--! Puts down events of a batch for a run that is about to do it again. Answers OK, DUP (it exists), GONE (one is not kept) or INCOMPLETE.
 --! args: now rid life:int before:int
 --! item: event
 --! include: clock meta
@@ -13,8 +13,10 @@ for event in items() do
   if not record then return 'GONE' end
   records[#records + 1] = {event, record}
 end
--- A repeat finds them there.
-if redis.call('LLEN', k_gathered .. rid) > before then return 'OK' end
+local there = redis.call('LLEN', k_gathered .. rid)
+-- A repeat finds them there; whoever took too long does not find those before them.
+if there > before then return 'OK' end
+if there < before then return 'INCOMPLETE' end
 for _, pair in ipairs(records) do
   local head, ids, body = string.match(pair[2], '^(%u %d+ %d+ )(%S*)(\n.*)$')
   redis.call('SET', k_event .. pair[1], head .. (ids == '' and '' or ids .. ',') .. rid .. body)

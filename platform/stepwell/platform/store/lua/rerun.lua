@@ -29,7 +29,7 @@ if redis.call('EXISTS', k_run .. rid) == 1 then return 'DUP' end
 if record == '' and redis.call('EXISTS', k_event .. event) == 0 then return 'GONE' end
 if full() then return 'FULL' end
 if redis.call('HLEN', k_steps .. rid) ~= steps then return 'INCOMPLETE' end
-if option(options, 'many') and redis.call('EXISTS', k_gathered .. rid) == 0 then return 'INCOMPLETE' end
+if redis.call('LLEN', k_gathered .. rid) ~= tonumber(option(options, 'many') or 0) then return 'INCOMPLETE' end
 local answer, more = create_run(rid, lane, version, event, 0, options, link, notes, #record, turn .. ' ' .. steps .. ' ' .. bytes)
 if answer ~= 'OK' then return answer .. ' ' .. more end
 redis.call('PERSIST', k_steps .. rid)

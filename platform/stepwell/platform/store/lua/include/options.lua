@@ -3,7 +3,7 @@
 --   rate     <key>:<limit>:<ms> in which at most so many runs of this key start
 --   debounce <key>:<ms> without another event of this key before it starts:<ms> that it waits at most, or 0
 --   batch    <key>:<events>:<ms> that it waits for so many at most
---   many     1: it has events besides its first, because the run that it does again was a batch
+--   many     events that it has besides its first, because the run that it does again was a batch
 --   single   <key>:<skip or cancel>: what happens when there is a run of this key
 --   prio     seconds that it goes ahead of others in its lane
 --   start    ms within which it has to begin
