@@ -1,9 +1,11 @@
 """Servers and stores that tests ask for by name."""
 
 import os
+import sys
 import tempfile
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from pathlib import Path
+from typing import cast
 
 import pytest
 import structlog
@@ -153,3 +155,20 @@ async def store(request: pytest.FixtureRequest) -> AsyncGenerator[Store]:
         server: Server = request.getfixturevalue(f"{request.param}_server")
         async with Store.open(Settings(redis_url=server.url)) as opened:
             yield opened
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Prints a line that is seen although the test passes."""
+
+    def line(text: str) -> None:
+        with capsys.disabled():
+            sys.stdout.write(f"\n{text}\n")
+
+    return line
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    """Of the random moments of soaks."""
+    return cast("int", request.config.getoption("--soak-seed"))

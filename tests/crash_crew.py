@@ -58,12 +58,12 @@ class Crew:
 
 
 @asynccontextmanager
-async def crew(folder: Path, expiry: float, **settings: str) -> AsyncGenerator[Crew]:
+async def crew(folder: Path, expiry: float, target: Path = APP, **settings: str) -> AsyncGenerator[Crew]:
     """A crew with sessions of so many seconds, and other settings by their names in the environment."""
     ledger = Ledger(folder / "ledger.sqlite")
     paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = {"STEPWELL_SESSION_EXPIRY": str(expiry), "CRASH_LEDGER": str(ledger.path), "PYTHONPATH": paths}
-    async with stack(folder, APP, environment | settings) as running:
+    async with stack(folder, target, environment | settings) as running:
         opened = Settings(redis_url=running.redis.url, session_expiry=expiry)
         async with Store.open(opened) as store, running.client() as client:
             yield Crew(running, client, ledger, Installation.over(store, opened, SystemClock()))

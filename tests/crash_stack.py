@@ -198,9 +198,15 @@ class Stack:
         """Returns when the server and its Redis answer."""
         await self._until(self._is_ready)
 
-    async def kill(self, victim: Victim, random: Random) -> None:
-        """Ends one of them with `kill -9`; returns when it lives again, though it may not be ready yet."""
-        at = SystemClock().now()
+    async def kill(self, victim: Victim, random: Random, worker: Part | None = None) -> None:
+        """Ends one of them with `kill -9`; returns when it lives again, though it may not be ready yet.
+
+        Args:
+            victim: which; a child is one of the worker's executors.
+            random: picks the child.
+            worker: the one that is meant, by default the first.
+        """
+        at, worker = SystemClock().now(), worker or self.worker
         executors = frozenset[int]()
         match victim:
             case "redis":
@@ -210,10 +216,10 @@ class Stack:
                 self.server.hit(signal.SIGKILL)
                 await self._reborn(self.server)
             case "worker":
-                executors = self.worker.hit(signal.SIGKILL)
-                await self._reborn(self.worker)
+                executors = worker.hit(signal.SIGKILL)
+                await self._reborn(worker)
             case "child":
-                executor = await self._some_executor(random)
+                executor = await self._some_executor(worker, random)
                 os.kill(executor, signal.SIGKILL)
                 executors = frozenset({executor})
         self.kills.append(Kill(victim, at, executors))
@@ -234,9 +240,9 @@ class Stack:
 
             await eventually(asked)
 
-    async def _some_executor(self, random: Random) -> int:
+    async def _some_executor(self, worker: Part, random: Random) -> int:
         dead = {pid for kill in self.kills for pid in kill.executors}
-        living = await soon(lambda: self.worker.executors() - dead)
+        living = await soon(lambda: worker.executors() - dead)
         return random.choice(sorted(living))
 
     async def _reborn(self, part: Part) -> None:

@@ -4,12 +4,11 @@ Redis runs with `appendfsync always` here. With `everysec` it holds writes back 
 most, and answers all the same: what it had answered then is lost when Redis itself is killed at such a moment.
 """
 
-import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
-from typing import Literal, TypeAlias, cast
+from typing import Literal
 
 import pytest
 
@@ -21,8 +20,6 @@ from tests.crash_stack import VICTIMS, Victim, stack
 from tests.crash_story import Flow, flow
 
 pytestmark = pytest.mark.slow
-
-Say: TypeAlias = Callable[[str], None]
 
 
 @asynccontextmanager
@@ -37,22 +34,6 @@ async def shop_in(folder: Path, expiry: float, kind: Literal["redis", "valkey"] 
         Store.open(Settings(redis_url=running.redis.url)) as store,
     ):
         yield flow(running, ledger, store)
-
-
-@pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> Say:
-    """Prints a line that is seen although the test passes."""
-
-    def line(text: str) -> None:
-        with capsys.disabled():
-            sys.stdout.write(f"\n{text}\n")
-
-    return line
-
-
-@pytest.fixture
-def seed(request: pytest.FixtureRequest) -> int:
-    return cast("int", request.config.getoption("--soak-seed"))
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +56,9 @@ async def test_two_kills_of_a_process_break_no_promise(shop: Flow, victim: Victi
 
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
-async def test_fifty_kills_of_each_process_break_no_promise(short_path: Path, say: Say, seed: int) -> None:
+async def test_fifty_kills_of_each_process_break_no_promise(
+    short_path: Path, say: Callable[[str], None], seed: int
+) -> None:
     random = Random(seed)
     victims: list[Victim] = [victim for victim in VICTIMS for _ in range(50)]
     random.shuffle(victims)
@@ -91,7 +74,9 @@ async def test_fifty_kills_of_each_process_break_no_promise(short_path: Path, sa
 
 @pytest.mark.soak
 @pytest.mark.timeout(600)
-async def test_killed_workers_cost_no_more_than_the_usual_expiry(short_path: Path, say: Say, seed: int) -> None:
+async def test_killed_workers_cost_no_more_than_the_usual_expiry(
+    short_path: Path, say: Callable[[str], None], seed: int
+) -> None:
     random = Random(seed)
     async with shop_in(short_path, expiry=15, kind="valkey") as shop:
         for _ in range(5):

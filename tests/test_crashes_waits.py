@@ -5,7 +5,6 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import cast
 
 import pytest
 
@@ -87,10 +86,8 @@ async def test_a_kill_at_each_transition_loses_and_doubles_nothing(
 
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
-async def test_kills_at_random_transitions_lose_and_double_nothing(
-    platform: Crew, request: pytest.FixtureRequest
-) -> None:
-    random = Random(cast("int", request.config.getoption("--soak-seed")))
+async def test_kills_at_random_transitions_lose_and_double_nothing(platform: Crew, seed: int) -> None:
+    random = Random(seed)
     victims: tuple[Victim, ...] = ("child", "server", "worker", "redis")
     for number in range(60):
         kill = partial(platform.stack.kill, random.choice(victims), random)
