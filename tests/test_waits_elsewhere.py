@@ -1,11 +1,14 @@
 """Waits whose lists live in other partitions than the runs that wait, and the events in yet others."""
 
-from collections.abc import AsyncGenerator
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from stepwell.functions import App, CancelOn, Concurrency, Context, on_event
+from stepwell.platform.errors import StoreUnavailable
 from stepwell.platform.ids import home_of
 from stepwell.platform.records import Status
 from stepwell.platform.store.connection import ReplyFuture
@@ -14,8 +17,9 @@ from stepwell.platform.store.memory import memory_store
 from stepwell.platform.store.scripts import Item
 from stepwell.platform.store.store import Store
 from stepwell.platform.waits.errands import Errands
+from stepwell.platform.waits.hearing import Heard, Hearing
 from stepwell.platform.waits.index import Index
-from stepwell.platform.waits.listing import Listing
+from stepwell.platform.waits.listing import Listing, Member
 from tests.platform_harness import Harness, harness
 
 PARTITIONS = 4
@@ -232,6 +236,68 @@ async def test_an_event_that_comes_while_a_wait_for_the_first_of_several_is_list
         monkeypatch.setattr(Errands, "_arm", _nothing)  # so that only the worker lists it
         await platform.start_worker()
         assert await platform.output(run) == "told"
+
+
+async def test_an_older_event_that_somebody_is_about_to_give_to_a_wait_goes_before_one_that_its_listing_finds(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, enlist, offer = App("shop"), Index.enlist, Hearing._offer  # pyright: ignore[reportPrivateUsage]
+    news = ["told", "said"]
+
+    @app.function(on="go")
+    async def work(ctx: Context[Any]) -> str:
+        return (await ctx.step.wait_for_any("any", {"said": on_event("said"), "told": on_event("told")})).name
+
+    async with harness(store, app) as platform:
+
+        async def slow(index: Index, listing: Listing, who: str, after: int, *, last: bool) -> Any:
+            while listing.name == "told" and news:
+                platform.clock.advance(1)
+                await platform.send(news.pop(), id=sent_from(HOME, 1 + len(news)))
+                with suppress(StoreUnavailable):
+                    await platform.waits.errands[HOME].empty()
+            return await enlist(index, listing, who, after, last=last)
+
+        async def lost(hearing: Hearing, heard: Sequence[Heard]) -> None:
+            await offer(hearing, [])
+            raise StoreUnavailable("redis://away", "the connection was lost")
+
+        await platform.stop_worker()
+        run = await platform.start("go", id=sent_from(HOME))
+        monkeypatch.setattr(Index, "enlist", slow)
+        monkeypatch.setattr(Hearing, "_offer", lost)
+        monkeypatch.setattr(Errands, "_arm", _nothing)  # so that only the worker lists it
+        await platform.start_worker()
+        assert await platform.output(run) == "said"
+
+
+async def test_events_are_given_to_one_wait_in_their_order_however_long_that_takes(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, look_back = App("shop"), Hearing._look_back  # pyright: ignore[reportPrivateUsage]
+    slow = [True]
+
+    @app.function(on="go")
+    async def work(ctx: Context[Any]) -> str:
+        return (await ctx.step.wait_for_any("any", {"said": on_event("said"), "told": on_event("told")})).name
+
+    async def hesitate(hearing: Hearing, member: Member) -> None:
+        if slow and slow.pop():
+            await asyncio.sleep(0.05)
+        await look_back(hearing, member)
+
+    async with harness(store, app) as platform:
+        run = await platform.start("go", id=sent_from(HOME))
+        await asleep(platform, run)
+        with monkeypatch.context() as deaf:
+            deaf.setattr(Hearing, "hear", _nothing)
+            for number, name in enumerate(("said", "told")):
+                platform.clock.advance(1)
+                await platform.send(name, id=sent_from(HOME, number + 1))
+            await platform.waits.errands.empty()
+        monkeypatch.setattr(Hearing, "_look_back", hesitate)
+        await platform.waits.errands.empty()
+        assert await platform.output(run) == "said"
 
 
 async def test_a_deploy_between_reaching_a_step_and_starting_its_child_makes_no_second_child(

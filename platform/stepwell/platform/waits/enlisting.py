@@ -50,13 +50,13 @@ class Enlisting:
         seen, _, text = note.partition(b"\n")
         listings = listings_in(decode(text)["waits"])
         evaluates = any(listing.rest or listing.own for listing in listings)
-        trigger, found = await self._trigger(run) if evaluates else None, list[Found]()
+        trigger = await self._trigger(run) if evaluates else None
         *taken, began = [int(float(position)) for position in seen.split()]
-        for listing, last in zip(listings, taken, strict=True):
-            beginning = self._index.since(began) if listing.after is None else self._index.beginning(listing.after)
-            after = max(beginning, last)
-            one = await self._enlist(listing, f"{run}|{key}", after, trigger, last=len(listings) == 1)
-            found += [] if one is None else [one]
+        after = [max(self._beginning(listing, began), last) for listing, last in zip(listings, taken, strict=True)]
+        found = await self._enlist_all(listings, f"{run}|{key}", after, trigger)
+        if found and len(listings) > 1:
+            # An older one may have come for a listing that was done with when this was found.
+            found = await self._enlist_all(listings, f"{run}|{key}", after, trigger) or found
         if found:
             first = min(found, key=lambda one: one.position)
             payload = of_event(first.event, first.listing.ordinal)
@@ -84,6 +84,18 @@ class Enlisting:
     async def cancel(self, run: str, event: EventRecord) -> None:
         """Cancels a run because of an event. Raises `StepwellError`."""
         await self._runs[partition_of(run)].cancel(run, failed("CancelledByEvent", f"{event.name} {event.id} has come"))
+
+    def _beginning(self, listing: Listing, began: int) -> int:
+        return self._index.since(began) if listing.after is None else self._index.beginning(listing.after)
+
+    async def _enlist_all(
+        self, listings: Sequence[Listing], who: str, after: Sequence[int], trigger: EventRecord | None
+    ) -> list[Found]:
+        found, only = list[Found](), len(listings) == 1
+        for listing, position in zip(listings, after, strict=True):
+            one = await self._enlist(listing, who, position, trigger, last=only)
+            found += [] if one is None else [one]
+        return found
 
     async def _enlist(
         self, listing: Listing, who: str, after: int, trigger: EventRecord | None, *, last: bool, created: int = 0

@@ -1,6 +1,7 @@
 """Giving events to the waits that they end."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -108,8 +109,16 @@ class Hearing:
         """Ends the waits for which an event is the one, in order."""
         members = [(heard, Member.parse(text)) for heard, text in offers]
         marks = await asyncio.gather(*[self._mark(heard, member) for heard, member in members])
-        ending = [(*one, mark) for one, mark in zip(members, marks, strict=True) if mark is not None]
-        await asyncio.gather(*[self._end(heard, member, mark) for heard, member, mark in ending])
+        turns = defaultdict[tuple[str, str | None, int], list[tuple[Heard, Member, str]]](list)
+        for (heard, member), mark in zip(members, marks, strict=True):
+            if mark is not None:
+                turns[member.who].append((heard, member, mark))
+        await asyncio.gather(*[self._end_in_turn(turn) for turn in turns.values()])
+
+    async def _end_in_turn(self, offers: Sequence[tuple[Heard, Member, str]]) -> None:
+        """One after the other: some take longer than others, and the wait has to get the first."""
+        for heard, member, mark in offers:
+            await self._end(heard, member, mark)
 
     async def _mark(self, heard: Heard, member: Member) -> str | None:
         """The mark of a wait that the event ends; `OVER` for one that has ended, and `None` for one that goes on."""

@@ -100,6 +100,11 @@ class Member:
         return cls(sign, run, rest, 0) if mark == "|" else cls(sign, run, None, int(rest))
 
     @property
+    def who(self) -> tuple[str, str | None, int]:
+        """Who waits, whichever of the events of its step this is for."""
+        return self.run, self.key, self.number
+
+    @property
     def evaluates(self) -> bool:
         """Whether the word alone does not say that an event is the one."""
         return self.sign[0] == "E"
