@@ -4,7 +4,7 @@ A client that held a response open for each of 1,000 runs would be measured, and
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from bench.figure import BenchFailed
@@ -16,10 +16,11 @@ PATIENCE = 120.0
 
 
 class Endings:
-    """The runs that have ended since it began to listen; `status` by id."""
+    """The runs that have ended since it began to listen: `status` by id, and id by the event that started it."""
 
     def __init__(self) -> None:
         self.status: dict[str, str] = {}
+        self.run_of: dict[str, str] = {}
         self._more = asyncio.Event()
 
     @classmethod
@@ -40,8 +41,8 @@ class Endings:
         async with store.subscribe(ENDED) as messages:
             async for message in messages:
                 for line in message[1].decode().splitlines() if message else ():
-                    run, _event, status, *_ = line.split(" ", 3)
-                    self.status[run] = status
+                    run, event, status, *_ = line.split(" ", 3)
+                    self.status[run], self.run_of[event] = status, run
                 self._more.set()
 
     async def reach(self, count: int) -> None:
@@ -51,6 +52,19 @@ class Endings:
                 while len(self.status) < count:
                     self._more.clear()
                     await self._more.wait()
+
+    async def of_events(self, events: Sequence[str]) -> list[str]:
+        """The runs that events started, when all have ended. Raises `BenchFailed` when that takes over two minutes."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                for event in events:
+                    while event not in self.run_of:
+                        self._more.clear()
+                        await self._more.wait()
+        except TimeoutError:
+            left = sum(event not in self.run_of for event in events)
+            raise BenchFailed(f"{left} of {len(events)} runs have not ended") from None
+        return [self.run_of[event] for event in events]
 
     async def complete(self, count: int) -> None:
         """The same, for runs that all have to be completed. Raises `BenchFailed`."""

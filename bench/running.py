@@ -11,16 +11,22 @@ from types import MappingProxyType
 from typing import Any
 
 from bench import (
+    admission,
+    backlog,
     children,
     clockwork,
     conditions,
     crash,
+    fairness,
     fanout,
+    gathering,
+    handover,
     ingest,
     latency,
     memory,
     sequence,
     sleeping,
+    throttle,
     throughput,
     transitions,
     waiting,
@@ -29,7 +35,7 @@ from bench.figure import BenchFailed, Figure
 from bench.machine import Machine
 from bench.report import Report
 from bench.scale import FULL, QUICK, TINY, Fsync, Scale, Setting
-from bench.stack import running
+from bench.stack import CONTROLLED, TARGET, running
 from stepwell.client import ClientError
 from stepwell.platform.errors import StepwellError
 from stepwell.platform.store.binary import bundled
@@ -48,14 +54,25 @@ SECTIONS: MappingProxyType[str, Section] = MappingProxyType(
         "W8": children.measure,
         "W9": clockwork.measure,
         "W10": conditions.measure,
+        "admission": admission.measure,
+        "backlog": backlog.measure,
+        "handover": handover.measure,
+        "throttle": throttle.measure,
+        "gathering": gathering.measure,
+        "fairness": fairness.measure,
         "ingest": ingest.measure,
         "memory": memory.measure,
         "transitions": transitions.measure,
         "A/A": throughput.measure_twice,
     }
 )
-TOGETHER = frozenset({"W1", "W2", "W3", "W4", "W5", "W7", "W10", "memory", "A/A"})
-"""Sections that leave a platform as others can use it: the same worker, and no run whose end nobody waited for."""
+TOGETHER = MappingProxyType(
+    {
+        TARGET: frozenset({"W1", "W2", "W3", "W4", "W5", "W7", "W10", "memory", "A/A"}),
+        CONTROLLED: frozenset({"admission", "backlog", "handover", "throttle", "gathering", "fairness"}),
+    }
+)
+"""Sections that leave a platform as others can use it: the same functions, and no run whose end nobody waited for."""
 ONCE = frozenset({"memory"})
 """Sections for which it does not matter how Redis writes."""
 SIZES = MappingProxyType({"full": FULL, "quick": QUICK, "tiny": TINY})
@@ -102,11 +119,13 @@ async def measure(choice: Choice, loop: str) -> Report:
 async def measure_sections(report: Report, setting: Setting, sections: Sequence[str]) -> None:
     """Measures them one after the other; those that may share a platform, when they are to, on one."""
     async with AsyncExitStack() as later:
-        shared = setting
-        if setting.scale.together and TOGETHER.intersection(sections):
-            shared = replace(setting, shared=await later.enter_async_context(running(setting)))
+        settings = dict.fromkeys(sections, setting)
+        for target, together in TOGETHER.items():
+            if setting.scale.together and (some := together.intersection(sections)):
+                stack = await later.enter_async_context(running(setting, target=target))
+                settings.update(dict.fromkeys(some, replace(setting, shared=stack)))
         for section in sections:
-            await measure_section(report, shared if section in TOGETHER else setting, section)
+            await measure_section(report, settings[section], section)
 
 
 async def measure_section(report: Report, setting: Setting, section: str) -> None:

@@ -13,6 +13,31 @@ Fsync: TypeAlias = Literal["everysec", "always"]
 
 
 @dataclass(frozen=True, slots=True)
+class Crowds:
+    """Sizes of the workloads of flow control.
+
+    Args:
+        queued: runs behind a key that one at a time has.
+        flowing: runs on other keys meanwhile.
+        seconds: for which they come.
+        handed: runs that have a slot one after the other.
+        paced: seconds for which a throttle is watched.
+        gathered: keys of which each has a debounce, and a batch.
+        noisy: runs of the tenant who has very many.
+        quiet: tenants who have a run a second.
+    """
+
+    queued: int
+    flowing: int
+    seconds: float
+    handed: int
+    paced: int
+    gathered: int
+    noisy: int
+    quiet: int
+
+
+@dataclass(frozen=True, slots=True)
 class Scale:
     """Sizes of the workloads.
 
@@ -33,6 +58,7 @@ class Scale:
         others: that wait meanwhile.
         children: of the parent of W8.
         schedules: of W9.
+        crowds: of flow control.
         together: whether sections share a platform where they can; starting one takes longer than a small section.
     """
 
@@ -52,14 +78,23 @@ class Scale:
     others: int
     children: int
     schedules: int
+    crowds: Crowds
     together: bool = False
 
 
 FULL = Scale(
-    5, 1_000, 200, (50, 200, 800), 200, 1_000, 5_000, 200, 15.0, 3, 20_000, 1_280, 1_000, 100_000, 1_000, 10_000
+    *(5, 1_000, 200, (50, 200, 800), 200, 1_000, 5_000, 200, 15.0, 3, 20_000, 1_280, 1_000, 100_000, 1_000, 10_000),
+    Crowds(100_000, 1_000, 10, 1_000, 60, 500, 50_000, 50),
 )
-QUICK = Scale(2, 1_000, 100, (50, 200, 800), 200, 1_000, 5_000, 200, 15.0, 1, 5_000, 320, 1_000, 10_000, 1_000, 10_000)
-TINY = Scale(1, 20, 5, (2, 4, 8), 8, 10, 200, 5, 3.0, 1, 50, 64, 10, 20, 10, 70, together=True)
+QUICK = Scale(
+    *(2, 1_000, 100, (50, 200, 800), 200, 1_000, 5_000, 200, 15.0, 1, 5_000, 320, 1_000, 10_000, 1_000, 10_000),
+    Crowds(10_000, 500, 5, 300, 10, 500, 5_000, 50),
+)
+TINY = Scale(
+    *(1, 20, 5, (2, 4, 8), 8, 10, 200, 5, 3.0, 1, 50, 64, 10, 20, 10, 70),
+    Crowds(20, 10, 0.2, 10, 1, 5, 20, 5),
+    together=True,
+)
 """Enough to see that everything is measured; the figures mean nothing."""
 
 

@@ -5,10 +5,13 @@ import os
 import signal
 import socket
 import tempfile
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from time import process_time
+from typing import Any
+
+import orjson
 
 from bench.cpu import Cpu, alive, children, seconds_of
 from bench.endings import Endings
@@ -24,9 +27,12 @@ from stepwell.platform.store.embedded import embedded
 from stepwell.platform.store.store import Store
 
 TARGET = Path(__file__).with_name("target.py")
+CONTROLLED = Path(__file__).with_name("controlled.py")
 READY = 60.0
 """Seconds a stack has to begin."""
 CONCURRENCY = 256
+ARRAY = 1_000
+"""Events in one request, at most."""
 
 
 class Redis:
@@ -172,6 +178,18 @@ class Stack:
             raise BenchFailed(f"a run of {run.function} has {run.status}: {run.error}")
         return run
 
+    async def send(self, events: Sequence[Event]) -> list[str]:
+        """Sends very many events; gives their ids."""
+        parts = [events[first : first + ARRAY] for first in range(0, len(events), ARRAY)]
+        return [id for part in parts for id in await self.client.send(part)]
+
+    async def outputs(self, events: Sequence[str]) -> list[Any]:
+        """What the runs of events gave back, when all have ended. Raises `BenchFailed` when they do not."""
+        self._expected += len(events)
+        runs, partition = await self.endings.of_events(events), self.partition
+        found = await asyncio.gather(*[partition.read("HGET", partition.keys.name("k_run", run), "o") for run in runs])
+        return [orjson.loads(output) for output in found]
+
     async def completed(self, count: int) -> None:
         """Waits until so many more runs are completed. Raises `BenchFailed`."""
         self._expected += count
@@ -179,11 +197,12 @@ class Stack:
 
 
 @asynccontextmanager
-async def running(setting: Setting, *, deaf: bool = False) -> AsyncGenerator[Stack]:
+async def running(setting: Setting, *, target: Path = TARGET, deaf: bool = False) -> AsyncGenerator[Stack]:
     """Everything, ready; stopped at the end, the worker first. What is shared is ready when nothing is left to do.
 
     Args:
         setting: what is measured, and how.
+        target: the functions, of something that is not shared.
         deaf: whether the ends of runs are not listened for, which would cost this process time with each.
     """
     if setting.shared is not None:
@@ -202,7 +221,7 @@ async def running(setting: Setting, *, deaf: bool = False) -> AsyncGenerator[Sta
         endings = await parts.enter_async_context(Endings.of(redis.store)) if not deaf else Endings()
         stack = Stack(redis, url, client, endings, server, environment)
         parts.push_async_callback(stack.stop_worker)
-        await stack.start_worker()
+        await stack.start_worker(target)
         await stack.ready()
         if not deaf:
             await stack.completed(0)

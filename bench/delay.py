@@ -1,0 +1,27 @@
+"""How long after it was sent an event's run reaches the first line of its handler."""
+
+import asyncio
+from collections.abc import Sequence
+from time import time_ns
+
+from bench.stack import Stack
+from stepwell.client import Event
+
+
+async def delays(stack: Stack, events: Sequence[Event], seconds: float) -> list[float]:
+    """Ms for each of the events, sent one by one and evenly over so many seconds; their runs say when they began."""
+    loop = asyncio.get_running_loop()
+    first, sending = loop.time(), list[asyncio.Task[tuple[int, str]]]()
+    for index, event in enumerate(events):
+        await asyncio.sleep(first + index * seconds / len(events) - loop.time())
+        sending.append(asyncio.create_task(_send(stack, event)))
+    sent = await asyncio.gather(*sending)
+    outputs = await stack.outputs([id for _, id in sent])
+    begun = [output[0] if isinstance(output, list) else output for output in outputs]
+    return [(at - since) / 1e6 for at, (since, _) in zip(begun, sent, strict=True)]
+
+
+async def _send(stack: Stack, event: Event) -> tuple[int, str]:
+    since = time_ns()
+    [id] = await stack.client.send(event)
+    return since, id
