@@ -51,6 +51,10 @@ class Made:
     debounced: bool = False
 
 
+LATE = 20
+"""Ms of which starts that follow make up for one that was late."""
+
+
 @dataclass
 class Throttled:
     """Starts under one throttle since its rule is what it is.
@@ -68,7 +72,7 @@ class Throttled:
         self.even = self._next_even(now) + self.interval
         self.starts.append(now)
         for number, start in enumerate(self.starts):
-            most = self.burst + (now - start) / self.interval
+            most = self.burst + (now - start + LATE) / self.interval
             assert len(self.starts) - number <= most + 1e-3, f"{self} has too many"
 
     def due(self, now: int) -> float:

@@ -88,6 +88,8 @@ MUTANTS = [
         "(throttle.interval * throttle.burst - ahead + 0.001)",
         "(throttle.interval - ahead + 0.001)",
     ),
+    Mutant("late-starts-are-lost", THROTTLING, "local LATE = 20", "local LATE = 0"),
+    Mutant("late-starts-are-made-up-for-for-ever", THROTTLING, "local LATE = 20", "local LATE = 10000"),
     Mutant("starts-not-counted", THROTTLING, "+ count * throttle.interval", "+ throttle.interval"),
     Mutant("room-not-awaited", THROTTLING, "  arm_timer('=' .. throttle.scope, math.max(", "  local _ = (math.max("),
     Mutant(

@@ -307,6 +307,25 @@ async def a_throttle_spreads_starts_evenly_after_a_burst(bench: Bench) -> None:
 
 
 @scenario
+async def a_throttle_makes_up_for_the_first_ms_that_a_start_was_late(bench: Bench) -> None:
+    await adopt(bench, throttle="throttle 100.000000 1")
+    first, late, even, very_late, last = [await made(bench, f"{FN}|") for _ in range(5)]
+    assert await bench.lease("w") == [first]
+    await due(bench, 100 + 15)
+    assert await bench.lease("w") == [late]
+    await due(bench, 84)
+    assert await bench.lease("w") == []
+    await due(bench, 1)
+    assert await bench.lease("w") == [even]
+    await due(bench, 100 + 150)
+    assert await bench.lease("w") == [very_late]
+    await due(bench, 79)
+    assert await bench.lease("w") == []
+    await due(bench, 1)
+    assert await bench.lease("w") == [last]
+
+
+@scenario
 async def a_throttle_holds_back_none_that_has_begun(bench: Bench) -> None:
     await adopt(bench, throttle="throttle 10000.000000 1")
     first = await made(bench, f"{FN}|")

@@ -1,10 +1,13 @@
 --! include: lanes timers
 --- Throttle: the generic cell rate algorithm (ITU-T I.371), whose only state is the time at which the next start would be
--- due if all had come evenly. A burst is how many intervals a start may be ahead of that.
+-- due if all had come evenly. A burst is how many intervals a start may be ahead of that. Who is called up is late by
+-- some ms; those, unlike a pause, are made up for by the starts that follow, or there would be fewer than may be.
+local LATE = 20
 local function next_even(throttle)
-  local even = tonumber(redis.call('GET', k_throttle .. throttle.scope) or nil) or 0
+  local even = tonumber(redis.call('GET', k_throttle .. throttle.scope) or nil)
+  if not even then return now end
   -- After time went back it is no further ahead than it could have been.
-  return math.max(now, math.min(even, now + throttle.interval * throttle.burst))
+  return math.max(now - LATE, math.min(even, now + throttle.interval * throttle.burst))
 end
 
 --- How many may start now.
