@@ -15,6 +15,7 @@ class Item:
     def __init__(self, module: int, number: int, slow: bool) -> None:
         self.path = Path(f"test_{module}.py")
         self.number = number
+        self.nodeid = f"{self.path}::{number}"
         self.keywords = {"slow"} if slow else set[str]()
 
 
@@ -44,3 +45,12 @@ def test_each_part_begins_with_slow_tests_and_has_them_by_modules() -> None:
     ]
     for part in parts:
         assert not any(not one.keywords and other.keywords for one, other in pairwise(part)), "slow ones come first"
+
+
+def test_slow_tests_of_a_module_that_share_nothing_are_dealt_one_by_one() -> None:
+    given = items({4: 20})
+    for item in given:
+        item.keywords |= {"apart"}
+    found: list[Any] = dealt(cast("list[pytest.Item]", given), 2)
+    slow = [["slow" in one.keywords for one in part].count(True) for part in (found[:100], found[100:])]
+    assert slow == [10, 10]
