@@ -135,6 +135,26 @@ async def test_a_run_can_be_started_now_beside_the_plan(desk: Desk, client: http
     assert (one["next_at"], one["last_run"]) == (START + HOUR, None)
 
 
+async def test_schedules_of_functions_that_share_slots_are_found_where_these_live() -> None:
+    shared = {"concurrency": [{"limit": 1, "scope": "app", "name": "printer"}]}
+    names = [f"f{number}" for number in range(8)]
+    async with memory_store(partitions=4) as store:
+        desk = Desk.over(store)
+        await desk.register(*[{**timed(name), **shared} for name in names])
+        await advance(desk, HOUR)
+        async with desk.client() as client:
+            found = await ask(client, "GET", "")
+            assert [one["last_at"] for one in found] == [START + HOUR] * 8
+            for one in found:
+                started = (await ask(client, "POST", f"/{one['id']}/run"))["run"]
+                assert (await client.get(f"/api/v1/runs/{started}")).status_code == 200
+                assert (await ask(client, "POST", f"/{one['id']}/pause"))["paused_at"] == START + HOUR
+                day = f"from={START - 24 * HOUR}&to={START}"
+                assert len((await ask(client, "POST", f"/{one['id']}/backfill?{day}"))["runs"]) == 24
+            await advance(desk, HOUR)
+            assert [one["last_at"] for one in await ask(client, "GET", "")] == [START + HOUR] * 8
+
+
 async def test_runs_are_started_as_the_function_is_registered_by_then(
     desk: Desk, client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,8 +12,8 @@ from stepwell.platform.cron.schedule import Schedule
 from stepwell.platform.cron.state import ScheduleState
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.errors import StepwellError, StoreUnavailable
-from stepwell.platform.ids import home_of, new_id
-from stepwell.platform.registry import RegisteredFunction, Registry
+from stepwell.platform.ids import new_id
+from stepwell.platform.registry import RegisteredFunction, Registry, Snapshot
 
 BATCH = 64
 TRIES = 5
@@ -78,15 +78,18 @@ class Schedules:
 
     async def all(self, function: str | None = None) -> list[ScheduleView]:
         """All, or those of one function (as `app/function`), by id."""
-        known = (await self._registry.load()).schedules
+        snapshot = await self._registry.load()
+        known = snapshot.schedules
         wanted = [known[id] for id in sorted(known) if function in (None, known[id].function)]
         pages = [wanted[at : at + AT_ONCE] for at in range(0, len(wanted), AT_ONCE)]
-        return [view for page in pages for view in await asyncio.gather(*map(self._view, page))]
+        view = partial(self._view, snapshot)
+        return [found for page in pages for found in await asyncio.gather(*map(view, page))]
 
     async def get(self, id: str) -> ScheduleView | None:
         """One by its id."""
-        schedule = (await self._registry.load()).schedules.get(id)
-        return await self._view(schedule) if schedule else None
+        snapshot = await self._registry.load()
+        schedule = snapshot.schedules.get(id)
+        return await self._view(snapshot, schedule) if schedule else None
 
     async def pause(self, id: str) -> ScheduleView | None:
         """Lets it rest until it is resumed; may be repeated."""
@@ -102,13 +105,14 @@ class Schedules:
 
     async def run(self, id: str) -> str | None:
         """Starts a run now, beside the plan, whatever else is under way; answers its id."""
-        if (schedule := (await self._registry.load()).schedules.get(id)) is None:
+        snapshot = await self._registry.load()
+        if (schedule := snapshot.schedules.get(id)) is None:
             return None
-        home = self._home(schedule)
+        home = self._home(snapshot, schedule)
         now = await time_at(home)
         make = partial(firing_of, when=now, event=new_id(now, home.index), partitions=len(self._partitions))
         # Its event is new, so that a run which is there already is this one: the reply to its creation was lost.
-        return next((run for run, answer in await self._start(schedule, [make]) if answer in CREATED), None)
+        return next((run for run, answer in await self._start(home, schedule, [make]) if answer in CREATED), None)
 
     async def backfill(self, id: str, start: int, end: int | None) -> Backfilled | None:
         """Starts the runs of all times from `start` on and before `end`, or now, that have none; in ms UTC.
@@ -116,22 +120,22 @@ class Schedules:
         Raises:
             TooManyTimes: they are more than 1,000.
         """
-        if (schedule := (await self._registry.load()).schedules.get(id)) is None:
+        snapshot = await self._registry.load()
+        if (schedule := snapshot.schedules.get(id)) is None:
             return None
-        home = self._home(schedule)
+        home = self._home(snapshot, schedule)
         now = await time_at(home)
         times = list(islice(schedule.times(start, min(end or now, now)), MOST_TIMES + 1))
         if len(times) > MOST_TIMES:
             raise TooManyTimes(id)
         makes = [partial(firing, when=time, partition=home.index, partitions=len(self._partitions)) for time in times]
         batches = [makes[at : at + BATCH] for at in range(0, len(makes), BATCH)]
-        done = [one for batch in batches for one in await self._start(schedule, batch)]
+        done = [one for batch in batches for one in await self._start(home, schedule, batch)]
         runs = [run for run, answer in done if answer == b"OK"]
         return Backfilled(tuple(runs), sum(answer in HAD for _, answer in done))
 
-    async def _start(self, schedule: Schedule, makes: Sequence[Make]) -> list[tuple[str, bytes]]:
+    async def _start(self, home: Partition, schedule: Schedule, makes: Sequence[Make]) -> list[tuple[str, bytes]]:
         """Runs, with their answers; none if it is gone. Raises `StoreUnavailable` if the registry keeps changing."""
-        home = self._home(schedule)
         for _ in range(TRIES):
             snapshot = self._registry.snapshot
             if (known := snapshot.schedules.get(schedule.id)) is None:
@@ -145,20 +149,22 @@ class Schedules:
 
     async def _mark(self, id: str, what: str) -> ScheduleView | None:
         for _ in range(TRIES):
-            if (view := await self.get(id)) is None:
+            snapshot = await self._registry.load()
+            if (schedule := snapshot.schedules.get(id)) is None:
                 return None
-            value = view.state.next if what == "skip" else view.schedule.due(view.state.next)
-            [answer] = await self._home(view.schedule).script("mark", items=[(id, what, value)])
+            view = await self._view(snapshot, schedule)
+            value = view.state.next if what == "skip" else schedule.due(view.state.next)
+            [answer] = await self._home(snapshot, schedule).script("mark", items=[(id, what, value)])
             if answer == b"GONE":
                 return None
             if answer != b"LOST":
-                return ScheduleView(view.schedule, ScheduleState.parse(answer))
+                return ScheduleView(schedule, ScheduleState.parse(answer))
         raise StoreUnavailable(self._partitions[0].store.where, "the schedule keeps changing")
 
-    async def _view(self, schedule: Schedule) -> ScheduleView:
-        home = self._home(schedule)
+    async def _view(self, snapshot: Snapshot, schedule: Schedule) -> ScheduleView:
+        home = self._home(snapshot, schedule)
         text: bytes | None = await home.read("HGET", home.keys.name("k_schedules"), schedule.id)
         return ScheduleView(schedule, NEW if text is None else ScheduleState.parse(text))
 
-    def _home(self, schedule: Schedule) -> Partition:
-        return self._partitions[home_of(schedule.function, len(self._partitions))]
+    def _home(self, snapshot: Snapshot, schedule: Schedule) -> Partition:
+        return self._partitions[snapshot.home_of(schedule, len(self._partitions))]
