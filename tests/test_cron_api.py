@@ -135,6 +135,36 @@ async def test_a_run_can_be_started_now_beside_the_plan(desk: Desk, client: http
     assert (one["next_at"], one["last_run"]) == (START + HOUR, None)
 
 
+@pytest.mark.parametrize(
+    ("control", "says", "helps"),
+    [
+        ({"idempotency": {"key": "event.name", "period": HOUR}}, "the same idempotency key came first: ", "Rerun that"),
+        ({"singleton": {}}, "another run of its singleton key had not ended: ", "Wait until that one has ended"),
+        ({"rate_limit": {"limit": 1, "period": HOUR}}, "as many runs as its rate limit lets start", "Try again when"),
+    ],
+)
+async def test_a_run_that_a_control_holds_back_is_not_started_and_why_is_said(
+    desk: Desk, client: httpx2.AsyncClient, control: dict[str, Any], says: str, helps: str
+) -> None:
+    await desk.register({**timed("tidy"), **control})
+    path = await only(client)
+    first = (await ask(client, "POST", f"{path}/run"))["run"]
+    error = await ask(client, "POST", f"{path}/run", 409)
+    assert (error["code"], helps in error["hint"]) == ("not_now", True)
+    assert f"{path[1:]} has started no run: " in error["message"]
+    assert says in error["message"]
+    assert [lease.run for lease in await desk.lease("shop/tidy")] == [first]
+
+
+async def test_a_paused_function_that_drops_says_so_to_who_runs_its_schedule(
+    desk: Desk, client: httpx2.AsyncClient
+) -> None:
+    path = await only(client)
+    answer = await client.post("/api/v1/functions/shop/tidy/pause?mode=drop")
+    assert answer.status_code == 200, answer.text
+    assert (await ask(client, "POST", f"{path}/run", 409))["hint"] == "Resume the function first"
+
+
 async def test_schedules_of_functions_that_share_slots_are_found_where_these_live() -> None:
     shared = {"concurrency": [{"limit": 1, "scope": "app", "name": "printer"}]}
     names = [f"f{number}" for number in range(8)]

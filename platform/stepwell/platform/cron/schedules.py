@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
+from typing import NamedTuple
 
 from stepwell.platform.cron.firing import Firing, firing, firing_of
 from stepwell.platform.cron.planning import time_at
@@ -12,13 +13,14 @@ from stepwell.platform.cron.schedule import Schedule
 from stepwell.platform.cron.state import ScheduleState
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.errors import StepwellError, StoreUnavailable
+from stepwell.platform.flow.refusal import Refusal
 from stepwell.platform.ids import new_id
 from stepwell.platform.registry import RegisteredFunction, Registry, Snapshot
 
 BATCH = 64
 TRIES = 5
-CREATED = frozenset({b"OK", b"DUP"})
-HAD = frozenset({b"DUP", b"SKIPPED"})
+CREATED = frozenset({"OK", "DUP"})
+HAD = frozenset({"DUP", "SKIPPED"})
 MOST_TIMES = 1_000
 """Times of one backfill."""
 AT_ONCE = 500
@@ -38,6 +40,26 @@ class TooManyTimes(StepwellError):
 
     def __str__(self) -> str:
         return f"schedule {self.schedule} has more than {MOST_TIMES:,} times in this range"
+
+
+class HeldBack(StepwellError):
+    """A control of the function keeps a run from being started now."""
+
+    def __init__(self, schedule: str, refusal: Refusal) -> None:
+        super().__init__(schedule, refusal)
+        self.schedule = schedule
+        self.refusal = refusal
+
+    def __str__(self) -> str:
+        return f"schedule {self.schedule} has started no run: {self.refusal.text}"
+
+
+class Started(NamedTuple):
+    """A run that was to be started, and what the script has answered. `why`: of one that was skipped, else ""."""
+
+    run: str
+    answer: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +126,22 @@ class Schedules:
         return await self._mark(id, "skip")
 
     async def run(self, id: str) -> str | None:
-        """Starts a run now, beside the plan, whatever else is under way; answers its id."""
+        """Starts a run now, beside the plan, whatever its overlap says; answers its id.
+
+        Raises:
+            HeldBack: a control of the function does not let it.
+        """
         snapshot = await self._registry.load()
         if (schedule := snapshot.schedules.get(id)) is None:
             return None
         home = self._home(snapshot, schedule)
         now = await time_at(home)
         make = partial(firing_of, when=now, event=new_id(now, home.index), partitions=len(self._partitions))
+        done = await self._start(home, schedule, [make])
+        if done and done[0].why:
+            raise HeldBack(id, Refusal.parse(done[0].why))
         # Its event is new, so that a run which is there already is this one: the reply to its creation was lost.
-        return next((run for run, answer in await self._start(home, schedule, [make]) if answer in CREATED), None)
+        return next((one.run for one in done if one.answer in CREATED), None)
 
     async def backfill(self, id: str, start: int, end: int | None) -> Backfilled | None:
         """Starts the runs of all times from `start` on and before `end`, or now, that have none; in ms UTC.
@@ -131,19 +160,21 @@ class Schedules:
         makes = [partial(firing, when=time, partition=home.index, partitions=len(self._partitions)) for time in times]
         batches = [makes[at : at + BATCH] for at in range(0, len(makes), BATCH)]
         done = [one for batch in batches for one in await self._start(home, schedule, batch)]
-        runs = [run for run, answer in done if answer == b"OK"]
-        return Backfilled(tuple(runs), sum(answer in HAD for _, answer in done))
+        runs = [one.run for one in done if one.answer == "OK"]
+        return Backfilled(tuple(runs), sum(one.answer in HAD for one in done))
 
-    async def _start(self, home: Partition, schedule: Schedule, makes: Sequence[Make]) -> list[tuple[str, bytes]]:
-        """Runs, with their answers; none if it is gone. Raises `StoreUnavailable` if the registry keeps changing."""
+    async def _start(self, home: Partition, schedule: Schedule, makes: Sequence[Make]) -> list[Started]:
+        """What has become of each; nothing if it is gone. Raises `StoreUnavailable` if the registry keeps changing."""
         for _ in range(TRIES):
             snapshot = self._registry.snapshot
             if (known := snapshot.schedules.get(schedule.id)) is None:
                 return []
             made = [make(snapshot.functions[known.function], known) for make in makes]
-            answers = await home.script("start", snapshot.version, items=[(known.id, *one) for one in made])
+            answers: list[bytes] = await home.script(
+                "start", snapshot.version, items=[(known.id, *one) for one in made]
+            )
             if b"RELOAD" not in answers:
-                return [(one.run, answer) for one, answer in zip(made, answers, strict=True)]
+                return [_started(one.run, answer) for one, answer in zip(made, answers, strict=True)]
             await self._registry.refresh()
         raise StoreUnavailable(home.store.where, "the registry of functions keeps changing")
 
@@ -168,3 +199,8 @@ class Schedules:
 
     def _home(self, snapshot: Snapshot, schedule: Schedule) -> Partition:
         return self._partitions[snapshot.home_of(schedule, len(self._partitions))]
+
+
+def _started(run: str, answer: bytes) -> Started:
+    outcome, _, why = answer.decode().partition(" ")
+    return Started(run, outcome, why)
