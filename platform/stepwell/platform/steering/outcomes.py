@@ -136,6 +136,21 @@ def is_recorded(subject: Subject, row: StepRow, output: Given | None, error: Giv
         return False
 
 
+def is_over(row: StepRow) -> bool:
+    """Whether a wait has ended as its time ends it; see lua/include/steps.lua."""
+    match row.kind:
+        case "sleep":
+            return row.state == "done"
+        case "wait_for_event":
+            return row.state == "done" and row.payload == b"null"
+        case "wait_for_any":
+            return row.state == "done" and len(decode(row.payload)) == 1
+        case "invoke":
+            return row.state == "failed" and decode(row.payload)["type"] == "Timeout"
+        case _:
+            return False
+
+
 def _event_in(row: StepRow) -> dict[str, Any]:
     """The event that a wait has ended with, or none."""
     if row.state != "done" or row.kind not in (EVENT, ANY):
