@@ -171,7 +171,7 @@ def test_a_decorator_without_its_arguments_says_how_it_is_written(given: tuple[A
     assert says in str(caught.value)
 
 
-@pytest.mark.parametrize("on", ["", " ", "*", ".*", "a.*.b", "a*", "**", "x" * 513, 7, [], [7], None])
+@pytest.mark.parametrize("on", ["", " ", "*", ".*", "a.*.b", "a*", "**", "x" * 513, "\ud800", 7, [], [7], None])
 def test_triggers_that_can_never_match(on: Any) -> None:
     with pytest.raises(InvalidTrigger, match=r"^shop/fulfil: "):
         App("shop").function(on=on)(fulfil)

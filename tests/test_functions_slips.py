@@ -51,6 +51,8 @@ SLIPS: list[tuple[Slip, str]] = [
     (lambda step: step.run(id="x", fn=slow), "step.run was given nothing as its id: write step.run("),
     (lambda step: step.run("x", "done"), "step 'x' was given 'done' (a str) instead of a function"),
     (lambda step: step.run(7, slow), "InvalidId: shop/fulfil: a step id is text that is not empty, such as"),
+    (lambda step: step.run("\ud800", slow), r"InvalidId: shop/fulfil: step id '\ud800' is no text that can be written"),
+    (lambda step: step.sleep("é" * 200, "5m"), "InvalidId: shop/fulfil: a step id has at most 256 bytes"),
     (lambda step: step.run(["x"], slow), "InvalidId: shop/fulfil: a step id is text"),
     (lambda step: step.sleep(5, "5m"), "InvalidId: shop/fulfil: a step id is text"),
     (
