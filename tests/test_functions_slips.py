@@ -160,6 +160,30 @@ async def test_a_step_that_is_never_awaited_fails_the_run() -> None:
     assert list(d.run.rows) == ["pack"]
 
 
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
+@pytest.mark.parametrize(
+    "use",
+    [lambda made: made.total, lambda made: made["total"], lambda made: made + 1, lambda made: [*made], orjson.dumps],
+)
+async def test_a_step_that_is_taken_for_its_value_is_to_be_awaited(use: Callable[[Any], Any]) -> None:
+    async def handler(ctx: Context) -> Any:
+        return use(ctx.step.run("pack", pack, "tea"))
+
+    assert "InvalidStep: shop/fulfil: step 'pack' was called and never awaited" in await failed(driver(handler))
+
+
+async def test_a_coroutine_of_the_handlers_own_that_is_taken_for_its_value_is_no_slip_of_a_step() -> None:
+    async def handler(ctx: Context) -> Any:
+        await ctx.step.run("pack", pack, "tea")
+        made = slow()
+        try:
+            return made.total  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+        finally:
+            made.close()
+
+    assert isinstance(await driver(handler).lease(), Retry)
+
+
 async def test_a_step_in_a_task_that_never_began_is_only_spoken_of(caplog: pytest.LogCaptureFixture) -> None:
     async def handler(ctx: Context) -> str:
         asyncio.create_task(ctx.step.run("pack", pack, "tea")).cancel()
