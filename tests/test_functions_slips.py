@@ -160,12 +160,18 @@ async def test_a_step_that_is_never_awaited_fails_the_run() -> None:
     assert list(d.run.rows) == ["pack"]
 
 
+USES: list[Slip] = [
+    lambda made: made.total,
+    lambda made: made["total"],
+    lambda made: made + 1,
+    lambda made: [*made],
+    lambda made: orjson.dumps(made),
+]
+
+
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
-@pytest.mark.parametrize(
-    "use",
-    [lambda made: made.total, lambda made: made["total"], lambda made: made + 1, lambda made: [*made], orjson.dumps],
-)
-async def test_a_step_that_is_taken_for_its_value_is_to_be_awaited(use: Callable[[Any], Any]) -> None:
+@pytest.mark.parametrize("use", USES)
+async def test_a_step_that_is_taken_for_its_value_is_to_be_awaited(use: Slip) -> None:
     async def handler(ctx: Context) -> Any:
         return use(ctx.step.run("pack", pack, "tea"))
 
