@@ -1,7 +1,7 @@
 """Schedules over HTTP and from the command line: reading them, and steering them."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +9,8 @@ import httpx2
 import pytest
 
 from stepwell.platform.cli import main
+from stepwell.platform.cron.deciding import SLICE
+from stepwell.platform.cron.schedule import Schedule
 from stepwell.platform.engine.partition import Argument, Partition
 from stepwell.platform.scheduler import Scheduler
 from stepwell.platform.store.memory import memory_store
@@ -234,6 +236,33 @@ async def test_a_range_is_backfilled_and_no_time_gets_two_runs(desk: Desk, clien
     assert (await ask(client, "POST", f"{path}/backfill?from={START}"))["existing"] == 3, (
         "to the present, which does not count"
     )
+
+
+async def test_others_have_their_turn_while_the_times_of_a_backfill_are_found(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each takes a while: a thousand at once would hold up all that the server does."""
+    [view] = await desk.installation.schedules.all()
+    turns, most = [0], [0]
+
+    def times(*_: object) -> Iterator[int]:
+        for index in range(1_000):
+            turns[0] += 1
+            most[0] = max(most[0], turns[0])
+            yield START - (index + 1) * HOUR
+
+    async def watch() -> None:
+        while True:
+            turns[0] = 0
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(Schedule, "times", times)
+    watching = asyncio.create_task(watch())
+    done = await desk.installation.schedules.backfill(view.schedule.id, START - 1_000 * HOUR, None)
+    watching.cancel()
+    assert done is not None
+    assert len(done.runs) == 1_000
+    assert most[0] <= SLICE
 
 
 async def test_a_backfill_counts_no_time_as_done_whose_schedule_went_meanwhile(

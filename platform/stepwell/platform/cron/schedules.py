@@ -7,6 +7,7 @@ from functools import partial
 from itertools import islice
 from typing import NamedTuple
 
+from stepwell.platform.cron.deciding import first_of
 from stepwell.platform.cron.firing import Firing, firing, firing_of
 from stepwell.platform.cron.planning import time_at
 from stepwell.platform.cron.schedule import Schedule
@@ -154,7 +155,7 @@ class Schedules:
             return None
         home = self._home(snapshot, schedule)
         now = await time_at(home)
-        times = list(islice(schedule.times(start, min(end or now, now)), MOST_TIMES + 1))
+        times = await first_of(schedule.times(start, min(end or now, now)), MOST_TIMES + 1)
         if len(times) > MOST_TIMES:
             raise TooManyTimes(id)
         makes = [partial(firing, when=time, partition=home.index, partitions=len(self._partitions)) for time in times]
