@@ -126,7 +126,7 @@ def is_recorded(subject: Subject, row: StepRow, output: Given | None, error: Giv
     """Whether a wait has ended with just this outcome. `most` bytes of one."""
     if row.kind not in (EVENT, ANY, INVOKE) or (output is None) == (error is None):
         return False
-    event = _event_in(row)
+    event = event_taken(row)
     by_hand = ByHand(subject, event.get("ts", 0), most, event.get("id", ""))
     try:
         if error is not None:
@@ -151,8 +151,8 @@ def is_over(row: StepRow) -> bool:
             return False
 
 
-def _event_in(row: StepRow) -> dict[str, Any]:
-    """The event that a wait has ended with, or none."""
+def event_taken(row: StepRow) -> dict[str, Any]:
+    """The event that a wait has ended with; empty when there was none."""
     if row.state != "done" or row.kind not in (EVENT, ANY):
         return {}
     outcome: list[Any] | dict[str, Any] | None = decode(row.payload)
@@ -198,7 +198,7 @@ def _mistaken(row: StepRow, first: GivenFirst, timer: str | None) -> Unfit:
 
 def _name_in(row: StepRow) -> str:
     """Of the event that the step has taken."""
-    return str(_event_in(row).get("name", ""))
+    return str(event_taken(row).get("name", ""))
 
 
 def _read(model: Any, value: Any, key: str) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from stepwell.platform.clock import Clock
 from stepwell.platform.engine.partition import Partition
-from stepwell.platform.engine.runs import Resolved, Runs
+from stepwell.platform.engine.runs import Runs
 from stepwell.platform.ids import partition_of
 from stepwell.platform.incoming import LATEST
 from stepwell.platform.reading.steps import steps_of
@@ -15,7 +15,7 @@ from stepwell.platform.steering.order import Given, Order
 from stepwell.platform.steering.outcomes import ByHand, is_over, is_recorded
 from stepwell.platform.steering.refusals import NotNow, Unfit
 from stepwell.platform.steering.rerunning import Rerunning
-from stepwell.platform.steering.subject import SHOWN, Subject
+from stepwell.platform.steering.subject import Subject, some_of
 
 
 class Steering:
@@ -76,7 +76,8 @@ class Steering:
             return
         if row.state == "pending" and row.due == LATEST:
             raise NotNow(f"step {key!r} waits without a timeout", "Resolve it, with an outcome")
-        _check(await self._runs_of(id).wake(id, key), row, subject)
+        if await self._runs_of(id).wake(id, key) != "OK":
+            raise _not_waiting(row, subject)
 
     async def resolve(self, id: str, key: str, *, output: Given | None = None, error: Given | None = None) -> None:
         """Gives a wait for events, or for another run, its outcome: one of `output` and `error`, {type, message}.
@@ -106,11 +107,6 @@ class Steering:
         return self._runs[partition_of(id)]
 
 
-def _check(answer: Resolved, row: StepRow, subject: Subject) -> None:
-    if answer != "OK":
-        raise _not_waiting(row, subject)
-
-
 def _not_waiting(row: StepRow, subject: Subject) -> NotNow:
     if row.state == "retrying" and not subject.run.status.ended:
         return NotNow(f"step {row.key!r} is about to be tried again, and waits for nothing else", "Retry it")
@@ -127,9 +123,8 @@ async def _hint_of_steps(subject: Subject) -> str:
     """What to do when it is not the function, but perhaps steps of it, that can be tried again."""
     if subject.run.status.ended:
         return _hint(subject)
-    steps = [row.key for row in await steps_of(subject.home, subject.run) if row.state == "retrying" and row.due]
+    steps = [repr(row.key) for row in await steps_of(subject.home, subject.run) if row.state == "retrying" and row.due]
     if not steps:
         return _hint(subject)
-    shown = ", ".join(map(repr, steps[:SHOWN])) + (f" and {len(steps) - SHOWN} more" if len(steps) > SHOWN else "")
-    what = f"Step {shown} is: name it" if len(steps) == 1 else f"Steps {shown} are: name one of them"
+    what = f"Step {steps[0]} is: name it" if len(steps) == 1 else f"Steps {some_of(steps)} are: name one of them"
     return f'{what}, with `--step` or as {{"step": …}}'
