@@ -221,7 +221,7 @@ async def test_a_function_is_tried_again_at_once(client: httpx2.AsyncClient, des
         ("rerun", {"request": "x" * 129}, 422, "a request has 1 to 128 characters, not 129"),
         ("rerun", {"input": []}, 422, "input: Input should be a valid dictionary"),
         ("rerun", {"input": {"x": "x" * 1_100}}, 422, "the limit is 1,024"),
-        ("rerun", [], 422, "Input should be a valid dictionary"),
+        ("rerun", [], 422, "the body is no JSON object The fields of this body: input, from_step, output, request"),
     ],
 )
 async def test_a_refusal_says_why_and_changes_nothing(
