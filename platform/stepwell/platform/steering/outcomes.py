@@ -206,10 +206,12 @@ def _read(model: Any, value: Any, key: str) -> Any:
         return model.model_validate(value)
     except ValidationError as wrong:
         first = wrong.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the output"
+        where = ".".join(map(str, first["loc"])) or "what was given"
+        # What pydantic says of it has the name of our class.
+        said = "it is no JSON object" if first["type"] == "model_type" else first["msg"]
         shapes = {
             GivenEvent: 'an event is {"name": …, "data": {…}}, or null for none',
             GivenFirst: 'what came first is {"name": its entry, "event": {"data": {…}}}',
             GivenError: 'an error is {"type": …, "message": …}',
         }
-        raise Unfit(f"step {key!r}: {where}: {first['msg']}", shapes[model].capitalize()) from None
+        raise Unfit(f"step {key!r}: {where}: {said}", shapes[model].capitalize()) from None
