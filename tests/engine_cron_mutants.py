@@ -99,15 +99,16 @@ MUTANTS = [
     Mutant(
         "start-held-back-silently",
         "start.lua",
-        "  return answer\n",
-        "  return answer == 'SKIPPED' and 'DUP' or answer\n",
+        "answer .. ' ' .. why or answer\n",
+        "'DUP' or answer\n",
     ),
-    Mutant("start-never-dup", "start.lua", "  return answer\n", "  return answer == 'DUP' and 'OK' or answer\n"),
+    Mutant("start-says-not-why", "start.lua", "answer .. ' ' .. why or answer\n", "answer or answer\n"),
+    Mutant("start-never-dup", "start.lua", ".. why or answer\n", ".. why or answer == 'DUP' and 'OK' or answer\n"),
     Mutant(
         "start-takes-the-turn",
         "start.lua",
-        "  return answer\n",
-        "  if answer == 'OK' then schedule.run = rid write_schedule(schedule) end\n  return answer\n",
+        "  return why and",
+        "  if answer == 'OK' then schedule.run = rid write_schedule(schedule) end\n  return why and",
     ),
     Mutant(
         "paused-is-due",

@@ -312,7 +312,7 @@ async def runs_beside_the_plan_leave_the_plan_alone(bench: Bench) -> None:
     assert await works.start_run(8, id="app/f/other") == "GONE"
     assert not await bench.exists("k_run", works.run(8))
     assert await works.start_run(8, options=f"once=key:{MINUTE}") == "OK"
-    assert await works.start_run(9, options=f"once=key:{MINUTE}") == "SKIPPED"
+    assert await works.start_run(9, options=f"once=key:{MINUTE}") == f"SKIPPED duplicate:{works.run(8)}"
     assert await works.state() == before
     assert await bench.lease("w") == [works.run(8)]
 

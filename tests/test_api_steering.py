@@ -205,7 +205,8 @@ async def test_a_function_is_tried_again_at_once(client: httpx2.AsyncClient, des
         ("resolve", {"step": "call"}, 422, "takes either an output or an error"),
         ("resolve", {"step": "call", "error": {}}, 422, "message: Field required An error is"),
         ("resolve", {"step": "call", "output": "x" * 1_100}, 422, "1,102 bytes; the limit is 1,024"),
-        ("resolve", {"step": "approval", "output": []}, 422, "An event is"),
+        ("resolve", {"step": "approval", "output": []}, 422, "what was given: it is no JSON object An event is"),
+        ("resolve", {"step": "first", "output": {"name": "yes", "event": 7}}, 422, "event: it is no JSON object What"),
         ("resolve", {"step": "approval", "output": {"ts": -5}}, 422, "the event: ts -5 is not between 1980 and 2100"),
         ("resolve", {"step": "approval", "output": {"ts": 10**18}}, 422, "is not between 1980 and 2100"),
         ("resolve", {"step": "approval", "output": {"id": "x" * 513}}, 422, "the event: id has 513 bytes"),
@@ -221,7 +222,7 @@ async def test_a_function_is_tried_again_at_once(client: httpx2.AsyncClient, des
         ("rerun", {"request": "x" * 129}, 422, "a request has 1 to 128 characters, not 129"),
         ("rerun", {"input": []}, 422, "input: Input should be a valid dictionary"),
         ("rerun", {"input": {"x": "x" * 1_100}}, 422, "the limit is 1,024"),
-        ("rerun", [], 422, "Input should be a valid dictionary"),
+        ("rerun", [], 422, "the body is no JSON object The fields of this body: input, from_step, output, request"),
     ],
 )
 async def test_a_refusal_says_why_and_changes_nothing(
@@ -263,6 +264,67 @@ async def test_a_wait_that_is_resolved_twice_alike_is_resolved(
         assert (answer.status_code, answer.json()["error"]["code"]) == (409, "not_now")
         assert "does not wait any more" in answer.text
     assert await steps(client, run) == before
+
+
+@pytest.mark.parametrize("step", ["nap", "first", "call"])
+async def test_a_wait_that_is_woken_twice_is_awake(client: httpx2.AsyncClient, desk: Desk, step: str) -> None:
+    run = await asleep(desk)
+    await done(client, run, "wake", {"step": step})
+    before = await steps(client, run)
+    desk.clock.advance(1_000)
+    await done(client, run, "wake", {"step": step})
+    assert await steps(client, run) == before
+
+
+@pytest.mark.parametrize(
+    ("step", "given"),
+    [
+        ("approval", {"output": {}}),
+        ("first", {"output": {"name": "yes", "event": {}}}),
+        ("call", {"output": None}),
+        ("call", {"error": {"message": "no"}}),
+    ],
+)
+async def test_a_wait_that_has_ended_otherwise_is_not_woken(
+    client: httpx2.AsyncClient, desk: Desk, step: str, given: dict[str, Any]
+) -> None:
+    run = await asleep(desk)
+    await done(client, run, "resolve", {"step": step} | given)
+    assert "does not wait any more" in (await post(client, run, "wake", {"step": step})).json()["error"]["message"]
+
+
+async def test_a_step_that_is_to_be_tried_again_now_stays_so(client: httpx2.AsyncClient, desk: Desk) -> None:
+    run = await asleep(desk)
+    await done(client, run, "retry", {"step": "try"})
+    before = await steps(client, run)
+    desk.clock.advance(1_000)
+    await done(client, run, "retry", {"step": "try"})
+    assert await steps(client, run) == before
+    await desk.installation.runs_at(run).cancel(run)
+    assert (await post(client, run, "retry", {"step": "try"})).status_code == 409
+
+
+async def test_a_retry_of_the_function_names_the_steps_that_can_be_tried_again(
+    client: httpx2.AsyncClient, desk: Desk
+) -> None:
+    lease = await leased(desk)
+    owner = desk.owner()
+
+    async def hint() -> str:
+        return str((await post(client, lease.run, "retry")).json()["error"]["hint"])
+
+    assert await hint() == "The run shows what it waits for as waiting_on"
+    await owner.retry_step(lease.run, lease.token, 2, "ship", "run", attempts=1, delay=HOUR, took=1, error=ERROR)
+    assert await hint() == "Step 'ship' is: name it, with `--step` or as {\"step\": …}"
+    await owner.retry_step(lease.run, lease.token, 3, "tell", "run", attempts=1, delay=HOUR, took=1, error=ERROR)
+    assert await hint() == "Steps 'ship', 'tell' are: name one of them, with `--step` or as {\"step\": …}"
+    for number in range(10):
+        await owner.retry_step(
+            lease.run, lease.token, 4 + number, f"z{number}", "run", attempts=1, delay=HOUR, took=1, error=ERROR
+        )
+    assert "'z7' and 2 more are: " in await hint()
+    await desk.installation.runs_at(lease.run).cancel(lease.run)
+    await desk.tick()
 
 
 @pytest.mark.parametrize("verb", ["rerun", "retry", "wake", "resolve"])
@@ -346,8 +408,9 @@ async def test_our_client_steers(desk: Desk) -> None:
         found = {step.id: step for step in await client.runs.steps(run)}
         assert (found["approval"].status, found["approval"].output) == ("completed", None)
         assert (found["call"].status, found["call"].child_id) == ("failed", NOBODY)
+        await client.runs.wake(run, "nap")
         with pytest.raises(Refused, match="does not wait any more"):
-            await client.runs.wake(run, "nap")
+            await client.runs.wake(run, "charge/1")
         with pytest.raises(NotFound):
             await client.runs.rerun(NOBODY)
         [event] = await client.send([Event("order.placed", {"id": "D"})])
@@ -386,3 +449,6 @@ async def test_the_command_line_steers(desk: Desk, capsys: pytest.CaptureFixture
         assert await said("wake", run, "nap") == "nap is awake; the run is queued\n"
         assert await said("retry", run, "--step", "try") == "try is tried again; the run is queued\n"
         assert "the function is not about to be tried again" in await said("retry", run, code=2)
+        await desk.installation.runs_at(run).cancel(run)
+        run = await asleep(desk)
+        assert "Step 'try' is: name it, with `--step`" in await said("retry", run, code=2)

@@ -16,6 +16,7 @@ import pytest
 
 from stepwell.platform.cli import main, serving
 from stepwell.platform.codec import decode
+from stepwell.platform.target import BadTarget, load_apps
 from tests.cli_logs import logs_restored
 from tests.redis_servers import Server, free_port, wait_until
 
@@ -189,6 +190,21 @@ def test_a_worker_whose_code_cannot_be_loaded_says_why_and_ends(installation: In
     [line] = (installation.folder / "worker.log").read_text().splitlines()
     assert line.startswith("stepwell: app.py failed when it was imported: ModuleNotFoundError: No module named")
     assert "app.py, line 1)" in line
+
+
+def test_a_slip_in_a_schedule_is_met_in_the_line_where_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    code = [
+        "from stepwell.functions import App, cron",
+        'app = App("shop")',
+        '@app.function(on=cron("0 9 * * mon-fry"))',
+    ]
+    (tmp_path / "slipped.py").write_text("\n".join([*code, "async def digest(ctx): ..."]))
+    with pytest.raises(BadTarget, match=r"'fry' is not between 0 and 7 .* \(.*slipped\.py, line 3\)$"):
+        load_apps(str(tmp_path / "slipped.py"))
+    del sys.modules["slipped"]
 
 
 def test_ctrl_c_ends_a_server_and_a_worker_with_success(installation: Installation) -> None:

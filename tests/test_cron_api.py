@@ -1,7 +1,7 @@
 """Schedules over HTTP and from the command line: reading them, and steering them."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +9,8 @@ import httpx2
 import pytest
 
 from stepwell.platform.cli import main
+from stepwell.platform.cron.deciding import SLICE
+from stepwell.platform.cron.schedule import Schedule
 from stepwell.platform.engine.partition import Argument, Partition
 from stepwell.platform.scheduler import Scheduler
 from stepwell.platform.store.memory import memory_store
@@ -135,6 +137,56 @@ async def test_a_run_can_be_started_now_beside_the_plan(desk: Desk, client: http
     assert (one["next_at"], one["last_run"]) == (START + HOUR, None)
 
 
+@pytest.mark.parametrize(
+    ("control", "says", "helps"),
+    [
+        ({"idempotency": {"key": "event.name", "period": HOUR}}, "the same idempotency key came first: ", "Rerun that"),
+        ({"singleton": {}}, "another run of its singleton key had not ended: ", "Wait until that one has ended"),
+        ({"rate_limit": {"limit": 1, "period": HOUR}}, "as many runs as its rate limit lets start", "Try again when"),
+    ],
+)
+async def test_a_run_that_a_control_holds_back_is_not_started_and_why_is_said(
+    desk: Desk, client: httpx2.AsyncClient, control: dict[str, Any], says: str, helps: str
+) -> None:
+    await desk.register({**timed("tidy"), **control})
+    path = await only(client)
+    first = (await ask(client, "POST", f"{path}/run"))["run"]
+    error = await ask(client, "POST", f"{path}/run", 409)
+    assert (error["code"], helps in error["hint"]) == ("not_now", True)
+    assert f"{path[1:]} has started no run: " in error["message"]
+    assert says in error["message"]
+    assert [lease.run for lease in await desk.lease("shop/tidy")] == [first]
+
+
+async def test_a_paused_function_that_drops_says_so_to_who_runs_its_schedule(
+    desk: Desk, client: httpx2.AsyncClient
+) -> None:
+    path = await only(client)
+    answer = await client.post("/api/v1/functions/shop/tidy/pause?mode=drop")
+    assert answer.status_code == 200, answer.text
+    assert (await ask(client, "POST", f"{path}/run", 409))["hint"] == "Resume the function first"
+
+
+async def test_schedules_of_functions_that_share_slots_are_found_where_these_live() -> None:
+    shared = {"concurrency": [{"limit": 1, "scope": "app", "name": "printer"}]}
+    names = [f"f{number}" for number in range(8)]
+    async with memory_store(partitions=4) as store:
+        desk = Desk.over(store)
+        await desk.register(*[{**timed(name), **shared} for name in names])
+        await advance(desk, HOUR)
+        async with desk.client() as client:
+            found = await ask(client, "GET", "")
+            assert [one["last_at"] for one in found] == [START + HOUR] * 8
+            for one in found:
+                started = (await ask(client, "POST", f"/{one['id']}/run"))["run"]
+                assert (await client.get(f"/api/v1/runs/{started}")).status_code == 200
+                assert (await ask(client, "POST", f"/{one['id']}/pause"))["paused_at"] == START + HOUR
+                day = f"from={START - 24 * HOUR}&to={START}"
+                assert len((await ask(client, "POST", f"/{one['id']}/backfill?{day}"))["runs"]) == 24
+            await advance(desk, HOUR)
+            assert [one["last_at"] for one in await ask(client, "GET", "")] == [START + HOUR] * 8
+
+
 async def test_runs_are_started_as_the_function_is_registered_by_then(
     desk: Desk, client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,6 +236,33 @@ async def test_a_range_is_backfilled_and_no_time_gets_two_runs(desk: Desk, clien
     assert (await ask(client, "POST", f"{path}/backfill?from={START}"))["existing"] == 3, (
         "to the present, which does not count"
     )
+
+
+async def test_others_have_their_turn_while_the_times_of_a_backfill_are_found(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each takes a while: a thousand at once would hold up all that the server does."""
+    [view] = await desk.installation.schedules.all()
+    turns, most = [0], [0]
+
+    def times(*_: object) -> Iterator[int]:
+        for index in range(1_000):
+            turns[0] += 1
+            most[0] = max(most[0], turns[0])
+            yield START - (index + 1) * HOUR
+
+    async def watch() -> None:
+        while True:
+            turns[0] = 0
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(Schedule, "times", times)
+    watching = asyncio.create_task(watch())
+    done = await desk.installation.schedules.backfill(view.schedule.id, START - 1_000 * HOUR, None)
+    watching.cancel()
+    assert done is not None
+    assert len(done.runs) == 1_000
+    assert most[0] <= SLICE
 
 
 async def test_a_backfill_counts_no_time_as_done_whose_schedule_went_meanwhile(

@@ -57,6 +57,13 @@ def test_events_that_cancel_are_registered_with_their_condition_and_time() -> No
     }
 
 
+def test_no_more_events_cancel_the_runs_of_a_function_than_can_be_registered() -> None:
+    events = [CancelOn(f"e{number}") for number in range(65)]
+    assert len(registered(cancel_on=[*events[1:], events[1]])["cancel_on"]) == 64
+    with pytest.raises(InvalidControl, match="shop/fulfil: cancel_on= has 65 events, and may have 64"):
+        registered(cancel_on=events)
+
+
 def test_timeouts_are_registered_in_milliseconds() -> None:
     assert registered(timeouts=Timeouts(start="1h", finish=timedelta(days=1))) == {
         "timeouts": {"start": 3_600_000, "finish": 86_400_000}

@@ -171,10 +171,16 @@ def test_a_decorator_without_its_arguments_says_how_it_is_written(given: tuple[A
     assert says in str(caught.value)
 
 
-@pytest.mark.parametrize("on", ["", " ", "*", ".*", "a.*.b", "a*", "**", "x" * 513, 7, [], [7], None])
+@pytest.mark.parametrize("on", ["", " ", "*", ".*", "a.*.b", "a*", "**", "x" * 513, "\ud800", 7, [], [7], None])
 def test_triggers_that_can_never_match(on: Any) -> None:
     with pytest.raises(InvalidTrigger, match=r"^shop/fulfil: "):
         App("shop").function(on=on)(fulfil)
+
+
+@pytest.mark.parametrize("condition", [" ", "x" * 4_097, 7, None])
+def test_conditions_that_cannot_be(condition: Any) -> None:
+    with pytest.raises(InvalidTrigger, match=r"^if_= is an expression "):
+        event("order.placed", if_=condition)
 
 
 @pytest.mark.parametrize("name", ["order.placed", "order.*", "a.b.*", "x" * 512, "app/order.placed", "Bestellung ä"])
@@ -272,6 +278,7 @@ def test_backoff_grows_and_is_capped_and_spread() -> None:
         lambda: Retries(True),
         lambda: Retries(factor=0.5),
         lambda: Retries(factor=float("nan")),
+        lambda: Retries(factor="4"),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
         lambda: Retries(jitter="some"),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
         lambda: Retries(backoff="some"),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
         lambda: Retries(retry_on="OSError"),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

@@ -51,6 +51,8 @@ SLIPS: list[tuple[Slip, str]] = [
     (lambda step: step.run(id="x", fn=slow), "step.run was given nothing as its id: write step.run("),
     (lambda step: step.run("x", "done"), "step 'x' was given 'done' (a str) instead of a function"),
     (lambda step: step.run(7, slow), "InvalidId: shop/fulfil: a step id is text that is not empty, such as"),
+    (lambda step: step.run("\ud800", slow), r"InvalidId: shop/fulfil: step id '\ud800' is no text that can be written"),
+    (lambda step: step.sleep("é" * 200, "5m"), "InvalidId: shop/fulfil: a step id has at most 256 bytes"),
     (lambda step: step.run(["x"], slow), "InvalidId: shop/fulfil: a step id is text"),
     (lambda step: step.sleep(5, "5m"), "InvalidId: shop/fulfil: a step id is text"),
     (
@@ -156,6 +158,36 @@ async def test_a_step_that_is_never_awaited_fails_the_run() -> None:
     assert "InvalidStep: shop/fulfil: step 'pack:1' was called and never awaited, so it was not executed" in said
     assert f"{__file__}:" in said
     assert list(d.run.rows) == ["pack"]
+
+
+USES: list[Slip] = [
+    lambda made: made.total,
+    lambda made: made["total"],
+    lambda made: made + 1,
+    lambda made: [*made],
+    lambda made: orjson.dumps(made),
+]
+
+
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
+@pytest.mark.parametrize("use", USES)
+async def test_a_step_that_is_taken_for_its_value_is_to_be_awaited(use: Slip) -> None:
+    async def handler(ctx: Context) -> Any:
+        return use(ctx.step.run("pack", pack, "tea"))
+
+    assert "InvalidStep: shop/fulfil: step 'pack' was called and never awaited" in await failed(driver(handler))
+
+
+async def test_a_coroutine_of_the_handlers_own_that_is_taken_for_its_value_is_no_slip_of_a_step() -> None:
+    async def handler(ctx: Context) -> Any:
+        await ctx.step.run("pack", pack, "tea")
+        made = slow()
+        try:
+            return made.total  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+        finally:
+            made.close()
+
+    assert isinstance(await driver(handler).lease(), Retry)
 
 
 async def test_a_step_in_a_task_that_never_began_is_only_spoken_of(caplog: pytest.LogCaptureFixture) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import anyio
 import orjson
 import pytest
+from pydantic import BaseModel, field_validator
 
 from stepwell.functions import App, Context, StepFailed
 from stepwell.functions.replay import (
@@ -474,6 +475,31 @@ async def test_a_step_nobody_awaits_does_not_run_after_the_end(caplog: pytest.Lo
     assert isinstance(await d.lease(), Completed)
     assert d.run.rows == {}
     assert "step 'late' does not run" in caplog.text
+
+
+class Priced(BaseModel):
+    total: int
+
+    @field_validator("total")
+    @classmethod
+    def positive(cls, total: int) -> int:
+        if total < 1:
+            raise ValueError("a total is above zero")
+        return total
+
+
+async def test_what_a_validator_says_of_data_is_said_in_its_own_words() -> None:
+    async def handler(ctx: Context[Priced]) -> None:
+        raise AssertionError
+
+    d = driver(handler)
+    d.run.data = {"total": 0}
+    ending = await d.lease()
+    assert isinstance(ending, Failed)
+    message = orjson.loads(ending.error)["message"]
+    assert (
+        message == "shop/handler: the event's data is not what the handler takes: total: a total is above zero (got 0)"
+    )
 
 
 async def test_data_that_does_not_validate_fails_before_the_handler_is_called() -> None:

@@ -124,6 +124,14 @@ async def test_a_script_that_answers_too_little_is_at_fault() -> None:
             await future
 
 
+async def test_an_item_that_cannot_be_written_ends_the_wait_of_its_call_and_no_other(store: Store) -> None:
+    group = Group(store, 0, "settle", lambda: [1])
+    for _ in range(5):
+        with pytest.raises(UnicodeEncodeError):
+            await group.add(("arming", "\ud800"))
+    assert await group.add(("arming", "nobody")) == 0
+
+
 async def test_a_group_runs_scripts_of_a_store(store: Store) -> None:
     group = Group(store, 0, "resolve", lambda: [""])
     assert (

@@ -444,8 +444,9 @@ async def test_a_sleep_is_woken_and_a_retry_is_hurried(store: Store) -> None:
         assert tries == ["step", "step", "function", "function"]
         with pytest.raises(NotNow, match="The run is completed; to do it again, rerun it"):
             await platform.steering.retry(run)
+        await platform.steering.wake(run, "nap")
         with pytest.raises(NotNow, match="does not wait any more"):
-            await platform.steering.wake(run, "nap")
+            await platform.steering.wake(run, "try")
 
 
 async def test_waits_are_resolved_by_hand(store: Store) -> None:

@@ -251,3 +251,28 @@ async def test_what_cannot_be_planned_is_refused(shop: Shop) -> None:
         text: Any = "broken"
         with pytest.raises(TypeError, match=r"error is an exception, not 'broken'"):
             platform.fail("charge", error=text)
+
+
+async def test_events_without_an_id_worth_the_name_are_sent_once_too() -> None:
+    app = App("shop")
+
+    @app.function(on="order.placed")
+    async def fulfil(ctx: Context[Any]) -> list[str]:
+        return await ctx.step.send("tell", {"name": "order.shipped", "id": ""})
+
+    async with TestPlatform(app) as platform:
+        platform.crash(before="tell")
+        run = await platform.send_and_wait("order.placed")
+        assert [event.id for event in await platform.events("order.shipped")] == run.completed()
+
+
+async def test_an_event_that_cannot_be_written_fails_its_run_at_once() -> None:
+    app = App("shop")
+
+    @app.function(on="order.placed")
+    async def fulfil(ctx: Context[Any]) -> list[str]:
+        return await ctx.step.send("tell", {"name": "order.shipped", "data": {"note": "\ud800"}})
+
+    async with TestPlatform(app) as platform:
+        run = await platform.send_and_wait("order.placed")
+        assert "step 'tell' cannot send this: str is not valid UTF-8" in run.failed("NonRetriable").message

@@ -112,14 +112,14 @@ class Runs:
         return await self._steer(id, "retry", {"step": step})
 
     async def wake(self, id: str, step: str) -> Run:
-        """End a sleep, or another wait, as if its time were over.
+        """End a sleep, or another wait, as if its time were over; one that has ended so stays as it is.
 
         Args:
             id: id of the run.
             step: key of the step.
 
         Raises:
-            Refused: it does not wait, or has no time that could be over.
+            Refused: it has ended otherwise, waits for nothing, or has no time that could be over.
         """
         return await self._steer(id, "wake", {"step": step})
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from stepwell.functions.bounds import length_if_any
 from stepwell.functions.conditions import condition, mistake
 from stepwell.functions.durations import Duration
 from stepwell.functions.errors import InvalidControl
+
+MOST_CANCELS: Final = 64
+"""Events that cancel the runs of one function."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,7 @@ def cancellations(given: CancelOn | Iterable[CancelOn] | None) -> tuple[CancelOn
     """All that cancels runs of a function, each once.
 
     Raises:
-        InvalidControl: one of them is no `CancelOn`.
+        InvalidControl: one of them is no `CancelOn`, or they are more than 64.
     """
     if given is None:
         return ()
@@ -64,7 +68,12 @@ def cancellations(given: CancelOn | Iterable[CancelOn] | None) -> tuple[CancelOn
     for one in every:
         if not isinstance(one, CancelOn):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidControl(_refusal(one))
-    return tuple(dict.fromkeys(every))
+    found = tuple(dict.fromkeys(every))
+    if len(found) > MOST_CANCELS:
+        raise InvalidControl(
+            f"cancel_on= has {len(found)} events, and may have {MOST_CANCELS}: give those that mean the same one name"
+        )
+    return found
 
 
 def _refusal(given: object) -> str:

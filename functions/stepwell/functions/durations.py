@@ -31,7 +31,7 @@ def milliseconds(duration: Duration) -> int:
     """
     length = _length(duration)
     if not math.isfinite(length) or length < 0:
-        raise InvalidDuration(f"a duration is finite and not negative, not {duration!r}")
+        raise InvalidDuration(f"a duration is finite and not negative, not {duration!r:.100}")
     if length > LONGEST:
         raise InvalidDuration(f"a duration is at most 100 years (36525d), not {duration!r:.100}")
     return math.ceil(length)
@@ -45,10 +45,10 @@ def moment(when: datetime | str) -> int:
     """
     at = _datetime(when)
     if at.tzinfo is None:
-        raise InvalidDuration(f"{when!r} has no time zone: use an aware datetime, such as datetime(…, tzinfo=UTC)")
+        raise InvalidDuration(f"{when!r:.100} has no time zone: use an aware datetime, such as datetime(…, tzinfo=UTC)")
     ms = math.ceil(Decimal(at.timestamp()) * 1000)
     if ms >= LATEST:
-        raise InvalidDuration(f"{when!r} is too late: a moment is before the year 2200")
+        raise InvalidDuration(f"{when!r:.100} is too late: a moment is before the year 2200")
     return ms
 
 
@@ -58,14 +58,18 @@ def _length(duration: Duration) -> float:
     if isinstance(duration, timedelta):
         return duration / timedelta(milliseconds=1)
     if type(duration) not in (int, float):
-        raise InvalidDuration(f'a duration is text such as "5m", a timedelta or a number of seconds, not {duration!r}')
+        raise InvalidDuration(
+            f'a duration is text such as "5m", a timedelta or a number of seconds, not {duration!r:.100}'
+        )
     # Through its text, so that 0.3 s is 300 ms and not the 300.0000000000000001 that would round up to 301.
     return float(Decimal(str(duration)) * 1000)
 
 
 def _text(duration: str) -> float:
     if not WHOLE.fullmatch(duration):
-        raise InvalidDuration(f'{duration!r} is not a duration: write "300ms", "5m" or "1h30m" (ms, s, m, h, d, w)')
+        raise InvalidDuration(
+            f'{duration!r:.100} is not a duration: write "300ms", "5m" or "1h30m" (ms, s, m, h, d, w)'
+        )
     return float(sum(Decimal(count) * UNITS[unit] for count, unit in PART.findall(duration)))
 
 
@@ -75,4 +79,4 @@ def _datetime(when: datetime | str) -> datetime:
     try:
         return datetime.fromisoformat(when)
     except (TypeError, ValueError):
-        raise InvalidDuration(f"{when!r} is not a moment: use an aware datetime or ISO 8601 text") from None
+        raise InvalidDuration(f"{when!r:.100} is not a moment: use an aware datetime or ISO 8601 text") from None

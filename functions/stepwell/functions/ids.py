@@ -31,16 +31,25 @@ def check_event_name(name: str) -> str:
     """Gives the name an event trigger listens to back; its last segment may be `*`.
 
     Raises:
-        InvalidTrigger: it is empty, longer than 512 bytes, or has a `*` elsewhere.
+        InvalidTrigger: it is empty, longer than 512 bytes, cannot be written as UTF-8, or has a `*` elsewhere.
     """
     if not isinstance(name, str) or not name.strip():  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidTrigger(f'an event name is text that is not empty, such as "order.placed", not {name!r}')
-    if len(name.encode()) > EVENT_NAME_BYTES:
-        raise InvalidTrigger(
-            f"an event name has at most {EVENT_NAME_BYTES} bytes; {name[:40]!r}… has {len(name.encode())}"
-        )
+    size = bytes_of(name)
+    if size is None:
+        raise InvalidTrigger(f"{name[:40]!r} is no text that can be written as UTF-8: it has half a character")
+    if size > EVENT_NAME_BYTES:
+        raise InvalidTrigger(f"an event name has at most {EVENT_NAME_BYTES} bytes; {name[:40]!r}… has {size}")
     if len(name.split()) == 5 and "*" in name:
         raise InvalidTrigger(f'{name!r} looks like a schedule: write on=cron("{name}")')
     if "*" in name and ("*" in name[:-2] or not name.endswith(".*") or len(name) < 3):
         raise InvalidTrigger(f'{name!r}: a wildcard stands alone at the end, after a dot, as in "order.*"')
     return name
+
+
+def bytes_of(text: str) -> int | None:
+    """How many bytes a text has as UTF-8; None when it cannot be written so."""
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError:
+        return None

@@ -28,7 +28,8 @@ def wire(event: Outgoing) -> dict[str, Any]:
         data = to_jsonable_python(given.get("data", {}), inf_nan_mode="constants")
     except ValueError as error:
         raise InvalidValue(f"event {name!r} has data that is no JSON: {error}") from None
-    optional = {key: given[key] for key in ("id", "ts") if given.get(key) is not None}
+    # An empty id is none, as where events are taken in: the step then gives one, so that nothing is sent twice.
+    optional = {key: given[key] for key in ("id", "ts") if given.get(key) not in (None, "")}
     return {"name": name, "data": data, **optional}
 
 

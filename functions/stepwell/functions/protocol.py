@@ -7,6 +7,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from stepwell.functions.bounds import WEEK
+from stepwell.functions.cancelling import MOST_CANCELS
 from stepwell.functions.concurrency import MOST_CONTROLS, Scope
 from stepwell.functions.conditions import CHARACTERS
 from stepwell.functions.crontab import MOST
@@ -170,7 +171,7 @@ class FunctionManifest(_Wire):
     retries: RetriesManifest
     concurrency: Annotated[list[ConcurrencyManifest], Field(max_length=MOST_CONTROLS)] = []
     timeouts: TimeoutsManifest | None = None
-    cancel_on: Annotated[list[CancelOnManifest], Field(max_length=64)] = []
+    cancel_on: Annotated[list[CancelOnManifest], Field(max_length=MOST_CANCELS)] = []
     idempotency: IdempotencyManifest | None = None
     throttle: ThrottleManifest | None = None
     rate_limit: RateLimitManifest | None = None

@@ -59,8 +59,8 @@ class Retries:
     def __post_init__(self) -> None:
         if type(self.times) is not int or not 0 <= self.times <= 100:
             raise InvalidControl(f"Retries: times is an int from 0 to 100, not {self.times!r}")
-        if not 1 <= self.factor <= 1000:
-            raise InvalidControl(f"Retries: factor is from 1 to 1000, not {self.factor!r}")
+        if type(self.factor) not in (int, float) or not 1 <= self.factor <= 1000:
+            raise InvalidControl(f"Retries: factor is a number from 1 to 1000, not {self.factor!r:.100}")
         check_word("Retries: backoff", self.backoff, get_args(Backoff))
         check_word("Retries: jitter", self.jitter, get_args(Jitter))
         _check_types("retry_on", self.retry_on)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, get_args
 from zoneinfo import ZoneInfo
 
+from stepwell.functions.conditions import illegible
 from stepwell.functions.crontab import check_expression
 from stepwell.functions.durations import Duration, milliseconds
 from stepwell.functions.errors import InvalidTrigger
@@ -28,7 +29,7 @@ class EventTrigger:
         if_: an expression over `event` that has to be true, such as "event.data.total > 100"; "" for any event.
 
     Raises:
-        InvalidTrigger: the name cannot be one, or the condition is no text.
+        InvalidTrigger: the name cannot be one, or the condition is no text, blank, or longer than 4,096 characters.
     """
 
     event: str
@@ -36,8 +37,9 @@ class EventTrigger:
 
     def __post_init__(self) -> None:
         check_event_name(self.event)
-        if not isinstance(self.if_, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise InvalidTrigger(f"if_= is an expression as text, such as 'event.data.total > 100', not {self.if_!r}")
+        wrong = "" if self.if_ == "" else illegible("if_=", self.if_, "event.data.total > 100")
+        if wrong:
+            raise InvalidTrigger(wrong)
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,7 +173,9 @@ def reason(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        return f"{where + ': ' if where else ''}{first['msg']} (got {first['input']!r:.200})"
+        # What a validator of the user's own says needs no word of pydantic's in front.
+        said = first["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+        return f"{where + ': ' if where else ''}{said} (got {first['input']!r:.200})"
     return " ".join(str(error).split())
 
 

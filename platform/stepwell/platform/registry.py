@@ -163,11 +163,13 @@ class Snapshot:
         """Whether a function may be started, or a wait ended, by an event of this name."""
         return name in self.awaited or self.subscriptions.has(name)
 
+    def home_of(self, schedule: Schedule, partitions: int) -> int:
+        """The partition of a schedule of this registry, of so many: that of its function's runs."""
+        return home_of(self.functions[schedule.function].home, partitions)
+
     def schedules_at(self, partition: int, partitions: int) -> dict[str, Schedule]:
         """Those at home in a partition, of so many, by id."""
-        functions = self.functions.items()
-        homes = {id: home_of(function.home, partitions) for id, function in functions if function.schedules}
-        return {id: one for id, one in self.schedules.items() if homes[one.function] == partition}
+        return {id: one for id, one in self.schedules.items() if self.home_of(one, partitions) == partition}
 
     def limits(self) -> list[tuple[str, str]]:
         """Names and values of the hash of limits. Of what functions share, the lowest limit holds."""

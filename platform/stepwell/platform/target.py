@@ -149,6 +149,7 @@ def _place_of(error: BaseException) -> str:
     """The last line of the user's code that led to the error: those of ours explain nothing."""
     if isinstance(error, SyntaxError):
         return ""  # its text says where
+    # What begins with "<" is in no file: importlib's own code, and the methods that dataclasses write.
     frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
-    theirs = [(file, line) for file, line in frames if not file.startswith((*OURS, "<frozen"))]
+    theirs = [(file, line) for file, line in frames if not file.startswith((*OURS, "<"))]
     return " ({}, line {})".format(*theirs[-1]) if theirs else ""

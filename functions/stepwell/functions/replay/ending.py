@@ -34,8 +34,7 @@ class Suspended:
     Args:
         turn: the last turn seen: if the run has a later one by now, it can go on at once.
         within: lease it again after so many ms even if no wait has ended; 0 for no such limit. Set when a lock, queue
-            or event that
-            may belong to somebody else is among what it awaits.
+            or event that may belong to somebody else is among what it awaits.
     """
 
     turn: int

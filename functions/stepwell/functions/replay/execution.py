@@ -181,8 +181,8 @@ class Execution:
                 RuntimeError("the handler ended with CancelledError, though nobody has cancelled its run")
             )
         error = main.exception()
-        if error is None:
-            error = self._steps.unawaited()
+        if error is None or _trips_over_coroutine(error):
+            error = self._steps.unawaited() or error
         return self._output(main.result()) if error is None else self._error(error)
 
     def _error(self, error: BaseException) -> Ending:
@@ -215,3 +215,8 @@ class Execution:
     def _close(self) -> None:
         self._owner.adopt = None
         self._quiescence.close()
+
+
+def _trips_over_coroutine(error: BaseException) -> bool:
+    """Whether Python says that a coroutine was taken for a value, as a step is that was called and not awaited."""
+    return isinstance(error, (AttributeError, TypeError)) and "coroutine" in str(error)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from stepwell.functions.errors import DuplicateStep, InvalidId
-from stepwell.functions.ids import STEP_ID_BYTES
+from stepwell.functions.ids import STEP_ID_BYTES, bytes_of
 from stepwell.functions.options import Place
 from stepwell.functions.replay.branches import Branch, Branches, ordered
 
@@ -33,7 +33,7 @@ class Keys:
         """The key of a step that is called at a place.
 
         Raises:
-            InvalidId: the id is empty, too long, no text, or ends like a repeat.
+            InvalidId: the id is empty, too long, no text that can be written down, or ends like a repeat.
             DuplicateStep: a branch that runs beside this one has used the id.
         """
         branches = self._branches
@@ -42,7 +42,7 @@ class Keys:
             _check(id)  # before it is looked up, which some values cannot be
         use = self._uses.get(id)
         if use is None:
-            if not 0 < len(id) <= SURELY_SHORT or ":" in id:
+            if not 0 < len(id) <= SURELY_SHORT or ":" in id or not id.isascii():
                 _check(id)
             self._uses[id] = (1, branch, branches.count, place)
             return id
@@ -69,10 +69,11 @@ class Keys:
 def _check(id: str) -> None:
     if not isinstance(id, str) or not id:  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidId(f'a step id is text that is not empty, such as "charge", not {id!r}')
-    if len(id.encode(errors="replace")) > STEP_ID_BYTES:
-        raise InvalidId(
-            f"a step id has at most {STEP_ID_BYTES} bytes; {id[:40]!r}… has {len(id.encode(errors='replace'))}"
-        )
+    size = bytes_of(id)
+    if size is None:
+        raise InvalidId(f"step id {id[:40]!r} is no text that can be written as UTF-8: it has half a character")
+    if size > STEP_ID_BYTES:
+        raise InvalidId(f"a step id has at most {STEP_ID_BYTES} bytes; {id[:40]!r}… has {size}")
     if REPEAT.fullmatch(id):
         raise InvalidId(f"step id {id!r} ends like a repeat (':' and a number), which is kept for ids used again")
 

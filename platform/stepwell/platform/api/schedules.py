@@ -1,6 +1,6 @@
 """Schedules: reading and steering them."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 from pydantic import Field
 from starlette.requests import Request
@@ -10,8 +10,17 @@ from stepwell.platform.api import views
 from stepwell.platform.api.models import Backfill, Item, Schedule, ScheduleDetail, StartedRun
 from stepwell.platform.api.operations import NoQuery, Operation, Query, answer, parameters
 from stepwell.platform.api.problems import Problem, not_found
-from stepwell.platform.cron.schedules import Schedules, ScheduleView, TooManyTimes
+from stepwell.platform.cron.schedules import HeldBack, Schedules, ScheduleView, TooManyTimes
+from stepwell.platform.flow.refusal import Reason
 from stepwell.platform.incoming import EARLIEST, LATEST
+
+HINTS: Mapping[Reason, str] = {
+    "paused": "Resume the function first",
+    "duplicate": "Rerun that one, which its key does not hold back, or wait until the period of the key is over",
+    "rate_limited": "Try again when the period of its limit is over",
+    "singleton": "Wait until that one has ended, or cancel it",
+}
+"""What to do when a run cannot be started now."""
 
 
 class SchedulesQuery(Query):
@@ -48,7 +57,8 @@ class SchedulesApi:
             path, name = f"{one}/{verb}", f"{verb}_schedule"
             yield Operation("POST", path, name, about, endpoint, Item[ScheduleDetail], problems=(403, 404))
         about = "Start a run now, beside the plan"
-        yield Operation("POST", f"{one}/run", "run_schedule", about, self.run, Item[StartedRun], problems=(403, 404))
+        may = (403, 404, 409)
+        yield Operation("POST", f"{one}/run", "run_schedule", about, self.run, Item[StartedRun], problems=may)
         about = "Start the runs of all times of a range that have none"
         path, name = f"{one}/backfill", "backfill_schedule"
         yield Operation("POST", path, name, about, self.backfill, Item[Backfill], RangeQuery, (403, 404))
@@ -79,7 +89,10 @@ class SchedulesApi:
         """POST …/run."""
         parameters(request, NoQuery)
         id = _id(request)
-        run = await self._schedules.run(id)
+        try:
+            run = await self._schedules.run(id)
+        except HeldBack as held:
+            raise Problem(409, "not_now", str(held), HINTS[held.refusal.reason]) from None
         if run is None:
             raise not_found("schedule", id)
         return answer(Item[StartedRun](data=StartedRun(run=run)))

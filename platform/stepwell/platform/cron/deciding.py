@@ -10,7 +10,7 @@ from stepwell.platform.cron.schedule import GRACE, Schedule
 MOST_COUNTED = 100
 """Missed times that are counted after one standstill."""
 SLICE = 20
-"""Times that are counted before anything else gets its turn: each takes 0.06 to 0.3 ms."""
+"""Times that are found before anything else gets its turn: each takes 0.06 to 0.9 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ async def _newest(schedule: Schedule, first: int, now: int) -> Decision:
     newest = schedule.last(now)
     if schedule.due(newest) > now:
         newest = schedule.last(newest - 1)
-    following, before = schedule.after(newest), await count(schedule.times(first, newest))
+    following, before = schedule.after(newest), await _count(schedule.times(first, newest))
     late = now - schedule.due(newest) > schedule.patience
     return Decision(first, 0 if late else newest, following, schedule.due(following), min(before + late, MOST_COUNTED))
 
@@ -68,13 +68,19 @@ async def _give_up(schedule: Schedule, first: int, now: int) -> Decision:
     young = max(first, schedule.last(now - schedule.patience))
     while young and now - schedule.due(young) > schedule.patience:
         young = schedule.after(young)
-    return Decision(first, 0, young, schedule.due(young), await count(schedule.times(first, young or now)))
+    return Decision(first, 0, young, schedule.due(young), await _count(schedule.times(first, young or now)))
 
 
-async def count(times: Iterator[int]) -> int:
-    """How many there are, as far as that is counted."""
-    found = 0
-    for found, _ in enumerate(islice(times, MOST_COUNTED), start=1):
-        if found % SLICE == 0:
+async def first_of(times: Iterator[int], most: int) -> list[int]:
+    """The first times, at most so many; others have their turn meanwhile."""
+    found = list[int]()
+    for time in islice(times, most):
+        found.append(time)
+        if len(found) % SLICE == 0:
             await asyncio.sleep(0)
     return found
+
+
+async def _count(times: Iterator[int]) -> int:
+    """How many there are, as far as that is counted."""
+    return len(await first_of(times, MOST_COUNTED))

@@ -5,20 +5,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
+from typing import NamedTuple
 
+from stepwell.platform.cron.deciding import first_of
 from stepwell.platform.cron.firing import Firing, firing, firing_of
 from stepwell.platform.cron.planning import time_at
 from stepwell.platform.cron.schedule import Schedule
 from stepwell.platform.cron.state import ScheduleState
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.errors import StepwellError, StoreUnavailable
-from stepwell.platform.ids import home_of, new_id
-from stepwell.platform.registry import RegisteredFunction, Registry
+from stepwell.platform.flow.refusal import Refusal
+from stepwell.platform.ids import new_id
+from stepwell.platform.registry import RegisteredFunction, Registry, Snapshot
 
 BATCH = 64
 TRIES = 5
-CREATED = frozenset({b"OK", b"DUP"})
-HAD = frozenset({b"DUP", b"SKIPPED"})
+CREATED = frozenset({"OK", "DUP"})
+HAD = frozenset({"DUP", "SKIPPED"})
 MOST_TIMES = 1_000
 """Times of one backfill."""
 AT_ONCE = 500
@@ -38,6 +41,26 @@ class TooManyTimes(StepwellError):
 
     def __str__(self) -> str:
         return f"schedule {self.schedule} has more than {MOST_TIMES:,} times in this range"
+
+
+class HeldBack(StepwellError):
+    """A control of the function keeps a run from being started now."""
+
+    def __init__(self, schedule: str, refusal: Refusal) -> None:
+        super().__init__(schedule, refusal)
+        self.schedule = schedule
+        self.refusal = refusal
+
+    def __str__(self) -> str:
+        return f"schedule {self.schedule} has started no run: {self.refusal.text}"
+
+
+class Started(NamedTuple):
+    """A run that was to be started, and what the script has answered. `why`: of one that was skipped, else ""."""
+
+    run: str
+    answer: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +101,18 @@ class Schedules:
 
     async def all(self, function: str | None = None) -> list[ScheduleView]:
         """All, or those of one function (as `app/function`), by id."""
-        known = (await self._registry.load()).schedules
+        snapshot = await self._registry.load()
+        known = snapshot.schedules
         wanted = [known[id] for id in sorted(known) if function in (None, known[id].function)]
         pages = [wanted[at : at + AT_ONCE] for at in range(0, len(wanted), AT_ONCE)]
-        return [view for page in pages for view in await asyncio.gather(*map(self._view, page))]
+        view = partial(self._view, snapshot)
+        return [found for page in pages for found in await asyncio.gather(*map(view, page))]
 
     async def get(self, id: str) -> ScheduleView | None:
         """One by its id."""
-        schedule = (await self._registry.load()).schedules.get(id)
-        return await self._view(schedule) if schedule else None
+        snapshot = await self._registry.load()
+        schedule = snapshot.schedules.get(id)
+        return await self._view(snapshot, schedule) if schedule else None
 
     async def pause(self, id: str) -> ScheduleView | None:
         """Lets it rest until it is resumed; may be repeated."""
@@ -101,14 +127,22 @@ class Schedules:
         return await self._mark(id, "skip")
 
     async def run(self, id: str) -> str | None:
-        """Starts a run now, beside the plan, whatever else is under way; answers its id."""
-        if (schedule := (await self._registry.load()).schedules.get(id)) is None:
+        """Starts a run now, beside the plan, whatever its overlap says; answers its id.
+
+        Raises:
+            HeldBack: a control of the function does not let it.
+        """
+        snapshot = await self._registry.load()
+        if (schedule := snapshot.schedules.get(id)) is None:
             return None
-        home = self._home(schedule)
+        home = self._home(snapshot, schedule)
         now = await time_at(home)
         make = partial(firing_of, when=now, event=new_id(now, home.index), partitions=len(self._partitions))
+        done = await self._start(home, schedule, [make])
+        if done and done[0].why:
+            raise HeldBack(id, Refusal.parse(done[0].why))
         # Its event is new, so that a run which is there already is this one: the reply to its creation was lost.
-        return next((run for run, answer in await self._start(schedule, [make]) if answer in CREATED), None)
+        return next((one.run for one in done if one.answer in CREATED), None)
 
     async def backfill(self, id: str, start: int, end: int | None) -> Backfilled | None:
         """Starts the runs of all times from `start` on and before `end`, or now, that have none; in ms UTC.
@@ -116,49 +150,58 @@ class Schedules:
         Raises:
             TooManyTimes: they are more than 1,000.
         """
-        if (schedule := (await self._registry.load()).schedules.get(id)) is None:
+        snapshot = await self._registry.load()
+        if (schedule := snapshot.schedules.get(id)) is None:
             return None
-        home = self._home(schedule)
+        home = self._home(snapshot, schedule)
         now = await time_at(home)
-        times = list(islice(schedule.times(start, min(end or now, now)), MOST_TIMES + 1))
+        times = await first_of(schedule.times(start, min(end or now, now)), MOST_TIMES + 1)
         if len(times) > MOST_TIMES:
             raise TooManyTimes(id)
         makes = [partial(firing, when=time, partition=home.index, partitions=len(self._partitions)) for time in times]
         batches = [makes[at : at + BATCH] for at in range(0, len(makes), BATCH)]
-        done = [one for batch in batches for one in await self._start(schedule, batch)]
-        runs = [run for run, answer in done if answer == b"OK"]
-        return Backfilled(tuple(runs), sum(answer in HAD for _, answer in done))
+        done = [one for batch in batches for one in await self._start(home, schedule, batch)]
+        runs = [one.run for one in done if one.answer == "OK"]
+        return Backfilled(tuple(runs), sum(one.answer in HAD for one in done))
 
-    async def _start(self, schedule: Schedule, makes: Sequence[Make]) -> list[tuple[str, bytes]]:
-        """Runs, with their answers; none if it is gone. Raises `StoreUnavailable` if the registry keeps changing."""
-        home = self._home(schedule)
+    async def _start(self, home: Partition, schedule: Schedule, makes: Sequence[Make]) -> list[Started]:
+        """What has become of each; nothing if it is gone. Raises `StoreUnavailable` if the registry keeps changing."""
         for _ in range(TRIES):
             snapshot = self._registry.snapshot
             if (known := snapshot.schedules.get(schedule.id)) is None:
                 return []
             made = [make(snapshot.functions[known.function], known) for make in makes]
-            answers = await home.script("start", snapshot.version, items=[(known.id, *one) for one in made])
+            answers: list[bytes] = await home.script(
+                "start", snapshot.version, items=[(known.id, *one) for one in made]
+            )
             if b"RELOAD" not in answers:
-                return [(one.run, answer) for one, answer in zip(made, answers, strict=True)]
+                return [_started(one.run, answer) for one, answer in zip(made, answers, strict=True)]
             await self._registry.refresh()
         raise StoreUnavailable(home.store.where, "the registry of functions keeps changing")
 
     async def _mark(self, id: str, what: str) -> ScheduleView | None:
         for _ in range(TRIES):
-            if (view := await self.get(id)) is None:
+            snapshot = await self._registry.load()
+            if (schedule := snapshot.schedules.get(id)) is None:
                 return None
-            value = view.state.next if what == "skip" else view.schedule.due(view.state.next)
-            [answer] = await self._home(view.schedule).script("mark", items=[(id, what, value)])
+            view = await self._view(snapshot, schedule)
+            value = view.state.next if what == "skip" else schedule.due(view.state.next)
+            [answer] = await self._home(snapshot, schedule).script("mark", items=[(id, what, value)])
             if answer == b"GONE":
                 return None
             if answer != b"LOST":
-                return ScheduleView(view.schedule, ScheduleState.parse(answer))
+                return ScheduleView(schedule, ScheduleState.parse(answer))
         raise StoreUnavailable(self._partitions[0].store.where, "the schedule keeps changing")
 
-    async def _view(self, schedule: Schedule) -> ScheduleView:
-        home = self._home(schedule)
+    async def _view(self, snapshot: Snapshot, schedule: Schedule) -> ScheduleView:
+        home = self._home(snapshot, schedule)
         text: bytes | None = await home.read("HGET", home.keys.name("k_schedules"), schedule.id)
         return ScheduleView(schedule, NEW if text is None else ScheduleState.parse(text))
 
-    def _home(self, schedule: Schedule) -> Partition:
-        return self._partitions[home_of(schedule.function, len(self._partitions))]
+    def _home(self, snapshot: Snapshot, schedule: Schedule) -> Partition:
+        return self._partitions[snapshot.home_of(schedule, len(self._partitions))]
+
+
+def _started(run: str, answer: bytes) -> Started:
+    outcome, _, why = answer.decode().partition(" ")
+    return Started(run, outcome, why)

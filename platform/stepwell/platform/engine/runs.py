@@ -121,9 +121,8 @@ class Runs:
         """Creates a run that does another one again, at first its steps. Repeated, it creates nothing twice.
 
         An empty `creation.record` stands for an event that this partition has. `gathered`: ids of the further events of
-        a batch, which it has too. What is left when the caller dies in
-        between removes itself. `GONE`: the event is not kept. `FULL`: it has `MAX_OF_EVENT` runs. `INCOMPLETE`: it took
-        too long.
+        a batch, which it has too. What is left when the caller dies in between removes itself. `GONE`: the event is not
+        kept. `FULL`: it has `MAX_OF_EVENT` runs. `INCOMPLETE`: it took too long.
         """
         for chunk in _chunks(kept.rows):
             if await self._partition.script("copy_steps", creation.run, LIFE, items=chunk) == b"DUP":

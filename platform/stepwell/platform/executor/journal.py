@@ -7,7 +7,7 @@ from typing import Any
 from stepwell.functions.errors import InvalidStep, LimitExceeded, NonDeterministic, NonRetriable
 from stepwell.functions.journal import JournalUnavailable, LeaseLost, Outcome
 from stepwell.functions.waits import EventWait
-from stepwell.platform.codec import decode, encode
+from stepwell.platform.codec import UnencodableJSON, decode, encode
 from stepwell.platform.engine.answers import Conflict, OverLimit, Refusal
 from stepwell.platform.engine.owner import NOTHING, Elsewhere, Owner
 from stepwell.platform.errors import StepwellError
@@ -189,7 +189,7 @@ class RunJournal:
         numbered = [{"id": f"{self._run}/{key}/{index}", **event} for index, event in enumerate(events)]
         try:
             return await self._ingest.accept(parse_events(encode(numbered), self._max_event))
-        except BadEvent as refusal:
+        except (BadEvent, UnencodableJSON) as refusal:
             raise NonRetriable(f"step {key!r} cannot send this: {refusal}") from None
         except StepwellError as error:
             raise JournalUnavailable(str(error)) from None

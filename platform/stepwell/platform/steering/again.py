@@ -4,14 +4,13 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import inf
-from typing import Any
 
-from stepwell.platform.codec import decode
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.engine.runs import Kept
 from stepwell.platform.ids import home_of, is_id, partition_of
 from stepwell.platform.reading.steps import steps_of
 from stepwell.platform.records import EventRecord, StepRow
+from stepwell.platform.steering.outcomes import event_taken
 from stepwell.platform.steering.subject import Subject, no_such_step
 from stepwell.platform.waits.outcome import event_json
 from stepwell.platform.waits.words import Awaited
@@ -76,12 +75,9 @@ async def _place(partitions: Sequence[Partition], word: str, event: EventRecord)
 
 def _taken(row: StepRow) -> Iterator[str]:
     """The id of the event that a wait has taken."""
-    if row.state != "done" or row.kind not in ("wait_for_event", "wait_for_any"):
-        return
-    outcome: list[Any] | dict[str, Any] | None = decode(row.payload)
-    event: dict[str, Any] | str | None = outcome[-1] if isinstance(outcome, list) else outcome
-    if isinstance(event, dict) and is_id(event["id"]):
-        yield event["id"]
+    id = str(event_taken(row).get("id", ""))
+    if is_id(id):
+        yield id
 
 
 async def _event(partitions: Sequence[Partition], id: str) -> EventRecord | None:

@@ -126,7 +126,7 @@ def is_recorded(subject: Subject, row: StepRow, output: Given | None, error: Giv
     """Whether a wait has ended with just this outcome. `most` bytes of one."""
     if row.kind not in (EVENT, ANY, INVOKE) or (output is None) == (error is None):
         return False
-    event = _event_in(row)
+    event = event_taken(row)
     by_hand = ByHand(subject, event.get("ts", 0), most, event.get("id", ""))
     try:
         if error is not None:
@@ -136,8 +136,23 @@ def is_recorded(subject: Subject, row: StepRow, output: Given | None, error: Giv
         return False
 
 
-def _event_in(row: StepRow) -> dict[str, Any]:
-    """The event that a wait has ended with, or none."""
+def is_over(row: StepRow) -> bool:
+    """Whether a wait has ended as its time ends it; see lua/include/steps.lua."""
+    match row.kind:
+        case "sleep":
+            return row.state == "done"
+        case "wait_for_event":
+            return row.state == "done" and row.payload == b"null"
+        case "wait_for_any":
+            return row.state == "done" and len(decode(row.payload)) == 1
+        case "invoke":
+            return row.state == "failed" and decode(row.payload)["type"] == "Timeout"
+        case _:
+            return False
+
+
+def event_taken(row: StepRow) -> dict[str, Any]:
+    """The event that a wait has ended with; empty when there was none."""
     if row.state != "done" or row.kind not in (EVENT, ANY):
         return {}
     outcome: list[Any] | dict[str, Any] | None = decode(row.payload)
@@ -183,7 +198,7 @@ def _mistaken(row: StepRow, first: GivenFirst, timer: str | None) -> Unfit:
 
 def _name_in(row: StepRow) -> str:
     """Of the event that the step has taken."""
-    return str(_event_in(row).get("name", ""))
+    return str(event_taken(row).get("name", ""))
 
 
 def _read(model: Any, value: Any, key: str) -> Any:
@@ -191,10 +206,12 @@ def _read(model: Any, value: Any, key: str) -> Any:
         return model.model_validate(value)
     except ValidationError as wrong:
         first = wrong.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the output"
+        where = ".".join(map(str, first["loc"])) or "what was given"
+        # What pydantic says of it has the name of our class.
+        said = "it is no JSON object" if first["type"] == "model_type" else first["msg"]
         shapes = {
             GivenEvent: 'an event is {"name": …, "data": {…}}, or null for none',
             GivenFirst: 'what came first is {"name": its entry, "event": {"data": {…}}}',
             GivenError: 'an error is {"type": …, "message": …}',
         }
-        raise Unfit(f"step {key!r}: {where}: {first['msg']}", shapes[model].capitalize()) from None
+        raise Unfit(f"step {key!r}: {where}: {said}", shapes[model].capitalize()) from None

@@ -186,7 +186,7 @@ def _word(request: str | None) -> str:
     if request is None:
         return ""
     if not 0 < len(request) <= MAX_REQUEST:
-        raise Unfit(f"a request has 1 to {MAX_REQUEST} characters, not {len(request)}")
+        raise Unfit(f"a request has 1 to {MAX_REQUEST} characters, not {len(request)}", "Leave it out, or take a UUID")
     return digest_of(request)
 
 

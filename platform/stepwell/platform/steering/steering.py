@@ -4,17 +4,18 @@ from collections.abc import Sequence
 
 from stepwell.platform.clock import Clock
 from stepwell.platform.engine.partition import Partition
-from stepwell.platform.engine.runs import Resolved, Runs
+from stepwell.platform.engine.runs import Runs
 from stepwell.platform.ids import partition_of
 from stepwell.platform.incoming import LATEST
+from stepwell.platform.reading.steps import steps_of
 from stepwell.platform.records import StepRow
 from stepwell.platform.registry import Registry
 from stepwell.platform.settings import Settings
 from stepwell.platform.steering.order import Given, Order
-from stepwell.platform.steering.outcomes import ByHand, is_recorded
+from stepwell.platform.steering.outcomes import ByHand, is_over, is_recorded
 from stepwell.platform.steering.refusals import NotNow, Unfit
 from stepwell.platform.steering.rerunning import Rerunning
-from stepwell.platform.steering.subject import Subject
+from stepwell.platform.steering.subject import Subject, some_of
 
 
 class Steering:
@@ -49,21 +50,34 @@ class Steering:
         return await self._rerunning.rerun(id, order)
 
     async def retry(self, id: str, key: str | None = None) -> None:
-        """Has a step that has failed tried again now; without one, the function itself."""
+        """Has a step that has failed tried again now; without one, the function itself.
+
+        A step that is to be tried again now stays so: an answer may have been lost, and this asked again.
+        """
         subject = await Subject.find(self._partitions, id)
         if key is not None:
             await subject.step(key)
-        if await self._runs_of(id).retry_now(id, key or "") != "OK":
-            what = "the function" if key is None else f"step {key!r}"
-            raise NotNow(f"{what} is not about to be tried again", _hint(subject))
+        if await self._runs_of(id).retry_now(id, key or "") == "OK":
+            return
+        if key is None:
+            raise NotNow("the function is not about to be tried again", await _hint_of_steps(subject))
+        row = await subject.step(key)
+        if row.state != "retrying" or row.due or subject.run.status.ended:
+            raise NotNow(f"step {key!r} is not about to be tried again", _hint(subject))
 
     async def wake(self, id: str, key: str) -> None:
-        """Ends a wait as if its time were over."""
+        """Ends a wait as if its time were over.
+
+        When it is, nothing is done: an answer may have been lost, and this asked again.
+        """
         subject = await Subject.find(self._partitions, id)
         row = await subject.step(key)
+        if is_over(row):
+            return
         if row.state == "pending" and row.due == LATEST:
             raise NotNow(f"step {key!r} waits without a timeout", "Resolve it, with an outcome")
-        _check(await self._runs_of(id).wake(id, key), row, subject)
+        if await self._runs_of(id).wake(id, key) != "OK":
+            raise _not_waiting(row, subject)
 
     async def resolve(self, id: str, key: str, *, output: Given | None = None, error: Given | None = None) -> None:
         """Gives a wait for events, or for another run, its outcome: one of `output` and `error`, {type, message}.
@@ -93,11 +107,6 @@ class Steering:
         return self._runs[partition_of(id)]
 
 
-def _check(answer: Resolved, row: StepRow, subject: Subject) -> None:
-    if answer != "OK":
-        raise _not_waiting(row, subject)
-
-
 def _not_waiting(row: StepRow, subject: Subject) -> NotNow:
     if row.state == "retrying" and not subject.run.status.ended:
         return NotNow(f"step {row.key!r} is about to be tried again, and waits for nothing else", "Retry it")
@@ -108,3 +117,14 @@ def _hint(subject: Subject) -> str:
     if subject.run.status.ended:
         return f"The run is {subject.run.status}; to do it again, rerun it"
     return "The run shows what it waits for as waiting_on"
+
+
+async def _hint_of_steps(subject: Subject) -> str:
+    """What to do when it is not the function, but perhaps steps of it, that can be tried again."""
+    if subject.run.status.ended:
+        return _hint(subject)
+    steps = [repr(row.key) for row in await steps_of(subject.home, subject.run) if row.state == "retrying" and row.due]
+    if not steps:
+        return _hint(subject)
+    what = f"Step {steps[0]} is: name it" if len(steps) == 1 else f"Steps {some_of(steps)} are: name one of them"
+    return f'{what}, with `--step` or as {{"step": …}}'

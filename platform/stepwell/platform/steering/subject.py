@@ -49,6 +49,11 @@ class Subject:
 
 def no_such_step(key: str, keys: Sequence[str]) -> NoSuchStep:
     """The refusal of a key, with those there are."""
-    known = ", ".join(keys[:SHOWN]) + (f" and {len(keys) - SHOWN} more" if len(keys) > SHOWN else "")
     shown = key if len(key) <= 80 else f"{key[:80]}…"
-    return NoSuchStep(f"the run has no step {shown!r}", f"Its recorded steps: {known or 'none'}")
+    return NoSuchStep(f"the run has no step {shown!r}", f"Its recorded steps: {some_of(keys) or 'none'}")
+
+
+def some_of(keys: Sequence[str]) -> str:
+    """The first of many keys, and how many there are besides."""
+    more = f" and {len(keys) - SHOWN} more" if len(keys) > SHOWN else ""
+    return ", ".join(keys[:SHOWN]) + more

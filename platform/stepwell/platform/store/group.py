@@ -7,7 +7,7 @@ from contextvars import Context
 from functools import partial
 from typing import Protocol, TypeAlias, cast
 
-from stepwell.platform.errors import ScriptFault, StepwellError
+from stepwell.platform.errors import ScriptFault
 from stepwell.platform.store.connection import Argument, Reply, ReplyFuture
 from stepwell.platform.store.scripts import Item
 
@@ -154,7 +154,8 @@ class Group:
         items = [item for item, _ in batch]
         try:
             self._store.begin(self._partition, self._verb, self._fixed_args(), items, partial(self._landed, batch))
-        except StepwellError as error:
+        except Exception as error:
+            # Whatever it is, those who wait have to hear of it: nobody else would end their wait.
             self._landed(batch, None, error)
 
     def _take(self) -> Iterator[Waiting]:

@@ -232,12 +232,15 @@ class TestPlatform:
     async def wake(self, run: str, step: str) -> TestRun:
         """Ends a sleep, or another wait, as if its time were over; settles, and gives what became of the run.
 
+        One that has ended so stays as it is.
+
         Args:
             run: its id.
             step: key of the step.
 
         Raises:
-            NotSteered: it does not wait, or there is no such run or step.
+            NotSteered: it has ended otherwise, waits for nothing, has no time that could be over, or there is no such
+                run or step.
             Unsettled: see `settle`.
         """
         await self._stage.installation.steering.wake(run, step)

@@ -2,8 +2,8 @@
 --- Starts the run of a time, once: its id is a function of the time and its function. Its event is kept for it alone.
 -- Answers as create_run.
 local function start_timed(schedule, rid, lane, app_version, options, notes, event, body)
-  local answer = create_run(rid, lane, app_version, event, 0, options, 'cron ' .. schedule.id, notes, #body)
-  if answer ~= 'OK' then return answer end
+  local answer, why = create_run(rid, lane, app_version, event, 0, options, 'cron ' .. schedule.id, notes, #body)
+  if answer ~= 'OK' then return answer, why end
   redis.call('SET', k_event .. event, 'T ' .. now .. ' ' .. next_position() .. ' ' .. rid .. '\n' .. body)
   return answer
 end
