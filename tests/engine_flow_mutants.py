@@ -3,7 +3,8 @@
 from tests.engine_search import Mutant
 
 REFUSING, GATHERING = "include/refusing.lua", "include/gathering.lua"
-THROTTLING, LANES = "include/throttling.lua", "include/lanes.lua"
+THROTTLING = "include/throttling.lua"
+LANES, PARKING = "include/lanes.lua", "include/parking.lua"
 
 MUTANTS = [
     # Refusing.
@@ -118,11 +119,11 @@ MUTANTS = [
     ),
     Mutant(
         "blocked-never-forgotten",
-        LANES,
+        PARKING,
         "scope) == 0 then\n    redis.call('ZREM', k_blocked, scope)\n  elseif limit",
         "scope) == 0 then\n    local _ = 1\n  elseif limit",
     ),
-    Mutant("slot-offered-once", LANES, "    redis.call('ZADD', k_timers, now + RECALL, '=' .. scope)\n", ""),
+    Mutant("slot-offered-once", PARKING, "    redis.call('ZADD', k_timers, now + RECALL, '=' .. scope)\n", ""),
     Mutant("slot-offered-to-as-few", THROTTLING, "return unpark(scope, 64) end", "return end"),
     Mutant("rounded-down", THROTTLING, " - ahead + 0.001)", " + now - next_even(throttle))"),
     Mutant("raised-throttle-stays", THROTTLING, "  write_even(throttle, even)\n", ""),
@@ -138,7 +139,7 @@ MUTANTS = [
     Mutant("batch-done-again-alone", "rerun.lua", "or 0) then return 'INCOMPLETE' end", "or 0) then local _ = 1 end"),
     Mutant(
         "blocked-outlives-its-lanes",
-        LANES,
+        PARKING,
         "  redis.call('ZREM', k_blocked, scope)\nend\n\n--- Takes",
         "end\n\n--- Takes",
     ),
