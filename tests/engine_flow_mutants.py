@@ -3,7 +3,7 @@
 from tests.engine_search import Mutant
 
 REFUSING, GATHERING = "include/refusing.lua", "include/gathering.lua"
-THROTTLING = "include/throttling.lua"
+THROTTLING, DRAINING = "include/throttling.lua", "include/draining.lua"
 LANES, PARKING = "include/lanes.lua", "include/parking.lua"
 
 MUTANTS = [
@@ -103,17 +103,15 @@ MUTANTS = [
         "if #due > 0 then redis.call('ZREM', k_timers, unpack(due)) end",
         "for _, member in ipairs(due) do later('ZREM', k_timers, member) end",
     ),
-    Mutant(
-        "turn-lost-when-full", "lease.lua", "full ~= scopes.throttle.scope then pass_turn(", "false then pass_turn("
-    ),
+    Mutant("turn-lost-when-full", DRAINING, "full ~= scopes.throttle.scope then pass_turn(", "false then pass_turn("),
     Mutant("turn-lost-when-cancelled", LANES, "  pass_turn(scopes.throttle)\n", ""),
     # Lanes and pausing.
-    Mutant("begun-is-throttled", "lease.lua", "if tonumber(heads[index]) < 0 then ready", "if false then ready"),
+    Mutant("begun-is-throttled", DRAINING, "if tonumber(heads[index]) < 0 then ready", "if false then ready"),
     Mutant("begun-is-not-called-up", LANES, "(idle or (begun[lane] and is_gated(lane)))", "idle"),
-    Mutant("hold-lets-begin", "lease.lua", "mode == 'hold' and 0 or", "false and 0 or"),
+    Mutant("hold-lets-begin", DRAINING, "mode == 'hold' and 0 or", "false and 0 or"),
     Mutant(
         "keep-lets-go-on",
-        "lease.lua",
+        DRAINING,
         "  if mode == 'keep' then return park(lane, fn, pause_scope(lane), scopes) end\n",
         "",
     ),
@@ -134,7 +132,7 @@ MUTANTS = [
         "  if false then redis.call('SET'",
     ),
     Mutant("cancelled-is-queued", LANES, "  stay_out(run, lane)\n", ""),
-    Mutant("parked-before-the-pause", "lease.lua", "math.max(now, paused_since(paused))", "now"),
+    Mutant("parked-before-the-pause", DRAINING, "math.max(now, paused_since(paused))", "now"),
     Mutant("events-put-down-too-late", "copy_events.lua", "if there < before then return 'INCOMPLETE' end\n", ""),
     Mutant("batch-done-again-alone", "rerun.lua", "or 0) then return 'INCOMPLETE' end", "or 0) then local _ = 1 end"),
     Mutant(
