@@ -1,6 +1,6 @@
 --! include: lanes timers
---- Throttle: the generic cell rate algorithm (ITU-T I.371), whose only state is the time at which the next start would be
--- due if all had come evenly. A burst is how many intervals a start may be ahead of that.
+--- Throttle: the generic cell rate algorithm (ITU-T I.371), whose only state is the time at which the next start would
+-- be due if all had come evenly. A burst is how many intervals a start may be ahead of that.
 local function next_even(throttle)
   local even = tonumber(redis.call('GET', k_throttle .. throttle.scope) or nil) or 0
   -- After time went back it is no further ahead than it could have been.
@@ -28,11 +28,12 @@ end
 local function await_room(throttle, starts)
   local even = next_even(throttle)
   write_even(throttle, even)
-  arm_timer('=' .. throttle.scope, math.max(now + 1, math.ceil(even - throttle.interval * (throttle.burst - 1 - starts))))
+  local due = math.ceil(even - throttle.interval * (throttle.burst - 1 - starts))
+  arm_timer('=' .. throttle.scope, math.max(now + 1, due))
 end
 
---- The time has come for those who wait for room: as many lanes as may start a run. Of other scopes all that may be there,
--- if there is a slot: those called up before have not taken it.
+--- The time has come for those who wait for room: as many lanes as may start a run. Of other scopes all that may be
+-- there, if there is a slot: those called up before have not taken it.
 local function end_of_wait(scope)
   local name = string.match(scope, '^[^|]*')
   local interval, burst = string.match(redis.call('HGET', k_limits, '#' .. name) or '', '^throttle (%S+) (%d+)$')
