@@ -18,7 +18,13 @@ MUTANTS = [
     Mutant("executing-is-no-holder", REFUSING, "run.status == 'running' or ", ""),
     Mutant("skip-overtakes", REFUSING, "if holder and mode == 'skip' then", "if false then"),
     Mutant("overtaken-goes-on", REFUSING, "  if holder then cancel_run(", "  if false then cancel_run("),
-    Mutant("overtaken-at-once", REFUSING, "fact('patience'))", "0)"),
+    Mutant(
+        "overtaken-at-once",
+        "tick.lua",
+        "  if now < run.cancel + patience then return arm_timer(run.id .. '!', run.cancel + patience) end\n",
+        "",
+    ),
+    Mutant("overtaken-never", "tick.lua", "return arm_timer(run.id .. '!', run.cancel + patience)", "return"),
     Mutant(
         "place-not-taken",
         REFUSING,

@@ -149,10 +149,12 @@ async def a_newer_run_takes_the_place_and_waits_for_the_older_to_let_go(bench: B
 
 
 @scenario
-async def the_older_run_has_its_time_to_let_go(bench: Bench) -> None:
+async def the_older_run_has_its_time_to_let_go_also_before_the_first_tick(bench: Bench) -> None:
+    await bench.read("DEL", "k_meta", "")
     first = await made(bench, FN, "single=s:cancel")
     await bench.one()
     await made(bench, FN, "single=s:cancel")
+    await due(bench, 0)
     await due(bench, PATIENCE - 1)
     assert await bench.status(first) == "running"
     await due(bench, 1)

@@ -30,6 +30,8 @@ end
 
 local function fire_cancel(run)
   if run.status ~= 'running' then return end
+  -- Whoever asked may not know how long an owner has: see refusing.lua.
+  if now < run.cancel + patience then return arm_timer(run.id .. '!', run.cancel + patience) end
   local session = session_of(run.token)
   later('SREM', k_held .. session, run.id)
   later('SADD', k_news .. session, run.id .. '|')
@@ -89,5 +91,5 @@ local wait = idle
 local head = redis.call('ZRANGE', k_timers, 0, 0, 'WITHSCORES')
 if head[2] then wait = math.min(wait, math.max(0, tonumber(head[2]) - now)) end
 if reaped > 0 or #blocked > 0 then wait = 0 end
-redis.call('HSET', k_meta, 'ticked', now, 'next', now + wait, 'patience', patience)
+redis.call('HSET', k_meta, 'ticked', now, 'next', now + wait)
 return {#due, reaped, wait}
