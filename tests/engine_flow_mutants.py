@@ -71,6 +71,8 @@ MUTANTS = [
         "  redis.call('DEL', k_gathering .. string.match(gathers(options), '^[^:]+'))\n",
         "",
     ),
+    Mutant("first-weighs-nothing", GATHERING, "redis.call('HSET', k_run .. rid, 'gb', size)", ""),
+    Mutant("batch-of-any-size", GATHERING, " and bytes < MAX_GATHERED", ""),
     Mutant("joins-what-is-due", GATHERING, "and run.notbefore > now and run", "and run"),
     Mutant("joins-the-cancelled", GATHERING, "run and run.status == 'queued' and", "run and"),
     Mutant("gathers-no-more-listed", GATHERING, "if redis.call('GET', key) == run.id then", "if false then"),

@@ -21,21 +21,21 @@ def scenario(work: Scenario) -> Scenario:
 
 
 async def create(
-    bench: Bench, lane: str = FN, options: str = "-", *, event: str = "", notes: str = "-"
+    bench: Bench, lane: str = FN, options: str = "-", *, event: str = "", notes: str = "-", body: bytes = BODY
 ) -> tuple[str, str]:
     """A ms later an event comes to a function; gives the run that it would start, and the answer."""
     bench.clock.advance(1)
     event = event or bench.event()
     run = run_id(event, lane.partition("|")[0], bench.partition.index)
     starts = ",".join(run_id(event, function, bench.partition.index) for function in (FN, "app/g"))
-    item = run, lane, "v1", event, 0, options, "", notes, b"L 0 0 %s\n%s" % (starts.encode(), BODY)
+    item = run, lane, "v1", event, 0, options, "", notes, b"L 0 0 %s\n%s" % (starts.encode(), body)
     [answer] = await bench.partition.script("create", items=[item])
     return run, answer.decode()
 
 
-async def made(bench: Bench, lane: str = FN, options: str = "-") -> str:
+async def made(bench: Bench, lane: str = FN, options: str = "-", *, body: bytes = BODY) -> str:
     """A run that was created."""
-    run, answer = await create(bench, lane, options)
+    run, answer = await create(bench, lane, options, body=body)
     assert answer == "OK", answer
     return run
 
@@ -251,6 +251,18 @@ async def a_batch_begins_when_it_is_full(bench: Bench) -> None:
     assert await made(bench, FN, options) != run
     lease = await bench.one()
     assert (lease.run, len(lease.events)) == (run, 3)
+
+
+@scenario
+async def a_batch_begins_when_its_events_have_4_mib_with_the_first(bench: Bench) -> None:
+    options, large = f"batch=b:99:{WEEK}", b'{"name":"n","data":"%s"}' % (b"x" * 400_000)
+    run = await made(bench, FN, options, body=large)
+    for _ in range(9):
+        assert (await create(bench, FN, options, body=large))[1] == f"JOINED {run}"
+    assert await bench.lease("w") == []
+    assert (await create(bench, FN, options, body=large))[1] == f"JOINED {run}"
+    lease = await bench.one()
+    assert (lease.run, len(lease.events)) == (run, 11)
 
 
 @scenario

@@ -58,7 +58,7 @@ local function admit(rid, lane, version, event, due, options, notes, size)
   end
   if why then return 'SKIPPED', why end
   count_event(into and into.id or rid, options)
-  if not into then return 'OK', gathered and open_gathering(rid, options) or due end
+  if not into then return 'OK', gathered and open_gathering(rid, options, size) or due end
   join(into, lane, version, event, options, notes, size)
   return 'JOINED', into.id
 end

@@ -21,9 +21,10 @@
 -- Field "sl" the scopes it holds slots of, "o" its output, "err" its error or that of its last failed attempt, "why"
 -- the reason of a cancel that its owner has not heard yet, "l:<step>" what it is listed as waiting for (see
 -- listing.lua), and "w:<mark>" the position of the last event that a wait of that mark has taken, "c:<number>" an event
--- that cancels it, "k:<step>" the run that a step has invoked, "v" the versions it was leased by, with spaces between,
--- once there was another than its own; "reruns" how often it was to be done again, "q:<request>" the run that does so
--- at that request; "drift" the keys of recorded steps that it did not ask for to its end, as JSON.
+-- that cancels it, "k:<step>" the run that a step has invoked, "gb" bytes of the events that a batch has, "nt" what is
+-- owed of a debounced run once its event is known (see owing.lua), "v" the versions it was leased by, with spaces
+-- between, once there was another than its own; "reruns" how often it was to be done again, "q:<request>" the run that
+-- does so at that request; "drift" the keys of recorded steps that it did not ask for to its end, as JSON.
 local runs = {}
 
 local function set(run, name, value)
