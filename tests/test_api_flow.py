@@ -7,11 +7,13 @@ import httpx2
 import pytest
 
 from stepwell.functions import App, Batch, Concurrency, Context, RateLimit, Throttle, event
+from stepwell.platform.flow import holding
 from stepwell.platform.store.store import Store
 from tests.api_desk import Desk
 
 CONTROLS = {
     "limited": {"concurrency": Concurrency(1, key="event.data.customer")},
+    "sized": {"concurrency": Concurrency(1, key="event.data.size")},
     "throttled": {"throttle": Throttle(1, "1m")},
     "rated": {"rate_limit": RateLimit(1, "1m")},
     "batched": {"batch": Batch(3, "1m")},
@@ -115,10 +117,26 @@ async def test_a_throttled_run_says_when_its_turn_may_come(desk: Desk, client: h
     assert (wait["kind"], wait["until"]) == ("throttle", desk.clock.now() + 60_000)
 
 
+async def test_the_keys_of_a_constraint_are_found_among_many_others(
+    desk: Desk, client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holding, "MOST_KEYS", 10)
+    monkeypatch.setattr(holding, "PAGE", 5)
+    customers = [f"c {number}" for number in range(8)]
+    for customer in customers:
+        await desk.start("limited", {"customer": customer})
+    for number in range(60):
+        await desk.start("sized", {"size": number})
+    assert len(await desk.lease("shop/limited", "shop/sized")) == 64
+    keys = await data(await client.get("/api/v1/keys", params={"constraint": "shop/limited#0"}))
+    assert [key["value"] for key in keys] == customers
+
+
 async def test_a_batch_says_how_many_events_it_has(desk: Desk, client: httpx2.AsyncClient) -> None:
     run = await desk.start("batched")
     began = desk.clock.now()
-    assert await desk.start("batched") == run
+    second = await desk.send("batched")
+    assert await desk.run_of(second) == run
     assert await waits(client, run) == [{"kind": "batch", "until": began + 60_000, "gathered": 2}]
 
 
