@@ -140,6 +140,20 @@ async def test_a_batch_says_how_many_events_it_has(desk: Desk, client: httpx2.As
     assert await waits(client, run) == [{"kind": "batch", "until": began + 60_000, "gathered": 2}]
 
 
+async def test_a_run_names_all_its_events(desk: Desk, client: httpx2.AsyncClient) -> None:
+    events = [await desk.send("batched") for _ in range(3)]
+    run = await desk.run_of(events[0])
+    shown = await data(await client.get(f"/api/v1/runs/{run}"))
+    assert (shown["event_id"], shown["event_ids"]) == (events[0], events)
+    again = await data(await client.post(f"/api/v1/runs/{run}/rerun"))
+    assert again["event_ids"] == events
+    other = await data(await client.post(f"/api/v1/runs/{run}/rerun", json={"input": {}}))
+    assert other["event_ids"] == [other["event_id"]]
+    plain = await data(await client.get(f"/api/v1/runs/{await desk.start('plain')}"))
+    assert plain["event_ids"] == [plain["event_id"]]
+    assert [one["event_ids"] for one in await data(await client.get(f"/api/v1/events/{events[1]}/runs"))] == [[], []]
+
+
 async def test_what_is_not_true_for_an_event_and_what_cannot_be_evaluated_is_said(
     desk: Desk, client: httpx2.AsyncClient
 ) -> None:
