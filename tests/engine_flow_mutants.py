@@ -142,6 +142,14 @@ MUTANTS = [
     Mutant("cancelled-is-queued", LANES, "  stay_out(run, lane)\n", ""),
     Mutant("parked-before-the-pause", DRAINING, "math.max(now, paused_since(paused))", "now"),
     Mutant("events-put-down-too-late", "copy_events.lua", "if there < before then return 'INCOMPLETE' end\n", ""),
+    Mutant("refused-run-in-its-events", "take_back.lua", "if id ~= rid then left", "if true then left"),
+    Mutant("refused-run-keeps-its-list", "take_back.lua", "redis.call('DEL', k_gathered .. rid)\n", ""),
+    Mutant(
+        "created-run-taken-back",
+        "take_back.lua",
+        "if redis.call('EXISTS', k_run .. rid) == 1 then return 'DUP' end",
+        "",
+    ),
     Mutant("batch-done-again-alone", "rerun.lua", "or 0) then return 'INCOMPLETE' end", "or 0) then local _ = 1 end"),
     Mutant(
         "blocked-outlives-its-lanes",

@@ -564,6 +564,23 @@ async def events_that_were_put_down_too_late_make_no_batch(bench: Bench) -> None
 
 
 @scenario
+async def events_of_a_batch_forget_a_run_that_was_not_created(bench: Bench) -> None:
+    first, run = (run_id(bench.event(), name, bench.partition.index) for name in ("first", "again"))
+    events = [(bench.event(),) for _ in range(2)]
+    for [event] in events:
+        await bench.read("SET", "k_event", event, f"L 0 0 {first}\n{BODY.decode()}")
+    script = bench.partition.script
+    assert await script("copy_events", run, 600_000, 0, items=events) == b"OK"
+    assert run.encode() in await bench.read("GET", "k_event", events[0][0])
+    assert await script("take_back", run, items=events) == b"OK"
+    for [event] in events:
+        assert await bench.read("GET", "k_event", event) == f"L 0 0 {first}\n{BODY.decode()}".encode()
+    assert not await bench.exists("k_gathered", run)
+    there = await made(bench)
+    assert await script("take_back", there, items=events) == b"DUP"
+
+
+@scenario
 async def a_run_whose_event_somebody_has_removed_fails(bench: Bench) -> None:
     run = await made(bench)
     event = (await bench.read("HGET", "k_run", run, "i")).split(b" ")[2].decode()

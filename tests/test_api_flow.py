@@ -154,6 +154,19 @@ async def test_a_run_names_all_its_events(desk: Desk, client: httpx2.AsyncClient
     assert [one["event_ids"] for one in await data(await client.get(f"/api/v1/events/{events[1]}/runs"))] == [[], []]
 
 
+async def test_events_of_a_batch_do_not_name_a_run_that_was_refused(desk: Desk, client: httpx2.AsyncClient) -> None:
+    events = [await desk.send("batched") for _ in range(3)]
+    run = await desk.run_of(events[0])
+    await client.post("/api/v1/functions/shop/batched/pause", params={"mode": "drop"})
+    refused = await client.post(f"/api/v1/runs/{run}/rerun")
+    assert refused.status_code == 409, refused.text
+    for id in events:
+        assert (await data(await client.get(f"/api/v1/events/{id}")))["runs"] == [run]
+    await client.post("/api/v1/functions/shop/batched/resume")
+    again = await data(await client.post(f"/api/v1/runs/{run}/rerun"))
+    assert (await data(await client.get(f"/api/v1/events/{events[2]}")))["runs"] == [run, again["id"]]
+
+
 async def test_what_is_not_true_for_an_event_and_what_cannot_be_evaluated_is_said(
     desk: Desk, client: httpx2.AsyncClient
 ) -> None:
