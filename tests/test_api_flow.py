@@ -66,6 +66,18 @@ async def test_a_function_is_paused_and_resumed(desk: Desk, client: httpx2.Async
     assert (await client.post(f"{path}/pause", params={"mode": "loudly"})).status_code == 400
 
 
+async def test_a_function_that_is_not_registered_any_more_is_resumed(desk: Desk, client: httpx2.AsyncClient) -> None:
+    await client.post("/api/v1/functions/shop/plain/pause")
+    await desk.installation.registry.register(shop("limited").manifest)
+    answer = await client.post("/api/v1/functions/shop/plain/resume")
+    assert answer.status_code == 404
+    assert answer.json()["error"]["message"] == (
+        "function 'shop/plain' is not registered; it was paused, and is not any more"
+    )
+    await desk.installation.registry.register(shop("plain").manifest)
+    assert (await data(await client.get("/api/v1/functions/shop/plain")))["paused"] is None
+
+
 async def test_who_has_a_slot_and_who_waits_for_it(desk: Desk, client: httpx2.AsyncClient) -> None:
     first, second = [await desk.start("limited", {"customer": "c 1"}) for _ in range(2)]
     [lease] = await desk.lease("shop/limited")
