@@ -5,12 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from stepwell.platform.engine.gathered import events_of
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.ids import partition_of, time_of
 from stepwell.platform.reading.counts import Counts, WorkerSession, counts_of, sessions_of
 from stepwell.platform.reading.events import EventPages
-from stepwell.platform.reading.headers import event_name, header_of, home_in, whole_of
+from stepwell.platform.reading.headers import event_name, events_of, header_of, home_in, whole_of
 from stepwell.platform.reading.pages import MOST_ITEMS, Page
 from stepwell.platform.reading.runs import RunFilter, RunPages, RunSummary
 from stepwell.platform.reading.steps import steps_of

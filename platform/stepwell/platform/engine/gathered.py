@@ -3,8 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 
 from stepwell.platform.engine.partition import Partition
-from stepwell.platform.flow.controls import is_of_many
-from stepwell.platform.records import EventRecord, RunRecord
+from stepwell.platform.records import EventRecord
 
 AT_ONCE = 16
 """That are read in a call."""
@@ -14,12 +13,6 @@ async def gathered_by(partition: Partition, run: str) -> list[str]:
     """Ids of the events of a run behind its first, in order of arrival."""
     ids: list[bytes] = await partition.read("LRANGE", partition.keys.name("k_gathered", run), 0, -1)
     return [id.decode() for id in ids]
-
-
-async def events_of(partition: Partition, run: RunRecord) -> tuple[str, ...]:
-    """Ids of all events of a run, oldest first; as many as a batch may have."""
-    others = await gathered_by(partition, run.id) if is_of_many(run.options) else ()
-    return (run.event, *others)
 
 
 async def records_of(partition: Partition, ids: Sequence[str]) -> AsyncIterator[EventRecord]:
