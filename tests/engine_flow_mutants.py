@@ -3,7 +3,8 @@
 from tests.engine_search import Mutant
 
 REFUSING, GATHERING = "include/refusing.lua", "include/gathering.lua"
-THROTTLING, LANES = "include/throttling.lua", "include/lanes.lua"
+THROTTLING, DRAINING = "include/throttling.lua", "include/draining.lua"
+LANES, PARKING = "include/lanes.lua", "include/parking.lua"
 
 MUTANTS = [
     # Refusing.
@@ -17,7 +18,13 @@ MUTANTS = [
     Mutant("executing-is-no-holder", REFUSING, "run.status == 'running' or ", ""),
     Mutant("skip-overtakes", REFUSING, "if holder and mode == 'skip' then", "if false then"),
     Mutant("overtaken-goes-on", REFUSING, "  if holder then cancel_run(", "  if false then cancel_run("),
-    Mutant("overtaken-at-once", REFUSING, "fact('patience'))", "0)"),
+    Mutant(
+        "overtaken-at-once",
+        "tick.lua",
+        "  if now < run.cancel + patience then return arm_timer(run.id .. '!', run.cancel + patience) end\n",
+        "",
+    ),
+    Mutant("overtaken-never", "tick.lua", "return arm_timer(run.id .. '!', run.cancel + patience)", "return"),
     Mutant(
         "place-not-taken",
         REFUSING,
@@ -64,6 +71,8 @@ MUTANTS = [
         "  redis.call('DEL', k_gathering .. string.match(gathers(options), '^[^:]+'))\n",
         "",
     ),
+    Mutant("first-weighs-nothing", GATHERING, "redis.call('HSET', k_run .. rid, 'gb', size)", ""),
+    Mutant("batch-of-any-size", GATHERING, " and bytes < MAX_GATHERED", ""),
     Mutant("joins-what-is-due", GATHERING, "and run.notbefore > now and run", "and run"),
     Mutant("joins-the-cancelled", GATHERING, "run and run.status == 'queued' and", "run and"),
     Mutant("gathers-no-more-listed", GATHERING, "if redis.call('GET', key) == run.id then", "if false then"),
@@ -104,27 +113,25 @@ MUTANTS = [
         "if #due > 0 then redis.call('ZREM', k_timers, unpack(due)) end",
         "for _, member in ipairs(due) do later('ZREM', k_timers, member) end",
     ),
-    Mutant(
-        "turn-lost-when-full", "lease.lua", "full ~= scopes.throttle.scope then pass_turn(", "false then pass_turn("
-    ),
+    Mutant("turn-lost-when-full", DRAINING, "full ~= scopes.throttle.scope then pass_turn(", "false then pass_turn("),
     Mutant("turn-lost-when-cancelled", LANES, "  pass_turn(scopes.throttle)\n", ""),
     # Lanes and pausing.
-    Mutant("begun-is-throttled", "lease.lua", "if tonumber(heads[index]) < 0 then ready", "if false then ready"),
+    Mutant("begun-is-throttled", DRAINING, "if tonumber(heads[index]) < 0 then ready", "if false then ready"),
     Mutant("begun-is-not-called-up", LANES, "(idle or (begun[lane] and is_gated(lane)))", "idle"),
-    Mutant("hold-lets-begin", "lease.lua", "mode == 'hold' and 0 or", "false and 0 or"),
+    Mutant("hold-lets-begin", DRAINING, "mode == 'hold' and 0 or", "false and 0 or"),
     Mutant(
         "keep-lets-go-on",
-        "lease.lua",
+        DRAINING,
         "  if mode == 'keep' then return park(lane, fn, pause_scope(lane), scopes) end\n",
         "",
     ),
     Mutant(
         "blocked-never-forgotten",
-        LANES,
+        PARKING,
         "scope) == 0 then\n    redis.call('ZREM', k_blocked, scope)\n  elseif limit",
         "scope) == 0 then\n    local _ = 1\n  elseif limit",
     ),
-    Mutant("slot-offered-once", LANES, "    redis.call('ZADD', k_timers, now + RECALL, '=' .. scope)\n", ""),
+    Mutant("slot-offered-once", PARKING, "    redis.call('ZADD', k_timers, now + RECALL, '=' .. scope)\n", ""),
     Mutant("slot-offered-to-as-few", THROTTLING, "return unpark(scope, 64) end", "return end"),
     Mutant("rounded-down", THROTTLING, " - ahead + 0.001)", " + now - next_even(throttle))"),
     Mutant("raised-throttle-stays", THROTTLING, "  write_even(throttle, even)\n", ""),
@@ -135,12 +142,20 @@ MUTANTS = [
         "  if false then redis.call('SET'",
     ),
     Mutant("cancelled-is-queued", LANES, "  stay_out(run, lane)\n", ""),
-    Mutant("parked-before-the-pause", "lease.lua", "math.max(now, paused_since(paused))", "now"),
+    Mutant("parked-before-the-pause", DRAINING, "math.max(now, paused_since(paused))", "now"),
     Mutant("events-put-down-too-late", "copy_events.lua", "if there < before then return 'INCOMPLETE' end\n", ""),
+    Mutant("refused-run-in-its-events", "take_back.lua", "if id ~= rid then left", "if true then left"),
+    Mutant("refused-run-keeps-its-list", "take_back.lua", "redis.call('DEL', k_gathered .. rid)\n", ""),
+    Mutant(
+        "created-run-taken-back",
+        "take_back.lua",
+        "if redis.call('EXISTS', k_run .. rid) == 1 then return 'DUP' end",
+        "",
+    ),
     Mutant("batch-done-again-alone", "rerun.lua", "or 0) then return 'INCOMPLETE' end", "or 0) then local _ = 1 end"),
     Mutant(
         "blocked-outlives-its-lanes",
-        LANES,
+        PARKING,
         "  redis.call('ZREM', k_blocked, scope)\nend\n\n--- Takes",
         "end\n\n--- Takes",
     ),

@@ -16,22 +16,28 @@ MUTANTS = [
     Mutant("repeated-lease-gets-others", "lease.lua", "if repeated() then return answer end", ""),
     Mutant("dead-session-leases", "lease.lua", "if redis.call('ZSCORE', k_dead, session) then return {'DEAD'} end", ""),
     Mutant("dead-session-beats", "beat.lua", "if redis.call('ZSCORE', k_dead, session) then return {'DEAD'} end", ""),
-    Mutant("slot-not-released", "include/lanes.lua", "    redis.call('ZREM', k_slots .. scope, run.id)\n", ""),
-    Mutant("slot-not-taken", "lease.lua", "redis.call('ZADD', k_slots .. scope[1], now, rid)", ""),
-    Mutant("limit-plus-one", "lease.lua", "local free = scope[2] - redis", "local free = scope[2] + 1 - redis"),
-    Mutant("limit-minus-one", "lease.lua", "local free = scope[2] - redis", "local free = scope[2] - 1 - redis"),
+    Mutant("slot-not-released", "include/slots.lua", "    redis.call('ZREM', k_slots .. scope, run.id)\n", ""),
+    Mutant("slot-not-taken", "include/leasing.lua", "redis.call('ZADD', k_slots .. scope[1], now, rid)", ""),
+    Mutant(
+        "limit-plus-one", "include/draining.lua", "local free = scope[2] - redis", "local free = scope[2] + 1 - redis"
+    ),
+    Mutant(
+        "limit-minus-one", "include/draining.lua", "local free = scope[2] - redis", "local free = scope[2] - 1 - redis"
+    ),
     Mutant(
         "first-scope-only",
-        "lease.lua",
+        "include/draining.lua",
         "    wanted = math.min(wanted, free)\n",
         "    return math.min(wanted, free), nil\n",
     ),
-    Mutant("nothing-unparked", "include/lanes.lua", "  for _, scope in ipairs(scopes) do unpark(scope) end\n", ""),
-    Mutant("unpark-minus-one", "include/lanes.lua", "while free > 0 do", "while free > 1 do"),
-    Mutant("baton-dropped-when-parking", "lease.lua", "if scope[1] ~= full then free_scope(scope[1]) end", ""),
+    Mutant("nothing-unparked", "include/slots.lua", "  for _, scope in ipairs(scopes) do unpark(scope) end\n", ""),
+    Mutant("unpark-minus-one", "include/parking.lua", "while free > 0 do", "while free > 1 do"),
+    Mutant(
+        "baton-dropped-when-parking", "include/draining.lua", "if scope[1] ~= full then free_scope(scope[1]) end", ""
+    ),
     Mutant(
         "baton-dropped-by-empty-lane",
-        "include/lanes.lua",
+        "include/parking.lua",
         "    if redis.call('EXISTS', k_queue .. lane) == 1 then\n",
         "    if true then\n",
     ),
@@ -97,8 +103,8 @@ MUTANTS = [
     ),
     Mutant("reaped-without-grace", "tick.lua", "if now >= fact('grace') then", "if true then"),
     Mutant("silent-session-lives", "tick.lua", "'-inf', now - 1, 'LIMIT'", "'-inf', now - 20000, 'LIMIT'"),
-    Mutant("crashed-once-is-suspect", "include/lanes.lua", "if run.crashes < 2 then", "if run.crashes < 1 then"),
-    Mutant("suspect-not-alone", "include/lanes.lua", "if run.crashes < 2 then", "if true then"),
+    Mutant("crashed-once-is-suspect", "include/scopes.lua", "if run.crashes < 2 then", "if run.crashes < 1 then"),
+    Mutant("suspect-not-alone", "include/scopes.lua", "if run.crashes < 2 then", "if true then"),
     Mutant("looked-at-again-never", "suspend.lua", "    arm_timer(run.id .. '|', now + within)\n", ""),
     Mutant(
         "run-created-twice",
@@ -110,24 +116,27 @@ MUTANTS = [
     Mutant("raised-limit-unnoticed", "tick.lua", "for _, scope in ipairs(blocked) do review(scope) end\n", ""),
     Mutant(
         "removed-limit-reviewed-once",
-        "include/lanes.lua",
+        "include/parking.lua",
         "  elseif is_in_force(scope) then\n    redis",
         "  else\n    redis",
     ),
     Mutant(
-        "blocked-not-remembered", "lease.lua", "  redis.call('ZADD', k_blocked, 'NX', fact('registry'), full)\n", ""
+        "blocked-not-remembered",
+        "include/draining.lua",
+        "  redis.call('ZADD', k_blocked, 'NX', fact('registry'), full)\n",
+        "",
     ),
     Mutant(
         "suspect-uses-up-the-baton",
-        "include/lanes.lua",
+        "include/parking.lua",
         "if base_of(function_of(lane)) == function_of(lane) then free = free - 1 end",
         "free = free - 1",
     ),
     Mutant("news-for-the-dead", "tick.lua", "write_batches()\n", ""),
     Mutant("time-back-keeps-the-dead", "tick.lua", "    redis.call('ZADD', k_sessions, facts.grace, session)\n", ""),
-    Mutant("small-steps-weigh-nothing", "lease.lua", "ROW * run.steps", "0"),
-    Mutant("answer-of-any-size", "lease.lua", "room = room - #record - size - 512", "room = room - 1"),
-    Mutant("more-never-said", "lease.lua", "if seek() then answer[2] = 1 end\n", ""),
+    Mutant("small-steps-weigh-nothing", "include/describing.lua", "ROW * run.steps", "0"),
+    Mutant("answer-of-any-size", "include/describing.lua", "room = room - #record - size - 512", "room = room - 1"),
+    Mutant("more-never-said", "lease.lua", "if seek(functions) then answer[2] = 1 end\n", ""),
     Mutant(
         "event-trimmed-undelivered",
         "trim_events.lua",

@@ -21,21 +21,21 @@ def scenario(work: Scenario) -> Scenario:
 
 
 async def create(
-    bench: Bench, lane: str = FN, options: str = "-", *, event: str = "", notes: str = "-"
+    bench: Bench, lane: str = FN, options: str = "-", *, event: str = "", notes: str = "-", body: bytes = BODY
 ) -> tuple[str, str]:
     """A ms later an event comes to a function; gives the run that it would start, and the answer."""
     bench.clock.advance(1)
     event = event or bench.event()
     run = run_id(event, lane.partition("|")[0], bench.partition.index)
     starts = ",".join(run_id(event, function, bench.partition.index) for function in (FN, "app/g"))
-    item = run, lane, "v1", event, 0, options, "", notes, b"L 0 0 %s\n%s" % (starts.encode(), BODY)
+    item = run, lane, "v1", event, 0, options, "", notes, b"L 0 0 %s\n%s" % (starts.encode(), body)
     [answer] = await bench.partition.script("create", items=[item])
     return run, answer.decode()
 
 
-async def made(bench: Bench, lane: str = FN, options: str = "-") -> str:
+async def made(bench: Bench, lane: str = FN, options: str = "-", *, body: bytes = BODY) -> str:
     """A run that was created."""
-    run, answer = await create(bench, lane, options)
+    run, answer = await create(bench, lane, options, body=body)
     assert answer == "OK", answer
     return run
 
@@ -149,10 +149,12 @@ async def a_newer_run_takes_the_place_and_waits_for_the_older_to_let_go(bench: B
 
 
 @scenario
-async def the_older_run_has_its_time_to_let_go(bench: Bench) -> None:
+async def the_older_run_has_its_time_to_let_go_also_before_the_first_tick(bench: Bench) -> None:
+    await bench.read("DEL", "k_meta", "")
     first = await made(bench, FN, "single=s:cancel")
     await bench.one()
     await made(bench, FN, "single=s:cancel")
+    await due(bench, 0)
     await due(bench, PATIENCE - 1)
     assert await bench.status(first) == "running"
     await due(bench, 1)
@@ -249,6 +251,18 @@ async def a_batch_begins_when_it_is_full(bench: Bench) -> None:
     assert await made(bench, FN, options) != run
     lease = await bench.one()
     assert (lease.run, len(lease.events)) == (run, 3)
+
+
+@scenario
+async def a_batch_begins_when_its_events_have_4_mib_with_the_first(bench: Bench) -> None:
+    options, large = f"batch=b:99:{WEEK}", b'{"name":"n","data":"%s"}' % (b"x" * 400_000)
+    run = await made(bench, FN, options, body=large)
+    for _ in range(9):
+        assert (await create(bench, FN, options, body=large))[1] == f"JOINED {run}"
+    assert await bench.lease("w") == []
+    assert (await create(bench, FN, options, body=large))[1] == f"JOINED {run}"
+    lease = await bench.one()
+    assert (lease.run, len(lease.events)) == (run, 11)
 
 
 @scenario
@@ -566,6 +580,23 @@ async def events_that_were_put_down_too_late_make_no_batch(bench: Bench) -> None
     assert await bench.read("LRANGE", "k_gathered", run, 0, -1) == [event.encode() for event in events[:2]]
     await bench.read("DEL", "k_gathered", run)
     assert await copy("copy_events", run, 600_000, 2, items=third) == b"INCOMPLETE"
+
+
+@scenario
+async def events_of_a_batch_forget_a_run_that_was_not_created(bench: Bench) -> None:
+    first, run = (run_id(bench.event(), name, bench.partition.index) for name in ("first", "again"))
+    events = [(bench.event(),) for _ in range(2)]
+    for [event] in events:
+        await bench.read("SET", "k_event", event, f"L 0 0 {first}\n{BODY.decode()}")
+    script = bench.partition.script
+    assert await script("copy_events", run, 600_000, 0, items=events) == b"OK"
+    assert run.encode() in await bench.read("GET", "k_event", events[0][0])
+    assert await script("take_back", run, items=events) == b"OK"
+    for [event] in events:
+        assert await bench.read("GET", "k_event", event) == f"L 0 0 {first}\n{BODY.decode()}".encode()
+    assert not await bench.exists("k_gathered", run)
+    there = await made(bench)
+    assert await script("take_back", there, items=events) == b"DUP"
 
 
 @scenario

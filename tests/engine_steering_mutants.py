@@ -46,7 +46,7 @@ MUTANTS = [
     Mutant("event-forgets-others", "rerun.lua", "(ids == '' and '' or ids .. ',') .. rid", "rid"),
     Mutant("event-known-is-replaced", "rerun.lua", "  if known then\n", "  if known and record == '' then\n"),
     Mutant("turn-of-rerun-is-none", "rerun.lua", "turn .. ' ' .. steps", "0 .. ' ' .. steps"),
-    Mutant("bytes-of-rerun-are-none", "rerun.lua", "steps .. ' ' .. bytes)", "steps .. ' 0')"),
+    Mutant("bytes-of-rerun-are-none", "rerun.lua", "steps .. ' ' .. bytes\n", "steps .. ' 0'\n"),
     Mutant("rerun-is-no-rerun", "rerun.lua", "options, link, notes", "options, '', notes"),
     Mutant("event-moved-anew", "include/keeping.lua", "if string.sub(record, 1, 1) ~= 'N' then", "if false then"),
     Mutant(

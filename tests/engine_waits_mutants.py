@@ -69,8 +69,8 @@ MUTANTS = [
     Mutant(
         "start-not-limited", "include/creation.lua", "  if options ~= '-' then arm_start(rid, options, due) end\n", ""
     ),
-    Mutant("finish-not-limited", "lease.lua", "    arm_timer(run.id .. '~', now + within)\n", ""),
-    Mutant("start-limited-when-begun", "lease.lua", "    disarm_timer(run.id .. '~')\n", ""),
+    Mutant("finish-not-limited", "include/leasing.lua", "    arm_timer(run.id .. '~', now + within)\n", ""),
+    Mutant("start-limited-when-begun", "include/leasing.lua", "    disarm_timer(run.id .. '~')\n", ""),
     Mutant(
         "deadline-outlives-the-run",
         "include/ending.lua",

@@ -7,11 +7,13 @@ import httpx2
 import pytest
 
 from stepwell.functions import App, Batch, Concurrency, Context, RateLimit, Throttle, event
+from stepwell.platform.flow import holding
 from stepwell.platform.store.store import Store
 from tests.api_desk import Desk
 
 CONTROLS = {
     "limited": {"concurrency": Concurrency(1, key="event.data.customer")},
+    "sized": {"concurrency": Concurrency(1, key="event.data.size")},
     "throttled": {"throttle": Throttle(1, "1m")},
     "rated": {"rate_limit": RateLimit(1, "1m")},
     "batched": {"batch": Batch(3, "1m")},
@@ -62,6 +64,18 @@ async def test_a_function_is_paused_and_resumed(desk: Desk, client: httpx2.Async
     assert [lease.run for lease in await desk.lease("shop/plain")] == [run]
     assert (await client.post("/api/v1/functions/shop/none/pause")).status_code == 404
     assert (await client.post(f"{path}/pause", params={"mode": "loudly"})).status_code == 400
+
+
+async def test_a_function_that_is_not_registered_any_more_is_resumed(desk: Desk, client: httpx2.AsyncClient) -> None:
+    await client.post("/api/v1/functions/shop/plain/pause")
+    await desk.installation.registry.register(shop("limited").manifest)
+    answer = await client.post("/api/v1/functions/shop/plain/resume")
+    assert answer.status_code == 404
+    assert answer.json()["error"]["message"] == (
+        "function 'shop/plain' is not registered; it was paused, and is not any more"
+    )
+    await desk.installation.registry.register(shop("plain").manifest)
+    assert (await data(await client.get("/api/v1/functions/shop/plain")))["paused"] is None
 
 
 async def test_who_has_a_slot_and_who_waits_for_it(desk: Desk, client: httpx2.AsyncClient) -> None:
@@ -115,11 +129,54 @@ async def test_a_throttled_run_says_when_its_turn_may_come(desk: Desk, client: h
     assert (wait["kind"], wait["until"]) == ("throttle", desk.clock.now() + 60_000)
 
 
+async def test_the_keys_of_a_constraint_are_found_among_many_others(
+    desk: Desk, client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holding, "MOST_KEYS", 10)
+    monkeypatch.setattr(holding, "PAGE", 5)
+    customers = [f"c {number}" for number in range(8)]
+    for customer in customers:
+        await desk.start("limited", {"customer": customer})
+    for number in range(60):
+        await desk.start("sized", {"size": number})
+    assert len(await desk.lease("shop/limited", "shop/sized")) == 64
+    keys = await data(await client.get("/api/v1/keys", params={"constraint": "shop/limited#0"}))
+    assert [key["value"] for key in keys] == customers
+
+
 async def test_a_batch_says_how_many_events_it_has(desk: Desk, client: httpx2.AsyncClient) -> None:
     run = await desk.start("batched")
     began = desk.clock.now()
-    assert await desk.start("batched") == run
+    second = await desk.send("batched")
+    assert await desk.run_of(second) == run
     assert await waits(client, run) == [{"kind": "batch", "until": began + 60_000, "gathered": 2}]
+
+
+async def test_a_run_names_all_its_events(desk: Desk, client: httpx2.AsyncClient) -> None:
+    events = [await desk.send("batched") for _ in range(3)]
+    run = await desk.run_of(events[0])
+    shown = await data(await client.get(f"/api/v1/runs/{run}"))
+    assert (shown["event_id"], shown["event_ids"]) == (events[0], events)
+    again = await data(await client.post(f"/api/v1/runs/{run}/rerun"))
+    assert again["event_ids"] == events
+    other = await data(await client.post(f"/api/v1/runs/{run}/rerun", json={"input": {}}))
+    assert other["event_ids"] == [other["event_id"]]
+    plain = await data(await client.get(f"/api/v1/runs/{await desk.start('plain')}"))
+    assert plain["event_ids"] == [plain["event_id"]]
+    assert [one["event_ids"] for one in await data(await client.get(f"/api/v1/events/{events[1]}/runs"))] == [[], []]
+
+
+async def test_events_of_a_batch_do_not_name_a_run_that_was_refused(desk: Desk, client: httpx2.AsyncClient) -> None:
+    events = [await desk.send("batched") for _ in range(3)]
+    run = await desk.run_of(events[0])
+    await client.post("/api/v1/functions/shop/batched/pause", params={"mode": "drop"})
+    refused = await client.post(f"/api/v1/runs/{run}/rerun")
+    assert refused.status_code == 409, refused.text
+    for id in events:
+        assert (await data(await client.get(f"/api/v1/events/{id}")))["runs"] == [run]
+    await client.post("/api/v1/functions/shop/batched/resume")
+    again = await data(await client.post(f"/api/v1/runs/{run}/rerun"))
+    assert (await data(await client.get(f"/api/v1/events/{events[2]}")))["runs"] == [run, again["id"]]
 
 
 async def test_what_is_not_true_for_an_event_and_what_cannot_be_evaluated_is_said(

@@ -123,6 +123,12 @@ def test_a_path_that_is_no_python_file_is_recognised(capsys: pytest.CaptureFixtu
     )
 
 
+@pytest.mark.parametrize("id", ["fulfil", "shop/", "/fulfil"])
+def test_a_function_is_named_with_its_app(capsys: pytest.CaptureFixture[str], id: str) -> None:
+    said = f"stepwell: {id!r} is no id of a function: write APP/FUNCTION; `stepwell functions` lists those there are"
+    assert [refused(capsys, "functions", what, id) for what in ("pause", "resume")] == [said, said]
+
+
 def test_a_setting_that_cannot_be_used_is_named(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,7 +27,8 @@ class Run:
     Times are ms UTC and None until it has come to that. `function` is "app/function"; `output` is set when the status
     is completed, `error` when it is failed; `waiting_on` says what a waiting run waits for. `parent_id` and
     `parent_step` invoked it, `rerun_of` is the run that it does again. `versions` of the app have executed it, at most
-    the last 20; `drift` are keys of recorded steps that it did not ask for to its end.
+    the last 20; `drift` are keys of recorded steps that it did not ask for to its end. `event_ids` are all its events,
+    more than one of a batch; there are none when it was read as one of the runs of an event.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Run:
     rerun_of: str | None = None
     versions: tuple[str, ...] = ()
     drift: tuple[str, ...] = ()
+    event_ids: tuple[str, ...] = ()
 
     @property
     def ended(self) -> bool:

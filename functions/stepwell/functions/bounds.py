@@ -12,6 +12,8 @@ C = TypeVar("C")
 
 WEEK: Final = 7 * UNITS["d"]
 """Ms of the longest period of a control that counts, spreads or gathers events."""
+MOST_AT_ONCE: Final = 1_000_000_000
+"""Of a limit that has no other bound: what is larger is no limit, and no number that is counted exactly."""
 
 
 def length(what: str, given: Duration, most: int = LONGEST) -> int:
@@ -41,16 +43,20 @@ def length_if_any(what: str, given: Duration | None) -> int | None:
     return None if given is None else length(what, given)
 
 
-def check_count(what: str, given: object, least: int = 1, most: int | None = None) -> None:
-    """Refuses what is no int from `least` to `most`, or of `least` or more.
+def check_count(what: str, given: object, least: int = 1, most: int = MOST_AT_ONCE) -> None:
+    """Refuses what is no int from `least` to `most`.
 
     Raises:
         InvalidControl: it is none.
     """
-    if type(given) is int and given >= least and (most is None or given <= most):
+    if type(given) is int and least <= given <= most:
         return
-    bounds = f"of {least} or more" if most is None else f"from {least} to {most:,}"
-    raise InvalidControl(f"{what} is an int {bounds}, not {given!r:.100}")
+    raise InvalidControl(f"{what} is an int from {least} to {most:,}, not {_shown(given)}")
+
+
+def _shown(given: object) -> str:
+    # Python writes no int of more than some thousand digits.
+    return "one that is far larger" if type(given) is int and given.bit_length() > 256 else f"{given!r:.100}"
 
 
 def check_word(what: str, given: object, known: tuple[str, ...]) -> None:

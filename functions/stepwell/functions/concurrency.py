@@ -21,7 +21,7 @@ class Concurrency:
     """At most `limit` runs are executing at once; a run that sleeps or waits does not count.
 
     Args:
-        limit: 1 or more.
+        limit: 1 to 1,000,000,000.
         key: an expression over `event`, such as "event.data.customer": the limit then holds for each value apart.
         scope: whose runs are counted: those of the "function", or those of all functions of the "app" or of the
             "environment" that have a control of this scope and `name`.

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from stepwell.functions.bounds import WEEK
+from stepwell.functions.bounds import MOST_AT_ONCE, WEEK
 from stepwell.functions.cancelling import MOST_CANCELS
 from stepwell.functions.concurrency import MOST_CONTROLS, Scope
 from stepwell.functions.conditions import CHARACTERS
@@ -67,7 +67,7 @@ class ConcurrencyManifest(_Wire):
     With a scope beyond the function, all functions of that scope with this name share the slots.
     """
 
-    limit: Annotated[int, Field(ge=1)]
+    limit: Annotated[int, Field(ge=1, le=MOST_AT_ONCE)]
     key: Expression | None = None
     scope: Scope = "function"
     name: Id | None = None
@@ -104,9 +104,9 @@ class IdempotencyManifest(_Wire):
 class ThrottleManifest(_Wire):
     """`limit` runs begin in `period` ms, evenly spread, and `burst` at once after a pause; those beyond wait."""
 
-    limit: Annotated[int, Field(ge=1)]
+    limit: Annotated[int, Field(ge=1, le=MOST_AT_ONCE)]
     period: Period
-    burst: Annotated[int, Field(ge=1)] = 1
+    burst: Annotated[int, Field(ge=1, le=MOST_AT_ONCE)] = 1
     key: Expression | None = None
 
 

@@ -18,9 +18,9 @@ class Throttle:
     """Runs begin to execute evenly spread, `limit` in a `period`; those beyond wait for their turn.
 
     Args:
-        limit: 1 or more.
+        limit: 1 to 1,000,000,000.
         period: at most 7 days.
-        burst: how many may begin at once after a pause; 1 or more.
+        burst: how many may begin at once after a pause; 1 to 1,000,000,000.
         key: an expression over `event`: the limit then holds for each value apart.
 
     Raises:

@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.ids import partition_of, time_of
 from stepwell.platform.reading.counts import Counts, WorkerSession, counts_of, sessions_of
 from stepwell.platform.reading.events import EventPages
-from stepwell.platform.reading.headers import event_name, header_of, home_in, whole_of
+from stepwell.platform.reading.headers import event_name, events_of, header_of, home_in, whole_of
 from stepwell.platform.reading.pages import MOST_ITEMS, Page
 from stepwell.platform.reading.runs import RunFilter, RunPages, RunSummary
 from stepwell.platform.reading.steps import steps_of
@@ -25,11 +25,15 @@ NOTHING: Mapping[str, RunRecord] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """A run with all that is known of it but its steps. `waiting_on` is empty when it is running or has ended."""
+    """A run with all that is known of it but its steps. `waiting_on` is empty when it is running or has ended.
+
+    `events`: ids of all its events when it was asked for by its id, oldest first; else empty.
+    """
 
     run: RunRecord
     event_name: str | None
     waiting_on: tuple[Wait, ...]
+    events: tuple[str, ...] = ()
 
     @property
     def created(self) -> int:
@@ -59,6 +63,10 @@ class History:
 
     async def run(self, id: str) -> RunView | None:
         """A run; `None` when there is none of this id, or it is not kept any more."""
+        view = await self._known(id)
+        return view and replace(view, events=await events_of(self._partitions[partition_of(id)], view.run))
+
+    async def _known(self, id: str) -> RunView | None:
         home = home_in(self._partitions, id)
         record = await whole_of(home, id) if home else None
         return await self._view(record) if record else None
@@ -100,7 +108,7 @@ class History:
         """The runs that an event started and that are kept, also those on their way to another partition."""
         # In this order: what is delivered between the two is then found as a run.
         travelling = await self._travelling(event.id, event.runs)
-        known = await asyncio.gather(*[self.run(id) for id in event.runs])
+        known = await asyncio.gather(*[self._known(id) for id in event.runs])
         names = zip(event.runs, known, strict=True)
         views = [view or _on_its_way(travelling.get(id), event) for id, view in names]
         return [view for view in views if view]

@@ -33,7 +33,7 @@ ENDED = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
 
 
 SUSPECT = 2
-"""Deaths of its worker in a row that put a run into its function's lane of suspects; see lua/include/lanes.lua."""
+"""Deaths of its worker in a row that put a run into its function's lane of suspects; see lua/include/scopes.lua."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp
 from stepwell.platform.api import views
 from stepwell.platform.api.models import App, Function, Item
 from stepwell.platform.api.operations import NoQuery, Operation, Query, answer, parameters
-from stepwell.platform.api.problems import not_found
+from stepwell.platform.api.problems import Problem, not_found
 from stepwell.platform.flow.pausing import Mode, Pausing
 from stepwell.platform.installation import Installation
 
@@ -64,7 +64,10 @@ class FunctionsApi:
         """POST …/resume."""
         parameters(request, NoQuery)
         id = _id(request)
-        await self._pausing.resume(id)
+        resumed = await self._pausing.resume(id)
+        if resumed and id not in self._registry.snapshot.functions:
+            message = f"function {id!r} is not registered; it was paused, and is not any more"
+            raise Problem(404, "not_found", message, "Start a worker that serves it")
         return await self._answer(id)
 
     async def _answer(self, id: str) -> ASGIApp:

@@ -98,8 +98,12 @@ class RunSummary(_Answer):
 
 
 class Run(RunSummary):
-    """One execution of a function for one event."""
+    """One execution of a function for one event, or for those of a batch."""
 
+    event_ids: list[str] = Field(
+        default=[],
+        description="its events, oldest first: one, or up to 1,000 of a batch; empty in lists of the runs of an event",
+    )
     output: Json[Any] | None
     waiting_on: list[WaitingOn] | None
     versions: list[str] = Field(default=[], description="of the app, that have executed it; the last 20")

@@ -74,6 +74,7 @@ def run(view: RunView) -> Run:
     waits = [_waiting_on(wait) for wait in view.waiting_on] or None
     return Run(
         **fields,
+        event_ids=list(view.events),
         output=_json(view.run.output),
         waiting_on=waits,
         versions=list(view.run.versions),

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import typer
 
 from stepwell.platform.cli.api import Url, get, post
-from stepwell.platform.cli.console import AsJson, say, say_json, table
+from stepwell.platform.cli.console import AsJson, Misuse, say, say_json, table
 from stepwell.platform.flow.pausing import Mode
 
 Id = Annotated[str, typer.Argument(metavar="APP/FUNCTION", help="Id of the function.")]
@@ -63,6 +63,8 @@ def resume(id: Id, url: Url = None) -> None:
 
 def _path(id: str) -> str:
     app, _, function = id.partition("/")
+    if not app or not function:
+        raise Misuse(f"{id!r} is no id of a function: write APP/FUNCTION; `stepwell functions` lists those there are")
     return f"/api/v1/functions/{quote(app, safe='')}/{quote(function, safe='')}"
 
 

@@ -121,17 +121,28 @@ class Runs:
         """Creates a run that does another one again, at first its steps. Repeated, it creates nothing twice.
 
         An empty `creation.record` stands for an event that this partition has. `gathered`: ids of the further events of
-        a batch, which it has too. What is left when the caller dies in between removes itself. `GONE`: the event is not
-        kept. `FULL`: it has `MAX_OF_EVENT` runs. `INCOMPLETE`: it took too long.
+        a batch, which it has too. What was put down for it goes when it is refused, or removes itself when the caller
+        dies in between. `GONE`: the event is not kept. `FULL`: it has `MAX_OF_EVENT` runs. `INCOMPLETE`: it took too
+        long.
         """
+        answer = await self._copy(creation.run, kept, gathered) or await self._create_again(creation, kept)
+        if gathered and answer not in ("OK", "DUP"):
+            for events in _events(gathered):
+                await self._partition.script("take_back", creation.run, items=events)
+        return answer
+
+    async def _copy(self, run: str, kept: Kept, gathered: Sequence[str]) -> Again | None:
+        """Puts down its steps and the further events of its batch; answers why it cannot be created, if so."""
         for chunk in _chunks(kept.rows):
-            if await self._partition.script("copy_steps", creation.run, LIFE, items=chunk) == b"DUP":
+            if await self._partition.script("copy_steps", run, LIFE, items=chunk) == b"DUP":
                 return "DUP"
-        for first in range(0, len(gathered), EVENTS):
-            events = [(event,) for event in gathered[first : first + EVENTS]]
-            answer = await self._partition.script("copy_events", creation.run, LIFE, first, items=events)
+        for number, events in enumerate(_events(gathered)):
+            answer = await self._partition.script("copy_events", run, LIFE, number * EVENTS, items=events)
             if answer != b"OK":
                 return answer.decode()  # type: ignore[no-any-return]
+        return None
+
+    async def _create_again(self, creation: Creation, kept: Kept) -> Again:
         answer = await self._partition.script(
             "rerun",
             creation.run,
@@ -157,6 +168,11 @@ class Runs:
             for made in creations
         ]
         return [Created.of(answer) for answer in await asyncio.gather(*[self._create.add(item) for item in items])]
+
+
+def _events(gathered: Sequence[str]) -> Iterator[list[tuple[str]]]:
+    for first in range(0, len(gathered), EVENTS):
+        yield [(event,) for event in gathered[first : first + EVENTS]]
 
 
 def _chunks(rows: Sequence[StepRow]) -> Iterator[list[tuple[str, bytes]]]:

@@ -21,6 +21,8 @@ STARTS = (idempotency, rate_limit, debounce, batch, singleton, priority)
 LANES = (concurrency, singleton, throttle, fairness)
 GATHERING = ("debounce=", "batch=")
 """Options by which an event joins others."""
+OF_MANY = ("batch=", "many=")
+"""Options of runs that may have several events."""
 BY_HAND = ("once=", "rate=", *GATHERING)
 """Options that say which events start a run: who asks for one by hand is not subject to them."""
 
@@ -58,6 +60,11 @@ def is_gathering(option: str) -> bool:
 def by_hand(options: str) -> str:
     """The options of a run that somebody wants beside those that events start."""
     return ",".join([option for option in options.split(",") if not option.startswith(BY_HAND)]) or "-"
+
+
+def is_of_many(options: str) -> bool:
+    """Whether a run may have further events behind its first."""
+    return any(option.startswith(OF_MANY) for option in options.split(","))
 
 
 def with_many(options: str, count: int) -> str:

@@ -91,10 +91,11 @@ async def _scopes(partition: Partition, constraint: str | None) -> set[str]:
         while True:
             page: Sequence[bytes]
             cursor, page = await partition.read("SCAN", cursor, "MATCH", f"{prefix}*", "COUNT", PAGE)
-            found.update(key.decode().removeprefix(prefix) for key in page)
+            scopes = [key.decode().removeprefix(prefix) for key in page]
+            found.update(one for one in scopes if constraint in (None, one.partition("|")[0]))
             if cursor == b"0" or len(found) > MOST_KEYS:
                 break
-    return {one for one in found if constraint in (None, one.partition("|")[0])}
+    return found
 
 
 async def _view(partition: Partition, scope: str) -> KeyView:

@@ -1,4 +1,4 @@
-"""Run headers and the names of their events, without what may be large: output, error, and the event's data."""
+"""Run headers, and the ids and names of their events, without what may be large: output, error, data of events."""
 
 import asyncio
 import re
@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from stepwell.platform.codec import decode
+from stepwell.platform.engine.gathered import gathered_by
 from stepwell.platform.engine.partition import Partition
+from stepwell.platform.flow.controls import is_of_many
 from stepwell.platform.ids import is_id, partition_of
 from stepwell.platform.records import RunRecord
 
@@ -47,6 +49,12 @@ async def event_name(partition: Partition, event: str) -> str | None:
         record = await partition.read("GET", key) or b""
         return _name_in(record)
     return cast(str, decode(found[1])) if found else _name_in(record)
+
+
+async def events_of(partition: Partition, run: RunRecord) -> tuple[str, ...]:
+    """Ids of all events of a run, oldest first; as many as a batch may have."""
+    others = await gathered_by(partition, run.id) if is_of_many(run.options) else ()
+    return (run.event, *others)
 
 
 def _name_in(record: bytes) -> str | None:

@@ -4,7 +4,8 @@
 --! include: clock meta feed
 --! allow-oom
 -- tells: a bit for each status whose ends somebody wants to be told of by an event; see include/ending.lua.
--- Items replace the hash of limits: function -> names of its constraints, "#name" -> limit. An older version changes nothing.
+-- Items replace the hash of limits: function -> names of its constraints, "#name" -> limit. An
+-- older version changes nothing.
 now = clock(now)
 if unknown_format() then return unknown_format() end
 if version < fact('registry') then return fact('registry') end

@@ -4,10 +4,11 @@
 --! include: clock meta batch feed progress steps timers owner position commit_runs
 --! allow-oom
 -- One of delay (ms from now) and until (ms UTC) is given. What is armed already is never armed again.
--- A wait for something that comes from elsewhere says what has to be done there, in `elsewhere`; that is kept until it is.
+-- A wait for something that comes from elsewhere says what has to be done there, in `elsewhere`;
+-- that is kept until it is.
 -- child: the run that a step invokes, or empty.
--- listings: of a wait for events, see listing.lua; marks: theirs, whose last positions are noted in front of `elsewhere`,
--- and behind them the position behind which an event of this moment would be.
+-- listings: of a wait for events, see listing.lua; marks: theirs, whose last positions are noted in front of
+-- `elsewhere`, and behind them the position behind which an event of this moment would be.
 now = clock(now)
 if unknown_format() then return unknown_format() end
 

@@ -1,7 +1,8 @@
 --! Notes by which run another one is to be done again at somebody's request. Answers it, that of the first to ask; GONE; or FULL.
 --! args: now run request again most:int
 --! include: clock meta
--- request: or empty, when nobody will ask for the same again. most: how often a run may be done again, which is counted here.
+-- request: or empty, when nobody will ask for the same again. most: how often a run may be done
+-- again, which is counted here.
 now = clock(now)
 if unknown_format() then return unknown_format() end
 if redis.call('EXISTS', k_run .. run) == 0 then return 'GONE' end

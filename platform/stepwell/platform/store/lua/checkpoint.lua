@@ -3,7 +3,8 @@
 --! item: rid token seq key kind state attempts took:int payload
 --! include: clock meta batch feed progress steps timers owner commit_runs
 --! allow-oom
--- state: done or failed. took: ms the body ran. A step that has an outcome keeps it: the answer is the turn of that one.
+-- state: done or failed. took: ms the body ran. A step that has an outcome keeps it: the answer is
+-- the turn of that one.
 now = clock(now)
 if unknown_format() then return unknown_format() end
 

@@ -1,8 +1,10 @@
---! Puts down events of a batch for a run that is about to do it again. Answers OK, DUP (it exists), GONE (one is not kept) or INCOMPLETE.
+--! Puts down events of a batch for a run that is about to do it again. Answers OK, DUP, GONE or INCOMPLETE.
 --! args: now rid life:int before:int
 --! item: event
 --! include: clock meta
--- life: ms after which the list is gone, if the run was not created. before: events of the list that were put down before.
+-- DUP: it exists. GONE: one of the events is not kept. INCOMPLETE: those put down before are there no more.
+-- life: ms after which the list is gone, if the run was not created. before: events of the list
+-- that were put down before.
 now = clock(now)
 if unknown_format() then return unknown_format() end
 

@@ -2,8 +2,8 @@
 --! args: now
 --! item: rid lane version event due:int options link notes record
 --! include: clock meta batch feed run lanes timers ending creation position keeping commit
--- record: the event as its own partition keeps it; here it belongs to its runs alone. One that begins with "N" is in no log
--- at all: it has come about with its run, here and now, and is "N runs", a line feed, and the body.
+-- record: the event as its own partition keeps it; here it belongs to its runs alone. One that begins with "N" is in no
+-- log at all: it has come about with its run, here and now, and is "N runs", a line feed, and the body.
 now = clock(now)
 if unknown_format() then return unknown_format() end
 
@@ -19,7 +19,9 @@ local function create(rid, lane, version, event, due, options, link, notes, reco
   if answer then return answer, more end
   answer, more = create_run(rid, lane, version, event, due, options, link, notes, #record)
   if LIFE[answer] then redis.call('SET', k_decided .. rid, answer .. ' ' .. more, 'PX', LIFE[answer]) end
-  if answer == 'OK' or answer == 'JOINED' then redis.call('SET', k_event .. event, kept_with(event, record, rid, more)) end
+  if answer == 'OK' or answer == 'JOINED' then
+    redis.call('SET', k_event .. event, kept_with(event, record, rid, more))
+  end
   return answer, more
 end
 

@@ -11,7 +11,8 @@ local function tell_event(event, run, told)
   local record = redis.call('GET', k_event .. event)
   local head, ids, body = string.match(record or '', '^(%u %d+ %d+ )(%S*)(\n.*)$')
   local first, last = string.find(ids or '', run, 1, true)
-  if first then redis.call('SET', k_event .. event, head .. string.sub(ids, 1, first - 1) .. told .. string.sub(ids, last + 1) .. body) end
+  if not first then return end
+  redis.call('SET', k_event .. event, head .. string.sub(ids, 1, first - 1) .. told .. string.sub(ids, last + 1) .. body)
 end
 
 for position, event, run, told in items() do

@@ -5,7 +5,8 @@
 --! allow-oom
 -- member: as in listing.lua. here: 1 when the run is at home in this partition; then
 -- GONE tells that it does not wait any more. after: the position behind which events count. last: 1 when this wait
--- needs no more to be done elsewhere. Events to look at first: {id, position, ...}, oldest first, 64 at most; nothing is written then.
+-- needs no more to be done elsewhere. Events to look at first: {id, position, ...}, oldest first, 64 at
+-- most; nothing is written then.
 now = clock(now)
 if unknown_format() then return unknown_format() end
 

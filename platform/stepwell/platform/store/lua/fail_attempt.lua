@@ -3,7 +3,8 @@
 --! item: rid token seq key kind attempts delay:int took:int error
 --! include: clock meta batch feed run lanes steps timers ending owner letting_go ready commit
 --! allow-oom
--- An empty key means the function body: its lease ends, and the run waits for `delay` ms. A step's run goes on beside it.
+-- An empty key means the function body: its lease ends, and the run waits for `delay` ms. A step's
+-- run goes on beside it.
 now = clock(now)
 if unknown_format() then return unknown_format() end
 

@@ -29,7 +29,8 @@ local function fire(schedule, when, overlap, rid, lane, app_version, options, no
   if overlap == 'queue' and (before or schedule.held ~= '-') then return hold(schedule, when) end
   if before and overlap == 'skip' then return skip_time(schedule) end
   local answer = fire_timed(schedule, when, rid, lane, app_version, options, notes, event, body)
-  -- Nothing overtakes it when there is a run of that time already, or an earlier run with its key holds the new one back.
+  -- Nothing overtakes it when there is a run of that time already, or an earlier run with its key
+  -- holds the new one back.
   if before and overlap == 'cancel_old' and answer == 'OK' then cancel_run(before, OVERTAKEN, patience) end
   return answer
 end

@@ -7,7 +7,8 @@
 now = clock(now)
 if unknown_format() then return unknown_format() end
 
---- Two events of different partitions may come with the same position; under one word each has one of its own, and keeps it.
+--- Two events of different partitions may come with the same position; under one word each has one
+-- of its own, and keeps it.
 local function place(key, event, position)
   local known = redis.call('ZSCORE', key, event)
   if known then return string.format('%.0f', tonumber(known)) end

@@ -5,7 +5,8 @@
 -- window, width: the deduplication window and the width of its buckets, in ms.
 -- words: what somebody may wait for this event by, with spaces between, or empty.
 -- version: of the registry the sender matched with. digest: of the sender's own id, or empty.
--- runs: lines "run lane version target options notes", see creation.lua; target is "-" here, or the partition that is the run's home.
+-- runs: lines "run lane version target options notes", see creation.lua; target is "-" here, or the
+-- partition that is the run's home.
 now = clock(now)
 if unknown_format() then return unknown_format() end
 
@@ -56,7 +57,8 @@ local function accept(event, digest, due, words, runs, body)
   local head, ids = 'L ' .. now .. ' ' .. position .. ' ', ids_of(runs)
   if not redis.call('SET', k_event .. event, head .. ids .. '\n' .. body, 'NX') then return end
   if digest ~= '' then remember(digest, event) end
-  -- Rows of outboxes before the log: by their times it is known which events they still need, and no row may seem younger.
+  -- Rows of outboxes before the log: by their times it is known which events they still need, and
+  -- no row may seem younger.
   local told = start(event, due, runs, #body)
   if told ~= ids then redis.call('SET', k_event .. event, head .. told .. '\n' .. body) end
   redis.call('XADD', k_log, '*', 'e', event)

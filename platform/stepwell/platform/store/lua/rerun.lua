@@ -1,9 +1,11 @@
---! Creates a run that does another one again. Answers OK, DUP, GONE (its event is not kept), FULL (that has too many runs) INCOMPLETE (a step is missing), or "SKIPPED why".
+--! Creates a run that does another one again. Answers OK, DUP, GONE, FULL, INCOMPLETE, or "SKIPPED why".
 --! args: now rid lane version event options link notes turn:int steps:int bytes:int most:int record
 --! item: field value
 --! include: clock meta batch feed run lanes timers ending creation position keeping commit
--- turn, steps, bytes: of the steps that copy_steps has put down before, as copy_events has the events of a batch. record: the event as in create.lua, for a partition
--- that does not have it; or empty. most: runs of an event, whose ids are kept with it.
+-- GONE: its event is not kept. FULL: that has too many runs. INCOMPLETE: a step is missing, or an event of its batch.
+-- turn, steps, bytes: of the steps that copy_steps has put down before, as copy_events has the events of a
+-- batch. record: the event as in create.lua, for a partition that does not have it; or empty. most: runs of an
+-- event, whose ids are kept with it.
 -- Items: fields of the other run that belong to those steps; see include/heads.lua.
 now = clock(now)
 if unknown_format() then return unknown_format() end
@@ -30,7 +32,8 @@ if record == '' and redis.call('EXISTS', k_event .. event) == 0 then return 'GON
 if full() then return 'FULL' end
 if redis.call('HLEN', k_steps .. rid) ~= steps then return 'INCOMPLETE' end
 if redis.call('LLEN', k_gathered .. rid) ~= tonumber(option(options, 'many') or 0) then return 'INCOMPLETE' end
-local answer, more = create_run(rid, lane, version, event, 0, options, link, notes, #record, turn .. ' ' .. steps .. ' ' .. bytes)
+local recorded = turn .. ' ' .. steps .. ' ' .. bytes
+local answer, more = create_run(rid, lane, version, event, 0, options, link, notes, #record, recorded)
 if answer ~= 'OK' then return answer .. ' ' .. more end
 redis.call('PERSIST', k_steps .. rid)
 redis.call('PERSIST', k_gathered .. rid)

@@ -3,8 +3,9 @@
 --! item: rid key state mark position payload
 --! include: clock meta batch feed run lanes steps timers owner ready resolving commit
 --! allow-oom
--- state: done or failed; due, for what a wait becomes when its time is over; or retry, of a step, or without a key of the
--- function body. The first of all who resolve a step wins; the others are told DONE, and so is who asks for what cannot be.
+-- state: done or failed; due, for what a wait becomes when its time is over; or retry, of a step, or
+-- without a key of the function body. The first of all who resolve a step wins; the others are told DONE,
+-- and so is who asks for what cannot be.
 -- mark, position: of the event that a wait takes, so that the next wait of that mark looks behind it; or empty.
 now = clock(now)
 if unknown_format() then return unknown_format() end

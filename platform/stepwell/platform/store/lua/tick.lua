@@ -1,6 +1,6 @@
 --! Fires due timers, reaps dead sessions. Answers {timers fired, sessions reaped, ms until there is more to do}.
 --! args: now limit:int crash_limit:int expiry:int patience:int idle:int
---! include: clock meta batch feed run lanes steps timers ending owner ready resolving reaping cancelling owing ranking gathering throttling commit
+--! include: clock batch feed run lanes steps ending owner ready resolving reaping cancelling gathering throttling commit
 --! allow-oom
 -- limit: of timers a call. patience: ms an owner has to let go of a run that is cancelled. expiry: ms of silence after
 -- which a session is dead. idle: the longest answer, in ms.
@@ -30,6 +30,8 @@ end
 
 local function fire_cancel(run)
   if run.status ~= 'running' then return end
+  -- Whoever asked may not know how long an owner has: see refusing.lua.
+  if now < run.cancel + patience then return arm_timer(run.id .. '!', run.cancel + patience) end
   local session = session_of(run.token)
   later('SREM', k_held .. session, run.id)
   later('SADD', k_news .. session, run.id .. '|')
@@ -89,5 +91,5 @@ local wait = idle
 local head = redis.call('ZRANGE', k_timers, 0, 0, 'WITHSCORES')
 if head[2] then wait = math.min(wait, math.max(0, tonumber(head[2]) - now)) end
 if reaped > 0 or #blocked > 0 then wait = 0 end
-redis.call('HSET', k_meta, 'ticked', now, 'next', now + wait, 'patience', patience)
+redis.call('HSET', k_meta, 'ticked', now, 'next', now + wait)
 return {#due, reaped, wait}

@@ -46,23 +46,26 @@ local function write_run(rid, lane, version, event, due, options, link, notes, r
   place({id = rid, lane = lane, options = options, created = now, started = '0', crashes = 0}, due)
 end
 
---- What the controls make of an event: OK, SKIPPED and why, or JOINED and a run; and when the run that is to come is due.
+--- What the controls make of an event: OK, SKIPPED and why, or JOINED and a run; and when the run
+-- that is to come is due.
 local function admit(rid, lane, version, event, due, options, notes, size)
   local gathered = due == 0 and gathers(options)
   local why = refusal_of_event(rid, lane, options)
   local into = not why and gathered and gathering_run(options)
   -- A batch is for its first event, whose place it has; a debounced run for its last.
-  if not why and not (into and option(options, 'batch')) then why = take_place(into and into.id or rid, options, into) end
+  if not why and not (into and option(options, 'batch')) then
+    why = take_place(into and into.id or rid, options, into)
+  end
   if why then return 'SKIPPED', why end
   count_event(into and into.id or rid, options)
-  if not into then return 'OK', gathered and open_gathering(rid, options) or due end
+  if not into then return 'OK', gathered and open_gathering(rid, options, size) or due end
   join(into, lane, version, event, options, notes, size)
   return 'JOINED', into.id
 end
 
 --- Answers OK, DUP (it exists), SKIPPED and why, or JOINED and the run that the event has become part of.
--- options: see options.lua. link: whence it comes, or empty; see heads.lua. notes: "-", or see owing.lua. size: bytes of
--- the event. recorded: "turn steps bytes" of the steps that it has from another run; nil when it has none.
+-- options: see options.lua. link: whence it comes, or empty; see heads.lua. notes: "-", or see owing.lua. size: bytes
+-- of the event. recorded: "turn steps bytes" of the steps that it has from another run; nil when it has none.
 local function create_run(rid, lane, version, event, due, options, link, notes, size, recorded)
   if redis.call('EXISTS', k_run .. rid) == 1 then return 'DUP' end
   if due <= now then due = 0 end

@@ -1,4 +1,5 @@
---- An event that is no longer in the log goes with the last of its runs; a run that is there yet is for another one now.
+--- An event that is no longer in the log goes with the last of its runs; a run that is there yet is
+-- for another one now.
 local function drop_event(event, rid)
   if redis.call('GETRANGE', k_event .. event, 0, 0) ~= 'T' then return end
   local head, ids, rest = string.match(redis.call('GET', k_event .. event), '^(T %d+ %d+ )(%S*)(\n.*)$')

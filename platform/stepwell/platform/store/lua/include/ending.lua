@@ -17,8 +17,9 @@ local function ending_of(run)
   return line .. head_of(run) .. ' ' .. run.created .. ' ' .. run.version .. ' ' .. run.lane .. ' ' .. run.body
 end
 
---- Whether somebody has to be told of an end, who is not in this partition or not for a script to tell: a parent, children
--- that were invoked and go with it, functions and waits for the events that tell of ends (`tells`, a bit for each status).
+--- Whether somebody has to be told of an end, who is not in this partition or not for a script to tell: a
+-- parent, children that were invoked and go with it, functions and waits for the events that tell of ends
+-- (`tells`, a bit for each status).
 local BITS = {completed = 1, failed = 2, cancelled = 4}
 local function has_consequences(run, status)
   return string.sub(run.link, 1, 7) == 'invoke ' or (status == 'cancelled' and run.pending > 0)

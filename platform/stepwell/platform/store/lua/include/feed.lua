@@ -1,3 +1,4 @@
+--! include: meta
 --- What others may want to hear of this call: hints only, nobody relies on them.
 local changes, endings, wakes, letters = {}, {}, {}, {}
 local tick_due, errands = nil, false

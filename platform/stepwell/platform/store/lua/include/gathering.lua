@@ -1,5 +1,6 @@
 --! include: options run timers dropping ranking owing
 --- Debounce and batch: an event may join a run that has not begun because it waits for such.
+-- Bytes of events.
 local MAX_GATHERED = 4194304
 
 local function gathers(options) return option(options, 'debounce') or option(options, 'batch') end
@@ -17,8 +18,9 @@ local function start_of(options, created)
   return created + string.match(option(options, 'batch'), ':(%d+)$')
 end
 
-local function open_gathering(rid, options)
+local function open_gathering(rid, options, size)
   local due = start_of(options, now)
+  if option(options, 'batch') then redis.call('HSET', k_run .. rid, 'gb', size) end
   redis.call('SET', k_gathering .. string.match(gathers(options), '^[^:]+'), rid, 'PX', due - now + 3600000)
   return due
 end

@@ -1,5 +1,6 @@
 --- Run headers: each read once and written once per call, whatever the call does to it.
--- Field "h" holds what changes, packed, because one short string is read and written several times faster than a field each:
+-- Field "h" holds what changes, packed, because one short string is read and written several times
+-- faster than a field each:
 --   status   queued, running, waiting, completed, failed, cancelled
 --   token    of its lease; stays after the lease has ended, so that a repeated write is known; "-" when void
 --   seq      of the last write under that token
@@ -14,15 +15,16 @@
 --            looked at again although no wait has ended
 --   cancel   ms when cancelling was asked for
 --   started, ended  ms
--- Field "i" holds what never changes: created (ms), version (of the app), event (id), lane; and, unless there is nothing
--- to say, options and link. Options are "-" or "name=value,...", see options.lua. The link
--- tells whence it comes: "invoke <run> <step>" (its parent), "rerun <run>", "cron <schedule>".
--- Field "sl" the scopes it holds slots of, "o" its output, "err" its error or that of its last failed attempt, "why" the
--- reason of a cancel that its owner has not heard yet, "l:<step>" what it is listed as waiting for (see listing.lua), and
--- "w:<mark>" the position of the last event that a wait of that mark has taken, "c:<number>" an event that cancels it,
--- "k:<step>" the run that a step has invoked, "v" the versions it was leased by, with spaces between, once there was
--- another than its own; "reruns" how often it was to be done again, "q:<request>" the run that does so at that request;
--- "drift" the keys of recorded steps that it did not ask for to its end, as JSON.
+-- Field "i" holds what never changes: created (ms), version (of the app), event (id), lane; and, unless there is
+-- nothing to say, options and link. Options are "-" or "name=value,...", see options.lua. The link tells whence it
+-- comes: "invoke <run> <step>" (its parent), "rerun <run>", "cron <schedule>".
+-- Field "sl" the scopes it holds slots of, "o" its output, "err" its error or that of its last failed attempt, "why"
+-- the reason of a cancel that its owner has not heard yet, "l:<step>" what it is listed as waiting for (see
+-- listing.lua), and "w:<mark>" the position of the last event that a wait of that mark has taken, "c:<number>" an event
+-- that cancels it, "k:<step>" the run that a step has invoked, "gb" bytes of the events that a batch has, "nt" what is
+-- owed of a debounced run once its event is known (see owing.lua), "v" the versions it was leased by, with spaces
+-- between, once there was another than its own; "reruns" how often it was to be done again, "q:<request>" the run that
+-- does so at that request; "drift" the keys of recorded steps that it did not ask for to its end, as JSON.
 local runs = {}
 
 local function set(run, name, value)

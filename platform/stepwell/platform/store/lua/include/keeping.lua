@@ -15,8 +15,8 @@ local function kept_with(event, record, rid, joined)
   return head .. string.sub(ids, 1, first - 1) .. joined .. string.sub(ids, last + 1) .. rest
 end
 
---- What an event's record says of a function that it has started, or has not: the id of the run, be it that of others as
--- well; or "function=why", see refusing.lua.
+--- What an event's record says of a function that it has started, or has not: the id of the run, be it that of others
+-- as well; or "function=why", see refusing.lua.
 local function started(rid, lane, answer, more)
   if answer == 'JOINED' then return more end
   return answer == 'SKIPPED' and base_of(function_of(lane)) .. '=' .. more or rid

@@ -1,8 +1,8 @@
 --! include: batch feed options
---- Open waits for events. A listing is two letters and a word: "S", or "E" when an expression has to be evaluated besides;
--- "-", or which wait of its step; and the word, which stands for the name of an event and values in it; and, when the list
--- of the word is in another partition, "@" and its number. Under the word the wait is found when such an event comes, as
--- the letters and "run|step", or "run!number" for one that cancels the run.
+--- Open waits for events. A listing is two letters and a word: "S", or "E" when an expression has to be evaluated
+-- besides; "-", or which wait of its step; and the word, which stands for the name of an event and values in it; and,
+-- when the list of the word is in another partition, "@" and its number. Under the word the wait is found when such an
+-- event comes, as the letters and "run|step", or "run!number" for one that cancels the run.
 local function unlist(listings, who)
   for sign, word, home in string.gmatch(listings, '([^;][^;])([^;@]+)@?(%d*)') do
     if home == '' then

@@ -7,4 +7,6 @@ local function pause_of(fn)
   return modes[fn] or nil
 end
 
-local function paused_since(fn) return tonumber(string.match(redis.call('HGET', k_paused, fn) or '', '%d+$') or nil) or 0 end
+local function paused_since(fn)
+  return tonumber(string.match(redis.call('HGET', k_paused, fn) or '', '%d+$') or nil) or 0
+end

@@ -1,6 +1,6 @@
 --! include: heads
---- Runs as far as the outcome of a step needs them, which is the most frequent write of all: the end of the head is kept as
--- it is, and what is beside the head is not read.
+--- Runs as far as the outcome of a step needs them, which is the most frequent write of all: the end of the head is
+-- kept as it is, and what is beside the head is not read.
 local HEAD = '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (.*)$'
 
 local function parse_run(rid, head)

@@ -1,4 +1,5 @@
---- A dead session's runs go back to their lanes. Those that were executing are suspects, and fail when it happens too often.
+--- A dead session's runs go back to their lanes. Those that were executing are suspects, and fail
+-- when it happens too often.
 local function crashed(run, crash_limit)
   set(run, 'crashes', run.crashes + 1)
   if run.crashes <= crash_limit then return false end

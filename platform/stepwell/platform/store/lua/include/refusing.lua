@@ -49,7 +49,8 @@ local function take_place(rid, options, before)
   if holder and mode == 'skip' then return 'singleton:' .. holder.id end
   if before then leave_place(before) end
   if not mode then return nil end
-  if holder then cancel_run(holder, OVERTAKEN, fact('patience')) end
+  -- Who creates runs does not know how long an owner has to let go of one: the next tick says so.
+  if holder then cancel_run(holder, OVERTAKEN, 0) end
   redis.call('SET', k_single .. string.match(option(options, 'single'), '^[^:]+'), rid)
   return nil
 end

@@ -1,4 +1,5 @@
---- Schedules: what is known of each, in one short text. Which there are, and when they fire, is for the registry to say.
+--- Schedules: what is known of each, in one short text. Which there are, and when they fire, is for
+-- the registry to say.
 --   next     ms of the time that fires next, 0 when there is none
 --   last     ms of the last time that has started a run
 --   fired    ms when it did

@@ -1,6 +1,6 @@
 --! include: lanes timers
---- Throttle: the generic cell rate algorithm (ITU-T I.371), whose only state is the time at which the next start would be
--- due if all had come evenly. A burst is how many intervals a start may be ahead of that. Who is called up is late by
+--- Throttle: the generic cell rate algorithm (ITU-T I.371), whose only state is the time at which the next start would
+-- be due if all had come evenly. A burst is how many intervals a start may be ahead of that. Who is called up is late by
 -- some ms; those, unlike a pause, are made up for by the starts that follow, or there would be fewer than may be.
 local LATE = 20
 local function next_even(throttle)
@@ -31,11 +31,12 @@ end
 local function await_room(throttle, starts)
   local even = next_even(throttle)
   write_even(throttle, even)
-  arm_timer('=' .. throttle.scope, math.max(now + 1, math.ceil(even - throttle.interval * (throttle.burst - 1 - starts))))
+  local due = math.ceil(even - throttle.interval * (throttle.burst - 1 - starts))
+  arm_timer('=' .. throttle.scope, math.max(now + 1, due))
 end
 
---- The time has come for those who wait for room: as many lanes as may start a run. Of other scopes all that may be there,
--- if there is a slot: those called up before have not taken it.
+--- The time has come for those who wait for room: as many lanes as may start a run. Of other scopes all that may be
+-- there, if there is a slot: those called up before have not taken it.
 local function end_of_wait(scope)
   local name = string.match(scope, '^[^|]*')
   local interval, burst = string.match(redis.call('HGET', k_limits, '#' .. name) or '', '^throttle (%S+) (%d+)$')
