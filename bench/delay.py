@@ -10,15 +10,20 @@ from stepwell.client import Event
 
 async def delays(stack: Stack, events: Sequence[Event], seconds: float) -> list[float]:
     """Ms for each of the events, sent one by one and evenly over so many seconds; their runs say when they began."""
+    sent = await send_evenly(stack, events, seconds)
+    outputs = await stack.outputs([id for _, id in sent])
+    begun = [output[0] if isinstance(output, list) else output for output in outputs]
+    return [(at - since) / 1e6 for at, (since, _) in zip(begun, sent, strict=True)]
+
+
+async def send_evenly(stack: Stack, events: Sequence[Event], seconds: float) -> list[tuple[int, str]]:
+    """Sends events one by one over so many seconds; gives ns UTC before each was sent, and its id."""
     loop = asyncio.get_running_loop()
     first, sending = loop.time(), list[asyncio.Task[tuple[int, str]]]()
     for index, event in enumerate(events):
         await asyncio.sleep(first + index * seconds / len(events) - loop.time())
         sending.append(asyncio.create_task(_send(stack, event)))
-    sent = await asyncio.gather(*sending)
-    outputs = await stack.outputs([id for _, id in sent])
-    begun = [output[0] if isinstance(output, list) else output for output in outputs]
-    return [(at - since) / 1e6 for at, (since, _) in zip(begun, sent, strict=True)]
+    return await asyncio.gather(*sending)
 
 
 async def _send(stack: Stack, event: Event) -> tuple[int, str]:

@@ -12,6 +12,11 @@ from bench.stack import Stack, running
 BATCH = 100
 ROUNDS = 3
 """At most."""
+MATCHING = {
+    "none": "matching no function",
+    "bench.three": "each creates a run",
+    "bench.limited": "of which a rate limit drops almost all",
+}
 
 
 async def measure(setting: Setting) -> list[Figure]:
@@ -50,8 +55,7 @@ async def figure(
 def described(batch: int, name: str, *, own_ids: bool) -> str:
     """The kind of request in words."""
     how = "one event a request" if batch == 1 else f"batches of {batch}"
-    what = "matching no function" if name == "none" else "each creates a run"
-    return f"{how}, {what}{', own ids' if own_ids else ''}"
+    return f"{how}, {MATCHING[name]}{', own ids' if own_ids else ''}"
 
 
 def check(load: Load) -> None:
