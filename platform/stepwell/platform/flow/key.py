@@ -1,13 +1,14 @@
 """Keys of controls: expressions over the event, each of whose values is counted by itself."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, unquote
 
 import structlog
 
 from stepwell.platform.codec import encode
-from stepwell.platform.expressions import EvaluationError, ExpressionError, compile_expression, index_value
+from stepwell.platform.expressions import EvaluationError, Expression, ExpressionError, compile_expression, index_value
 from stepwell.platform.ids import digest_of
 
 EVENT = frozenset({"event"})
@@ -23,9 +24,14 @@ class KeyFailed(Exception):
 def evaluate(expression: str, event: Mapping[str, Any]) -> Any:
     """Its value. Raises `KeyFailed`."""
     try:
-        return compile_expression(expression, EVENT).evaluate({"event": event})
+        return _compiled(expression).evaluate({"event": event})
     except (ExpressionError, EvaluationError) as error:
         raise KeyFailed(str(error)) from None
+
+
+@lru_cache(maxsize=4_096)
+def _compiled(expression: str) -> Expression:
+    return compile_expression(expression, EVENT)
 
 
 def value_of(function: str, control: str, expression: str, event: Mapping[str, Any]) -> Any:
