@@ -9,7 +9,8 @@ from stepwell.platform.engine.partition import Partition, partitions_of
 from stepwell.platform.ids import partition_of
 from stepwell.platform.incoming import IncomingEvent
 from stepwell.platform.ingest import RELOADS, Ingest
-from stepwell.platform.registry import Registry, Snapshot
+from stepwell.platform.registry import Registry
+from stepwell.platform.snapshot import Snapshot
 from stepwell.platform.store.memory import memory_store
 from tests.test_registry import manifest
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from stepwell.functions import App, CancelOn, Context, Idempotency, NonRetriable, RunFailed, Timeouts
 from stepwell.platform.records import Status
-from stepwell.platform.registry import Snapshot
+from stepwell.platform.snapshot import Snapshot
 from stepwell.platform.store.store import Store
 from tests.platform_harness import harness
 

@@ -17,7 +17,8 @@ from stepwell.platform.reading.undelivered import undelivered
 from stepwell.platform.reading.wait import Wait
 from stepwell.platform.reading.waiting import waits_of
 from stepwell.platform.records import EventRecord, RunRecord, StepRow
-from stepwell.platform.registry import RegisteredFunction, Registry
+from stepwell.platform.registry import Registry
+from stepwell.platform.snapshot import RegisteredFunction
 from stepwell.platform.store.keys import wake_channel
 
 NOTHING: Mapping[str, RunRecord] = MappingProxyType({})

@@ -13,7 +13,8 @@ from stepwell.platform.errors import StoreUnavailable
 from stepwell.platform.ids import digest_of, home_of, new_id, run_id
 from stepwell.platform.incoming import IncomingEvent
 from stepwell.platform.outbox import Outboxes
-from stepwell.platform.registry import RegisteredFunction, Registry
+from stepwell.platform.registry import Registry
+from stepwell.platform.snapshot import RegisteredFunction
 from stepwell.platform.starting import beginning, home_for
 from stepwell.platform.store.connection import Reply, ReplyFuture
 

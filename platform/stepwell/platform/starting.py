@@ -10,7 +10,7 @@ from stepwell.platform.expressions import EvaluationError, ExpressionError
 from stepwell.platform.flow.controls import is_gathering, options_of
 from stepwell.platform.ids import home_of, run_id
 from stepwell.platform.lanes import lane_of
-from stepwell.platform.registry import RegisteredFunction
+from stepwell.platform.snapshot import RegisteredFunction
 from stepwell.platform.waits.listing import Listing
 from stepwell.platform.waits.sought import sought
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from shlex import quote
 
-from stepwell.platform.registry import RegisteredFunction
+from stepwell.platform.snapshot import RegisteredFunction
 
 EXAMPLE_DATA = '{"hello": "world"}'
 USUAL = ("http://127.0.0.1:8288", "http://localhost:8288")

@@ -33,7 +33,7 @@ from stepwell.platform.reading import pending, runs
 from stepwell.platform.reading.counts import Counts, WorkerSession
 from stepwell.platform.reading.wait import Wait
 from stepwell.platform.records import EventRecord, RunRecord, Status, StepRow
-from stepwell.platform.registry import Snapshot
+from stepwell.platform.snapshot import Snapshot
 from stepwell.platform.waits.outcome import event_json
 
 STATUS_OF: dict[str, StepStatus] = {

@@ -17,8 +17,9 @@ from stepwell.platform.engine.partition import partitions_of
 from stepwell.platform.errors import StepwellError
 from stepwell.platform.executor.errand import environment
 from stepwell.platform.executor.supervisor import Supervisor
-from stepwell.platform.registry import RegisteredFunction, Registry
+from stepwell.platform.registry import Registry
 from stepwell.platform.settings import Settings
+from stepwell.platform.snapshot import RegisteredFunction
 from stepwell.platform.store.embedded import address_of
 from stepwell.platform.store.store import Store
 from stepwell.platform.target import BadTarget, folder_of

@@ -15,7 +15,8 @@ from stepwell.platform.cron.schedule import GRACE, Schedule
 from stepwell.platform.cron.state import ScheduleState
 from stepwell.platform.engine.partition import Argument, Partition
 from stepwell.platform.errors import StepwellError
-from stepwell.platform.registry import Registry, Snapshot
+from stepwell.platform.registry import Registry
+from stepwell.platform.snapshot import Snapshot
 
 BATCH = 64
 SLICE = 16

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from stepwell.platform.codec import encode
 from stepwell.platform.cron.schedule import Schedule
 from stepwell.platform.ids import encode_id, partition_of
-from stepwell.platform.registry import RegisteredFunction
+from stepwell.platform.snapshot import RegisteredFunction
 from stepwell.platform.starting import beginning
 
 TIMER = "inngest/scheduled.timer"

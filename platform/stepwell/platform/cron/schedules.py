@@ -16,7 +16,8 @@ from stepwell.platform.engine.partition import Partition
 from stepwell.platform.errors import StepwellError, StoreUnavailable
 from stepwell.platform.flow.refusal import Refusal
 from stepwell.platform.ids import new_id
-from stepwell.platform.registry import RegisteredFunction, Registry, Snapshot
+from stepwell.platform.registry import Registry
+from stepwell.platform.snapshot import RegisteredFunction, Snapshot
 
 BATCH = 64
 TRIES = 5

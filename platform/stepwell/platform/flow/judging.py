@@ -6,7 +6,7 @@ from typing import Any
 
 from stepwell.platform.flow.controls import expressions_of
 from stepwell.platform.flow.key import KeyFailed, evaluate
-from stepwell.platform.registry import Snapshot
+from stepwell.platform.snapshot import Snapshot
 
 CONDITION = "no trigger of the function, as it is registered now, has a condition that is true for this event"
 

@@ -14,8 +14,9 @@ from stepwell.platform.flow.controls import by_hand, with_many
 from stepwell.platform.flow.refusal import Refusal
 from stepwell.platform.ids import digest_of, new_id, partition_of, run_id
 from stepwell.platform.records import EventRecord, StepRow
-from stepwell.platform.registry import RegisteredFunction, Registry
+from stepwell.platform.registry import Registry
 from stepwell.platform.settings import Settings
+from stepwell.platform.snapshot import RegisteredFunction
 from stepwell.platform.starting import beginning, home_for
 from stepwell.platform.steering.again import kept_of
 from stepwell.platform.steering.order import Order

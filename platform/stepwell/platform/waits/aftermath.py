@@ -14,7 +14,8 @@ from stepwell.platform.ingest import Ingest
 from stepwell.platform.reading.headers import whole_of
 from stepwell.platform.reading.steps import steps_of
 from stepwell.platform.records import EventRecord, RunRecord, Status, StepRow
-from stepwell.platform.registry import ENDS, Registry
+from stepwell.platform.registry import Registry
+from stepwell.platform.snapshot import ENDS
 from stepwell.platform.waits.despite import despite
 from stepwell.platform.waits.outcome import event_json, failed, of_run
 

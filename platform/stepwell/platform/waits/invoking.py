@@ -9,7 +9,8 @@ from stepwell.platform.codec import encode
 from stepwell.platform.engine.runs import Created, Creation, Runs
 from stepwell.platform.flow.refusal import Refusal
 from stepwell.platform.ids import named_id, partition_of, run_id
-from stepwell.platform.registry import RegisteredFunction, Registry
+from stepwell.platform.registry import Registry
+from stepwell.platform.snapshot import RegisteredFunction
 from stepwell.platform.starting import beginning, home_for
 from stepwell.platform.waits.outcome import failed
 
