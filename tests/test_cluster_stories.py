@@ -23,13 +23,14 @@ from tests.test_stories_controls import *  # noqa: F403
 from tests.test_stories_cron import *  # noqa: F403
 from tests.test_stories_flow import *  # noqa: F403
 from tests.test_stories_invoke import *  # noqa: F403
+from tests.test_stories_moves import *  # noqa: F403
 from tests.test_stories_steering import *  # noqa: F403
 from tests.test_stories_waits import *  # noqa: F403
 
 EVENTS = 24
 
 
-@pytest.fixture
+@pytest.fixture  # type: ignore[no-redef]
 async def store(cluster: Cluster) -> AsyncGenerator[Store]:
     """An empty store of 16 partitions."""
     async with Store.open(Settings(redis_url=cluster.url)) as opened:

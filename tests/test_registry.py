@@ -116,7 +116,7 @@ async def test_a_registration_cut_short_is_made_good_by_the_next_event(partition
     await registered.register(manifest("a"))
     await stale.load()
     text = manifest("a", "b", "c").model_dump_json(exclude_defaults=True)
-    await partitions[0].script("register", "shop", text)
+    await partitions[0].script("register", "shop", text, 1)
     for partition in partitions[:reached]:
         await partition.script("adopt", 2, 0, items=[])
     # Whoever has seen it makes every partition know it, and these send to look whoever has not.

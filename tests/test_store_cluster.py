@@ -30,7 +30,7 @@ def identity(node: Server) -> str:
 async def test_sixteen_partitions_are_spread_and_reached(cluster: Cluster) -> None:
     async with Store.open(Settings(redis_url=cluster.url)) as store:
         assert store.partitions == 16
-        await asyncio.gather(*(store.script(number, "register", ["", "shop", "{}"]) for number in range(16)))
+        await asyncio.gather(*(store.script(number, "register", ["", "shop", "{}", 0]) for number in range(16)))
         manifests = [await store.call(n, "HGET", Keys(tag).name("k_apps"), "shop") for n, tag in enumerate(store.tags)]
         assert manifests == [b"{}"] * 16
         assert len(await store.every_server("PING")) == 3

@@ -452,7 +452,7 @@ async def test_a_schedule_that_another_version_registered_is_left_to_it(store: S
     async with harness(store, app_of("@hourly"), worker=False) as platform:
         partition = platform.partitions[0]
         manifest = app_of().manifest.model_dump_json().replace("UTC", "Europe/Atlantis")
-        await partition.script("register", "shop", manifest)
+        await partition.script("register", "shop", manifest, 1)
         await platform.registry.spread()
         await platform.advance(DAY)
         assert await fired(platform) == []

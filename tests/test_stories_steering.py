@@ -125,10 +125,11 @@ def crowded(bodies: list[int], *, alone: bool) -> App:
 
 
 async def deploy(platform: Harness, app: App) -> None:
-    """Has the worker replaced by one that serves another version."""
+    """Has the worker replaced by one that serves another version, once none of its runs is held back by a move."""
     await platform.stop_worker()
     platform.apps = [app]
     await platform.registry.register(app.manifest)
+    await platform.scheduler.tick()
     await platform.start_worker()
 
 

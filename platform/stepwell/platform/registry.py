@@ -13,6 +13,8 @@ from stepwell.platform.codec import decode, encode
 from stepwell.platform.cron.planning import plan
 from stepwell.platform.cron.schedule import check_schedules
 from stepwell.platform.engine.partition import Partition
+from stepwell.platform.errors import StoreUnavailable
+from stepwell.platform.flow.moves import Homes
 from stepwell.platform.snapshot import Snapshot, cancels_of, functions_of
 from stepwell.platform.store.keys import REGISTRY
 from stepwell.platform.subscriptions import check_conditions
@@ -20,6 +22,9 @@ from stepwell.platform.waits.words import Paths
 
 _VERSION = b"#version"
 _AWAIT = b"#await "
+_MOVED = b"#moved "
+TRIES = 16
+"""Of registering, while others do so too."""
 MOST_ENTRIES = 10_000
 """Apps, and names with paths that are waited for."""
 
@@ -44,6 +49,12 @@ class Registry:
             self.snapshot = _snapshot(version, stored)
         return self.snapshot
 
+    async def catch_up(self) -> Snapshot:
+        """Reads the registry anew if it has changed."""
+        home = self._partitions[0]
+        version = await home.read("HGET", home.keys.name("k_apps"), _VERSION)
+        return self.snapshot if int(version or 0) == self.snapshot.version else await self.load()
+
     async def register(self, manifest: Manifest) -> bool:
         """Replaces an app's functions; returns, after every partition knows, whether that changed anything.
 
@@ -51,10 +62,31 @@ class Registry:
         """
         check_manifest(manifest)
         await self._keep(cancels_of(functions_of(manifest)))
-        text = manifest.model_dump_json(exclude_defaults=True)
-        _, changed = await self._partitions[0].script("register", manifest.id, text)
+        changed = await self._store(manifest)
         await self.spread()
-        return bool(changed)
+        return changed
+
+    async def _store(self, manifest: Manifest) -> bool:
+        text = manifest.model_dump_json(exclude_defaults=True)
+        for _ in range(TRIES):
+            known = await self.catch_up()
+            moves = self._moves(known, manifest)
+            answer = await self._partitions[0].script("register", manifest.id, text, known.version, items=moves)
+            if answer != b"CHANGED":
+                return bool(answer[1])
+        raise StoreUnavailable(self._partitions[0].store.where, "the registry of functions keeps changing")
+
+    def _moves(self, known: Snapshot, manifest: Manifest) -> list[tuple[bytes, bytes]]:
+        if len(self._partitions) == 1:
+            return []
+        moves = known.moves_by(manifest)
+        changed = {function: moves.get(function, ()) for function in (*known.moves, *moves)}
+        return [_move(function, homes) for function, homes in changed.items() if homes != known.moves.get(function)]
+
+    async def settle(self, moves: Mapping[str, Homes]) -> None:
+        """Has runs of these functions begin where they live now; of those that have moved again meanwhile, none."""
+        await self._partitions[0].script("settle_moves", items=[_move(*move) for move in moves.items()])
+        await self.spread()
 
     async def await_events(self, name: str, paths: Paths, *, indexed: bool) -> bool:
         """Has events of `name` looked up by `paths` from now on; `indexed`: those that came before are, too.
@@ -86,10 +118,13 @@ class Registry:
     async def spread(self) -> None:
         """Loads the registry and tells every partition, among them those a registration cut short never reached."""
         snapshot = await self.load()
+        count = len(self._partitions)
+        # First where runs are held back, before others send any there.
+        for partition in sorted(self._partitions, key=lambda one: not snapshot.moved_to(one.index, count)):
+            limits = snapshot.limits_at(partition.index, count)
+            await partition.script("adopt", snapshot.version, snapshot.tells, items=[*limits.items()])
         for partition in self._partitions:
-            await partition.script("adopt", snapshot.version, snapshot.tells, items=snapshot.limits())
-        for partition in self._partitions:
-            here = snapshot.schedules_at(partition.index, len(self._partitions))
+            here = snapshot.schedules_at(partition.index, count)
             await plan(partition, snapshot.version, here)
         await self._partitions[0].read("PUBLISH", REGISTRY, snapshot.version)
 
@@ -102,11 +137,18 @@ def check_manifest(manifest: Manifest) -> None:
 
 def _snapshot(version: int, stored: Mapping[bytes, bytes]) -> Snapshot:
     waits = {field: ready for field, ready in stored.items() if field.startswith(_AWAIT)}
-    apps = {app.decode(): Manifest.model_validate_json(text) for app, text in stored.items() if app not in waits}
+    moved = {field: homes for field, homes in stored.items() if field.startswith(_MOVED)}
+    moves = {field.removeprefix(_MOVED).decode(): tuple(decode(homes)) for field, homes in moved.items()}
+    manifests = {app.decode(): text for app, text in stored.items() if not app.startswith(b"#")}
+    apps = {app: Manifest.model_validate_json(text) for app, text in manifests.items()}
     indexed = frozenset(_wait(field) for field, ready in waits.items() if ready == b"1")
-    return Snapshot(version, apps, tuple(map(_wait, waits)), indexed)
+    return Snapshot(version, apps, tuple(map(_wait, waits)), indexed, moves)
 
 
 def _wait(field: bytes) -> tuple[str, Paths]:
     name, paths = decode(field.removeprefix(_AWAIT))
     return name, tuple(map(tuple, paths))
+
+
+def _move(function: str, homes: Homes) -> tuple[bytes, bytes]:
+    return _MOVED + function.encode(), encode(homes) if homes else b""

@@ -13,6 +13,7 @@ from stepwell.platform.engine.partition import Partition
 from stepwell.platform.engine.runs import Runs
 from stepwell.platform.engine.ticks import Ticked, Ticks
 from stepwell.platform.errors import StepwellError
+from stepwell.platform.moving import Moving
 from stepwell.platform.outbox import PERIOD, Outbox
 from stepwell.platform.registry import Registry
 from stepwell.platform.retention import Retention
@@ -86,6 +87,7 @@ class Scheduler:
         self._crons = [Crons(partition, known, len(partitions), patience) for partition in partitions]
         # Apart from the ticks: a partition out of reach must not hold up the timers of the others.
         self._outboxes = [Outbox(partition, runs) for partition in partitions] if len(partitions) > 1 else []
+        self._moving = Moving(partitions, known) if len(partitions) > 1 else None
         self._errands = errands
         self._retention = Retention(partitions, self._ticks, settings)
 
@@ -93,6 +95,8 @@ class Scheduler:
         """Does all that is due now, in every partition."""
         for outbox in self._outboxes:
             await outbox.empty()
+        if self._moving:
+            await self._moving.settle()
         await self._errands.empty()
         for ticker in self._tickers:
             await ticker.tick()
@@ -117,6 +121,8 @@ class Scheduler:
                 group.create_task(crons.run())
             for outbox in self._outboxes:
                 group.create_task(outbox.run())
+            if self._moving:
+                group.create_task(self._moving.run())
             group.create_task(self._see_to_errands())
             group.create_task(self._listen())
             group.create_task(self._retention.run())

@@ -12,6 +12,7 @@ from stepwell.platform.expressions import ExpressionError
 from stepwell.platform.flow.constraint import Constraint
 from stepwell.platform.flow.controls import constraints_of, is_controlled
 from stepwell.platform.flow.homes import homes_of
+from stepwell.platform.flow.moves import EVERYWHERE, Homes, held, moves_of
 from stepwell.platform.ids import home_of
 from stepwell.platform.subscriptions import Subscriptions
 from stepwell.platform.waits.sought import paths_of
@@ -61,13 +62,18 @@ class RegisteredFunction:
         """All that starts it, in words."""
         return (*self.events, *(f"{schedule.cron} ({schedule.tz})" for schedule in self.schedules))
 
-    def limits(self) -> Iterator[tuple[str, str]]:
+    @property
+    def limited(self) -> bool:
+        """Whether runs that are ready may have to wait."""
+        return any(one.rule for one in self.constraints)
+
+    @property
+    def limits(self) -> list[tuple[str, str]]:
         """Names and values of the hash of limits that concern it; see store/keys.py."""
-        if self.constraints:
-            yield self.id, " ".join([one.name for one in self.constraints])
-        for one in self.constraints:
-            if one.rule:
-                yield f"#{one.name}", one.rule
+        if not self.constraints:
+            return []
+        names = " ".join([one.name for one in self.constraints])
+        return [(self.id, names), *((f"#{one.name}", one.rule) for one in self.constraints if one.rule)]
 
 
 def functions_of(manifest: Manifest) -> Iterator[RegisteredFunction]:
@@ -115,12 +121,14 @@ class Snapshot:
         apps: by their id.
         waits: names of events that steps wait for, each with a set of paths.
         indexed: those of them for which the events that came before are indexed as well.
+        moves: functions whose runs live elsewhere since a deploy, and where those may be that did not.
     """
 
     version: int
     apps: Mapping[str, Manifest]
     waits: tuple[tuple[str, Paths], ...] = ()
     indexed: frozenset[tuple[str, Paths]] = frozenset()
+    moves: Mapping[str, Homes] = field(default_factory=dict[str, Homes])
     awaited: Awaited = field(init=False)
     functions: Mapping[str, RegisteredFunction] = field(init=False)
     schedules: Mapping[str, Schedule] = field(init=False)
@@ -158,10 +166,24 @@ class Snapshot:
         """Those at home in a partition, of so many, by id."""
         return {id: one for id, one in self.schedules.items() if self.home_of(one, partitions) == partition}
 
-    def limits(self) -> list[tuple[str, str]]:
-        """Names and values of the hash of limits. Of what functions share, the lowest limit holds."""
+    def limits_at(self, partition: int, partitions: int) -> dict[str, str]:
+        """The hash of limits of a partition, of so many. Of what functions share, the lowest limit holds."""
         found: dict[str, str] = {}
-        for name, value in (limit for function in self.functions.values() for limit in function.limits()):
+        for name, value in (limit for function in self.functions.values() for limit in function.limits):
             lower = name.startswith("#") and name in found and int(found[name]) < int(value)
             found[name] = found[name] if lower else value
-        return [*found.items()]
+        for function in self.moved_to(partition, partitions):
+            found.update(held(function, found[function]))
+        return found
+
+    def moved_to(self, partition: int, partitions: int) -> list[str]:
+        """The functions that have moved to a partition, of so many, while runs of theirs may execute elsewhere."""
+        known = [self.functions[function] for function in self.moves if function in self.functions]
+        return [one.id for one in known if one.limited and home_of(one.home, partitions) == partition]
+
+    def moves_by(self, manifest: Manifest) -> dict[str, Homes]:
+        """The moves there are once an app is registered as in the manifest."""
+        then = Snapshot(self.version, {**self.apps, manifest.id: manifest})
+        before = {one.id: one.home if one.counted else EVERYWHERE for one in self.functions.values()}
+        after = {one.id: one.home for one in then.functions.values() if one.limited}
+        return moves_of(before, after, self.moves)

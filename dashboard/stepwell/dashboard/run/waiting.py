@@ -74,6 +74,8 @@ def _queued(wait: Wait, when: Moment | None) -> Reason:
             return Reason(f"Gathering {_counted(wait.events or 1, 'event')} so far, begins at the latest", when=when)
         case "paused":
             return Reason("Its function is paused")
+        case "moved":
+            return Reason("Runs of its function execute where it lived before the last deploy, begins after them")
         case "throttle":
             return Reason(f"As many runs{_of_key(wait)} have begun as its throttle lets, the next may", when=when)
         case "worker":

@@ -52,8 +52,8 @@ class WaitingOn(_Answer):
         description=(
             "sleep, or another kind of step; retry (of `step`, or of the function when that is null); start (delayed "
             "by its event); debounce and batch (it waits for more events); paused (its function is); concurrency "
-            "(every slot is taken); throttle (as many have started as may for now); worker (none serves the function); "
-            "queue (of its lane)"
+            "(every slot is taken); throttle (as many have started as may for now); moved (runs of its function "
+            "execute where it lived before the last deploy); worker (none serves the function); queue (of its lane)"
         )
     )
     step: str | None

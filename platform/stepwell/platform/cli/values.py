@@ -31,6 +31,12 @@ def _tried(wait: Mapping[str, Any]) -> str:
     return f"after {attempts}" + (shortened(f": {error['type']}: {error['message']}") if error else "")
 
 
+KNOWN = {
+    "worker": "a worker: none serves its function",
+    "moved": "runs of its function that execute where it lived before the last deploy",
+}
+
+
 def _wait(wait: Mapping[str, Any]) -> str:
     until = f" until {moment(wait['until'])}" if wait.get("until") else ""
     match wait["kind"]:
@@ -38,8 +44,6 @@ def _wait(wait: Mapping[str, Any]) -> str:
             return f"a retry of {wait['step'] or 'the function'}{until}, {_tried(wait)}"
         case "start":
             return f"its start{until}"
-        case "worker":
-            return "a worker: none serves its function"
         case "concurrency":
             key = f" for {wait['key']!r}" if wait.get("key") else ""
             return f"a slot{key}: {wait['held']} of {wait['limit']} are taken{_ahead(wait)}"
@@ -54,6 +58,8 @@ def _wait(wait: Mapping[str, Any]) -> str:
             return f"its function to be resumed, which is paused ({wait['mode']})"
         case "queue":
             return f"its turn: {wait['ahead']} runs are before it" if wait.get("ahead") else "its turn: it is next"
+        case kind if kind in KNOWN:
+            return KNOWN[kind]
         case kind:
             return f"{kind} {wait['step']}{_sought(wait)}{until}"
 

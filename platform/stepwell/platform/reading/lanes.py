@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import zip_longest
 from typing import NamedTuple
 
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.flow.key import shown
+from stepwell.platform.flow.moves import is_move
 from stepwell.platform.reading.wait import Wait
 from stepwell.platform.records import RunRecord
 
@@ -36,8 +38,10 @@ async def what_lane_waits_for(partition: Partition, run: RunRecord, lane: str) -
 
 def _scopes(names: bytes, lane: str) -> Iterator[Scope]:
     values = lane.split("|")[1:]
-    for name, value in zip(names.decode().split(), values, strict=False):
-        yield Scope(name, value)
+    # A lane that is older than a constraint has no value of it.
+    for name, value in zip_longest(names.decode().split(), values, fillvalue=""):
+        if name:
+            yield Scope(name, value)
 
 
 async def _pause(partition: Partition, run: RunRecord) -> Wait | None:
@@ -55,6 +59,8 @@ async def _wait(partition: Partition, scope: Scope, lane: str) -> Wait | None:
     )
     if position is None:
         return None
+    if is_move(scope.name):
+        return Wait("moved", position=position)
     if rule and rule.startswith(THROTTLE):
         due = await partition.read("ZSCORE", keys.name("k_timers"), f"={scope}")
         return Wait("throttle", key=shown(scope.value), until=int(float(due)) if due else None, position=position)

@@ -12,7 +12,8 @@ class Wait:
     Args:
         kind: sleep, or another kind of step; retry (of `step`, or of the function when it is `None`); start (delayed by
             its event); debounce and batch (it waits for more events); paused (its function is); concurrency (every
-            slot is taken); throttle (as many have started as may for now); worker (none serves the function); queue (of
+            slot is taken); throttle (as many have started as may for now); moved (runs of its function execute where it
+            lived before the last deploy); worker (none serves the function); queue (of
             its lane).
         step: key of the step that waits.
         until: when it goes on.

@@ -16,12 +16,13 @@ KEY_NAMES: Mapping[str, str] = MappingProxyType(
     {
         # HASH format, partitions, registry (version), vt (virtual time), next (the ticker sleeps until), ticked, grace,
         # position (of the last event), tells (which ends events tell of), planned (version of the registry whose
-        # schedules are all here), crons (when it was last looked which are due), paused (functions), patience (ms).
+        # schedules are all here), crons (when it was last looked which are due), paused (functions).
         "k_meta": ":meta",
-        # HASH app id -> manifest; "#await <name and paths>" -> 1 when what came before is indexed; only in partition 0.
+        # HASH app id -> manifest; "#await <name and paths>" -> 1 when what came before is indexed; "#moved <function>"
+        # -> where its runs lived before, until none executes there; only in partition 0.
         "k_apps": ":apps",
-        # HASH function -> its constraint names; "#name" -> limit, or "throttle <ms between starts> <burst>". Replaced
-        # by each registration.
+        # HASH function -> its constraint names; "#name" -> limit, or "throttle <ms between starts> <burst>", by which
+        # none may start when the burst is 0. Replaced by each registration.
         "k_limits": ":limits",
         # STREAM of event ids in order of arrival. Trimmed by retention.
         "k_log": ":log",

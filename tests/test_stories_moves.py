@@ -1,0 +1,200 @@
+"""Functions that a deploy gives another home: no run begins there while older ones execute where those are."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import pytest
+
+from stepwell.functions import App, Concurrency, Context
+from stepwell.platform.flow.moves import EVERYWHERE, Homes, moves_of
+from stepwell.platform.history import History
+from stepwell.platform.ids import home_of, partition_of
+from stepwell.platform.records import Status
+from stepwell.platform.registry import Registry
+from stepwell.platform.snapshot import Snapshot
+from stepwell.platform.store.memory import memory_store
+from stepwell.platform.store.store import Store
+from tests.platform_harness import Harness, harness
+
+DAY = 86_400_000
+SECOND = 1_000
+ALONE = Concurrency(1)
+
+
+@pytest.fixture
+async def store() -> AsyncGenerator[Store]:
+    """Four partitions, in memory."""
+    async with memory_store(partitions=4) as opened:
+        yield opened
+
+
+class Shop:
+    """A function, deployed again and again, whose runs last until their gate is opened."""
+
+    def __init__(self) -> None:
+        self.gates = defaultdict[str, asyncio.Event](asyncio.Event)
+
+    def app(self, *concurrency: Concurrency, name: str = "shop") -> App:
+        app = App(name)
+
+        @app.function(on="go", concurrency=concurrency)
+        async def work(ctx: Context[Any]) -> None:
+            await self.gates[ctx.run_id].wait()
+            if ctx.data.get("sleeps"):
+                await ctx.step.sleep("day", "1d")
+
+        return app
+
+    def shared(self, partitions: int) -> Concurrency:
+        """Slots by which the function lives in another partition than alone."""
+        alone = home_of("shop/work", partitions)
+        for number in range(100):
+            control = Concurrency(5, scope="environment", name=f"db-{number}")
+            known = Snapshot(1, {"shop": self.app(control).manifest})
+            if home_of(known.functions["shop/work"].home, partitions) != alone:
+                return control
+        raise AssertionError("all names have one home")
+
+
+async def started(platform: Harness, **data: Any) -> str:
+    """A run that exists, wherever it lives."""
+    [run] = (await platform.accepted("go", data)).runs
+    return run
+
+
+async def waits(platform: Harness, run: str) -> list[str]:
+    """What a run waits for, in single words."""
+    view = await History(platform.partitions, platform.registry).run(run)
+    assert view is not None
+    return [wait.kind for wait in view.waiting_on]
+
+
+async def pass_by(platform: Harness) -> None:
+    """Some seconds, in which whoever may begin does so."""
+    for _ in range(3):
+        await platform.advance(SECOND)
+        await platform.eventually_idle()
+
+
+async def test_a_run_begins_in_its_new_home_when_those_in_the_old_one_have_let_go(store: Store) -> None:
+    shop = Shop()
+    async with harness(store, shop.app(ALONE)) as platform:
+        first, second = await started(platform), await started(platform)
+        await platform.until(first, Status.RUNNING)
+        await platform.registry.register(shop.app(ALONE, shop.shared(store.partitions)).manifest)
+        third = await started(platform)
+        assert partition_of(third) != partition_of(first) == partition_of(second)
+        await platform.advance(SECOND)
+        assert await waits(platform, third) == ["moved"]
+        shop.gates[first].set()
+        await platform.until(second, Status.RUNNING)
+        await platform.advance(SECOND)
+        assert await waits(platform, third) == ["moved"], "one that was queued there goes before it"
+        shop.gates[second].set()
+        await platform.until(second, Status.COMPLETED)
+        await pass_by(platform)
+        await platform.until(third, Status.RUNNING)
+        assert not platform.registry.snapshot.moves
+        shop.gates[third].set()
+        await platform.until(third, Status.COMPLETED)
+
+
+async def test_a_limit_that_is_new_holds_runs_back_until_none_executes_that_had_none(store: Store) -> None:
+    shop = Shop()
+    async with harness(store, shop.app()) as platform:
+        runs = [await started(platform) for _ in range(12)]
+        homes = {partition_of(run) for run in runs}
+        assert len(homes) > 2
+        for run in runs:
+            await platform.until(run, Status.RUNNING)
+        await platform.registry.register(shop.app(ALONE).manifest)
+        new = await started(platform)
+        for run in sorted(runs, key=lambda run: partition_of(run) == partition_of(new)):
+            await platform.advance(SECOND)
+            if partition_of(run) != partition_of(new):
+                assert await waits(platform, new) == ["moved"]
+            shop.gates[run].set()
+            await platform.until(run, Status.COMPLETED)
+        await pass_by(platform)
+        await platform.until(new, Status.RUNNING)
+        shop.gates[new].set()
+        await platform.until(new, Status.COMPLETED)
+
+
+async def test_a_run_that_sleeps_in_the_old_home_holds_none_back(store: Store) -> None:
+    shop = Shop()
+    async with harness(store, shop.app(ALONE)) as platform:
+        sleeper = await started(platform, sleeps=True)
+        shop.gates[sleeper].set()
+        await platform.until(sleeper, Status.WAITING)
+        await platform.registry.register(shop.app(ALONE, shop.shared(store.partitions)).manifest)
+        new = await started(platform)
+        shop.gates[new].set()
+        await pass_by(platform)
+        await platform.until(new, Status.COMPLETED)
+        await platform.advance(DAY)
+        await platform.until(sleeper, Status.COMPLETED)
+
+
+async def test_a_function_that_moves_and_back_again_waits_for_nobody_for_ever(store: Store) -> None:
+    shop = Shop()
+    async with harness(store, shop.app(ALONE)) as platform:
+        runs = [await started(platform)]
+        await platform.until(runs[0], Status.RUNNING)
+        for controls in ((ALONE, shop.shared(store.partitions)), (ALONE,), (ALONE, shop.shared(store.partitions))):
+            await platform.registry.register(shop.app(*controls).manifest)
+            runs.append(await started(platform))
+            await pass_by(platform)
+        for run in runs:
+            shop.gates[run].set()
+        for _ in range(len(runs) + 1):
+            await pass_by(platform)
+        for run in runs:
+            await platform.until(run, Status.COMPLETED)
+        assert not platform.registry.snapshot.moves
+
+
+async def test_a_function_that_lost_its_limits_or_is_gone_is_not_held_back(store: Store) -> None:
+    shop = Shop()
+    async with harness(store, shop.app(ALONE)) as platform:
+        first = await started(platform)
+        await platform.until(first, Status.RUNNING)
+        await platform.registry.register(shop.app(ALONE, shop.shared(store.partitions)).manifest)
+        held = await started(platform)
+        await platform.registry.register(shop.app().manifest)
+        shop.gates[held].set()
+        await pass_by(platform)
+        await platform.until(held, Status.COMPLETED)
+        await platform.registry.register(shop.app(ALONE).manifest)
+        assert platform.registry.snapshot.moves == {"shop/work": (EVERYWHERE,)}
+        await platform.registry.register(App("shop").manifest)
+        assert platform.registry.snapshot.moves == {}
+
+
+async def test_apps_that_are_registered_at_once_are_all_known(store: Store) -> None:
+    async with harness(store, App("none"), worker=False) as platform:
+        apps = [Shop().app(name=f"shop-{number}") for number in range(8)]
+        registries = [Registry(platform.partitions) for _ in apps]
+        done = [one.register(app.manifest) for one, app in zip(registries, apps, strict=True)]
+        assert await asyncio.gather(*done) == [True] * len(apps)
+        assert set((await platform.registry.load()).apps) == {"none", *(app.id for app in apps)}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "unsettled", "moves"),
+    [
+        ({}, {"f": "f"}, {}, {}),
+        ({"f": "f"}, {"f": "f"}, {}, {}),
+        ({"f": "f"}, {"f": "db"}, {}, {"f": ("f",)}),
+        ({"f": EVERYWHERE}, {"f": "f"}, {}, {"f": (EVERYWHERE,)}),
+        ({"f": "db"}, {"f": "other"}, {"f": ("f",)}, {"f": ("db", "f")}),
+        ({"f": "db"}, {"f": "f"}, {"f": ("f",)}, {"f": ("db",)}),
+        ({"f": "db"}, {}, {"f": ("f",)}, {}),
+    ],
+)
+def test_where_older_runs_may_be(
+    before: dict[str, str], after: dict[str, str], unsettled: dict[str, Homes], moves: dict[str, Homes]
+) -> None:
+    assert moves_of(before, after, unsettled) == moves
