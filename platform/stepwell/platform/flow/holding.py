@@ -1,7 +1,7 @@
 """Who has the slots of each key, and who waits for them."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,6 +11,8 @@ from stepwell.platform.flow.key import shown
 Freed = Literal["OK", "HELD", "GONE"]
 MOST_KEYS, MOST_HOLDERS, MOST_LANES = 1_000, 100, 100
 PAGE = 1_000
+TOGETHER = 64
+"""Keys that are read at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +68,16 @@ class Holding:
         self._partitions = partitions
 
     async def keys(self, constraint: str | None = None) -> list[KeyView]:
-        """Those of which somebody has a slot or waits for one, of every constraint or of one; `MOST_KEYS` at most."""
-        found = [(one, scope) for one in self._partitions for scope in await _scopes(one, constraint)]
-        return [await _view(partition, scope) for partition, scope in sorted(found, key=_scope)[:MOST_KEYS]]
+        """Those of which an executing run has a slot, or somebody waits for one; `MOST_KEYS` at most, in their order.
+
+        `constraint`: only its keys; by default those of every one.
+        """
+        parts = await asyncio.gather(*[_scopes(partition, constraint) for partition in self._partitions])
+        found = [(one, scope) for one, scopes in zip(self._partitions, parts, strict=True) for scope in scopes]
+        chosen, views = sorted(found, key=_scope)[:MOST_KEYS], list[KeyView]()
+        for first in range(0, len(chosen), TOGETHER):
+            views += await asyncio.gather(*[_view(*one) for one in chosen[first : first + TOGETHER]])
+        return views
 
     async def release(self, scope: str, run: str) -> Freed:
         """Takes a slot from a run that does not execute under it, and gives it to who waits; others keep theirs."""
@@ -84,18 +93,30 @@ def _scope(found: tuple[Partition, str]) -> str:
 
 
 async def _scopes(partition: Partition, constraint: str | None) -> set[str]:
-    """Goes through the keys of the partition's server, a page at a time."""
+    """Some more than `MOST_KEYS` at most: of what is waited for, and of what is held, which is by executing runs."""
     found: set[str] = set()
-    for family in ("k_slots", "k_parked"):
-        prefix, cursor = partition.keys.name(family), b"0"
-        while True:
-            page: Sequence[bytes]
-            cursor, page = await partition.read("SCAN", cursor, "MATCH", f"{prefix}*", "COUNT", PAGE)
-            scopes = [key.decode().removeprefix(prefix) for key in page]
-            found.update(one for one in scopes if constraint in (None, one.partition("|")[0]))
-            if cursor == b"0" or len(found) > MOST_KEYS:
-                break
+    async for scope in _all_scopes(partition):
+        if constraint in (None, scope.partition("|")[0]):
+            found.add(scope)
+        if len(found) > MOST_KEYS:
+            break
     return found
+
+
+async def _all_scopes(partition: Partition) -> AsyncIterator[str]:
+    name, cursor = partition.keys.name, b"0"
+    while True:
+        cursor, page = await partition.read("ZSCAN", name("k_blocked"), cursor, "COUNT", PAGE)
+        for scope in page[::2]:
+            yield scope.decode()
+        if cursor == b"0":
+            break
+    for session in await partition.read("ZRANGE", name("k_sessions"), 0, -1):
+        runs: Sequence[bytes] = await partition.read("SMEMBERS", name("k_held", session.decode()))
+        held = await asyncio.gather(*[partition.read("HGET", name("k_run", run.decode()), "sl") for run in runs])
+        for scopes in filter(None, held):
+            for scope in scopes.decode().split():
+                yield scope
 
 
 async def _view(partition: Partition, scope: str) -> KeyView:
