@@ -330,3 +330,15 @@ async def test_a_failed_step_is_the_same_error_at_first_and_at_replay() -> None:
 
     await Driver(App("shop").function(on="a")(handler)).to_end()
     assert seen == [("odd", "Odd", "(its text cannot be read: RuntimeError)", 1)] * 2
+
+
+async def test_an_error_out_of_a_file_whose_name_is_no_text_is_recorded() -> None:
+    body: dict[str, Any] = {}
+    exec(compile("def body(): raise OSError('away')", "fi\udce4le.py", "exec"), body)
+
+    async def handler(ctx: Context) -> None:
+        await ctx.step.options(retries=0).run("odd", body["body"])
+
+    ending = await Driver(App("shop").function(on="a", retries=0)(handler)).to_end()
+    assert isinstance(ending, Failed)
+    assert "away" in orjson.loads(ending.error)["message"]

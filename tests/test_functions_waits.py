@@ -451,6 +451,8 @@ SLIPS: list[tuple[Slip, str]] = [
     ),
     (lambda step: step.wait_for_any("x", "3d"), "what it waits for is a dict of names"),
     (lambda step: step.wait_for_any("x", {7: "3d"}), "each thing waited for has a name that is text"),
+    (lambda step: step.wait_for_event("x", "a", if_="async.data.id == '\ud800'"), "if_ is no text that can be written"),
+    (lambda step: step.wait_for_any("x", {"\ud800": "3d"}), r"'\ud800' is no text that can be written as UTF-8"),
     (lambda step: step.wait_for_any("x", {"": "3d"}), "each thing waited for has a name that is text"),
     (
         lambda step: step.wait_for_any("x", {"a": "order.approved"}),

@@ -7,7 +7,7 @@ import re
 from typing import Final
 
 from stepwell.functions.errors import InvalidTrigger
-from stepwell.functions.ids import check_event_name
+from stepwell.functions.ids import bytes_of, check_event_name
 
 FIELD: Final = re.compile(r"data(\.[A-Za-z_][A-Za-z0-9_]*)+")
 CHARACTERS: Final = 4096
@@ -33,6 +33,8 @@ def illegible(name: str, text: object, example: str) -> str:
     """Why something given as `name` can be no expression; empty when it may be one."""
     if not isinstance(text, str) or not text.strip():
         return f"{name} is an expression as text, such as {example!r}, not {text!r:.100}"
+    if bytes_of(text) is None:
+        return f"{name} is no text that can be written as UTF-8: {text[:40]!r} has half a character"
     if len(text) > CHARACTERS:
         return f"{name} is an expression of at most {CHARACTERS:,} characters, and this one has {len(text):,}"
     return ""

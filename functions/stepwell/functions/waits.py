@@ -12,6 +12,7 @@ import orjson
 from stepwell.functions.conditions import condition, mistake
 from stepwell.functions.durations import Duration, milliseconds, moment
 from stepwell.functions.errors import InvalidDuration, InvalidStep
+from stepwell.functions.ids import bytes_of
 from stepwell.functions.received import ReceivedEvent
 
 MOST_EVENTS: Final = 16
@@ -165,6 +166,8 @@ def event_in(payload: bytes) -> ReceivedEvent | None:
 def _name(name: object) -> str:
     if not isinstance(name, str) or not name:
         raise InvalidStep(f'each thing waited for has a name that is text, such as "approved", not {name!r:.100}')
+    if bytes_of(name) is None:
+        raise InvalidStep(f"{name[:40]!r} is no text that can be written as UTF-8: it has half a character")
     return name
 
 

@@ -24,7 +24,7 @@ def failure(error: BaseException) -> bytes:
     """
     only = _only(error)
     frames = list(_frames(only.__traceback__))[-FRAMES:]
-    return orjson.dumps({"type": type(only).__name__, "message": _text(only), "traceback": frames})
+    return orjson.dumps({"type": _plain(type(only).__name__), "message": _text(only), "traceback": frames})
 
 
 def step_failed(outcome: Outcome) -> StepFailed:
@@ -45,12 +45,18 @@ def _text(error: BaseException) -> str:
         text = str(error)
     except Exception as broken:
         text = f"(its text cannot be read: {type(broken).__name__})"
-    return text[:MESSAGE_CHARACTERS].encode(errors="replace").decode()
+    return _plain(text[:MESSAGE_CHARACTERS])
+
+
+def _plain(text: str) -> str:
+    """A text that can be written as UTF-8: names of files and classes need not be one."""
+    return text.encode(errors="replace").decode()
 
 
 def _frames(traceback: TracebackType | None) -> Iterator[dict[str, Any]]:
     while traceback is not None:
         code = traceback.tb_frame.f_code
         if not code.co_filename.startswith(OURS):
-            yield {"file": code.co_filename, "line": traceback.tb_lineno, "function": code.co_qualname}
+            file, function = _plain(code.co_filename), _plain(code.co_qualname)
+            yield {"file": file, "line": traceback.tb_lineno, "function": function}
         traceback = traceback.tb_next
