@@ -28,7 +28,7 @@ class Run:
     is completed, `error` when it is failed; `waiting_on` says what a waiting run waits for. `parent_id` and
     `parent_step` invoked it, `rerun_of` is the run that it does again. `versions` of the app have executed it, at most
     the last 20; `drift` are keys of recorded steps that it did not ask for to its end. `event_ids` are all its events,
-    more than one of a batch; there are none when it was read as one of the runs of an event.
+    more than one of a batch.
     """
 
     id: str

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from stepwell.platform.engine.partition import Partition
@@ -28,13 +28,13 @@ NOTHING: Mapping[str, RunRecord] = MappingProxyType({})
 class RunView:
     """A run with all that is known of it but its steps. `waiting_on` is empty when it is running or has ended.
 
-    `events`: ids of all its events when it was asked for by its id, oldest first; else empty.
+    `events`: ids of all its events, oldest first; as many as a batch may have.
     """
 
     run: RunRecord
     event_name: str | None
     waiting_on: tuple[Wait, ...]
-    events: tuple[str, ...] = ()
+    events: tuple[str, ...]
 
     @property
     def created(self) -> int:
@@ -64,18 +64,16 @@ class History:
 
     async def run(self, id: str) -> RunView | None:
         """A run; `None` when there is none of this id, or it is not kept any more."""
-        view = await self._known(id)
-        return view and replace(view, events=await events_of(self._partitions[partition_of(id)], view.run))
-
-    async def _known(self, id: str) -> RunView | None:
         home = home_in(self._partitions, id)
         record = await whole_of(home, id) if home else None
         return await self._view(record) if record else None
 
     async def _view(self, run: RunRecord) -> RunView:
         home = self._partitions[partition_of(run.id)]
-        name, waits = await asyncio.gather(event_name(home, run.event), waits_of(home, self._partitions[0], run))
-        return RunView(run, name, tuple(waits))
+        name, waits, events = await asyncio.gather(
+            event_name(home, run.event), waits_of(home, self._partitions[0], run), events_of(home, run)
+        )
+        return RunView(run, name, tuple(waits), events)
 
     async def steps(self, id: str) -> list[StepRow] | None:
         """The steps of a run in the order in which they began; `None` when there is no such run."""
@@ -109,7 +107,7 @@ class History:
         """The runs that an event started and that are kept, also those on their way to another partition."""
         # In this order: what is delivered between the two is then found as a run.
         travelling = await self._travelling(event.id, event.runs)
-        known = await asyncio.gather(*[self._known(id) for id in event.runs])
+        known = await asyncio.gather(*[self.run(id) for id in event.runs])
         names = zip(event.runs, known, strict=True)
         views = [view or _on_its_way(travelling.get(id), event) for id, view in names]
         return [view for view in views if view]
@@ -130,7 +128,8 @@ class History:
         found = [known.get(id) or read.get(id) or travelling.get(id) for id in runs]
         if any(run and not run.status.ended for run in found):
             return None
-        return [RunView(run, name, ()) for run in found if run]
+        ended = [run for run in found if run]
+        return [RunView(run, name, (), await events_of(self._partitions[partition_of(run.id)], run)) for run in ended]
 
     async def _whole(self, runs: Sequence[str]) -> dict[str, RunRecord]:
         records = await asyncio.gather(*[whole_of(self._partitions[partition_of(id)], id) for id in runs])
@@ -186,4 +185,4 @@ def _on_its_way(run: RunRecord | None, event: EventRecord) -> RunView | None:
     if run is None:
         return None
     delay = (Wait("start", until=run.notbefore),) if run.notbefore else ()
-    return RunView(run, event.name, delay)
+    return RunView(run, event.name, delay, (event.id,))

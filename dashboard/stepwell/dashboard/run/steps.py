@@ -10,8 +10,8 @@ from stepwell.dashboard.wording.durations import duration, elapsed
 from stepwell.dashboard.wording.moments import Moment, coming, past
 from stepwell.dashboard.wording.payloads import Payload, payload
 from stepwell.dashboard.wording.tone import Tone
-from stepwell.platform.api.models import Failure
-from stepwell.platform.api.views import failure
+from stepwell.platform.api.models.run import Failure
+from stepwell.platform.api.views.failure import failure
 from stepwell.platform.reading.pending import until
 from stepwell.platform.records import StepRow
 

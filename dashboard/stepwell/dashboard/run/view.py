@@ -11,8 +11,8 @@ from stepwell.dashboard.wording.durations import duration, elapsed
 from stepwell.dashboard.wording.moments import Moment, past
 from stepwell.dashboard.wording.payloads import Payload, payload
 from stepwell.dashboard.wording.tone import Tone
-from stepwell.platform.api.models import Failure
-from stepwell.platform.api.views import failure
+from stepwell.platform.api.models.run import Failure
+from stepwell.platform.api.views.failure import failure
 from stepwell.platform.codec import encode
 from stepwell.platform.history import RunView
 from stepwell.platform.installation import Installation

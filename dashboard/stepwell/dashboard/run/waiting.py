@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stepwell.dashboard.wording.moments import Moment, coming
-from stepwell.platform.api.views import failure
+from stepwell.platform.api.views.failure import failure
 from stepwell.platform.reading.pending import Pending, SoughtEvent
 from stepwell.platform.reading.wait import Wait
 

@@ -10,7 +10,7 @@ from stepwell.dashboard.wording import tone
 from stepwell.dashboard.wording.durations import duration, elapsed
 from stepwell.dashboard.wording.moments import Moment, past
 from stepwell.dashboard.wording.tone import Tone
-from stepwell.platform.api.views import failure
+from stepwell.platform.api.views.failure import failure
 from stepwell.platform.installation import Installation
 from stepwell.platform.reading.counts import Counts
 from stepwell.platform.reading.runs import RunSummary

@@ -7,14 +7,17 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
-from stepwell.platform.api import views
 from stepwell.platform.api.endings import Endings, News
 from stepwell.platform.api.held import Held
 from stepwell.platform.api.ingest import read_body
-from stepwell.platform.api.models import Event, Item, Page, Run, Sent
+from stepwell.platform.api.models.answer import Item, Page
+from stepwell.platform.api.models.event import Event, Sent
+from stepwell.platform.api.models.run import Run
 from stepwell.platform.api.operations import NoQuery, Operation, Query, answer, parameters
 from stepwell.platform.api.problems import Problem, not_found
 from stepwell.platform.api.runs import WaitQuery
+from stepwell.platform.api.views import event as event_views
+from stepwell.platform.api.views import run as run_views
 from stepwell.platform.history import History
 from stepwell.platform.incoming import BadEvent, IncomingEvent, parse_events
 from stepwell.platform.ingest import Entry, Ingest
@@ -78,13 +81,13 @@ class EventsApi:
             page = await self._history.events(query.name, cursor=query.cursor, limit=query.limit)
         except BadCursor as error:
             raise Problem(400, "bad_cursor", str(error), "Leave it out to begin at the newest") from None
-        return answer(Page[Event](data=[views.event(record) for record in page.items], next=page.next))
+        return answer(Page[Event](data=[event_views.event(record) for record in page.items], next=page.next))
 
     async def get(self, request: Request) -> ASGIApp:
         """GET /events/{id}."""
         parameters(request, NoQuery)
         event = await self._event(request.path_params["id"])
-        return answer(Item[Event](data=views.event_judged(event, await self._registry.load())))
+        return answer(Item[Event](data=event_views.event_judged(event, await self._registry.load())))
 
     async def runs(self, request: Request) -> ASGIApp:
         """GET /events/{id}/runs."""
@@ -136,7 +139,7 @@ class EventsApi:
             event = await self._event(entry.id)
             if event.runs != tuple(runs):
                 return await self._ended(event)
-        return [views.run(view) for view in found]
+        return [run_views.run(view) for view in found]
 
     async def _incoming(self, request: Request) -> list[IncomingEvent]:
         try:
@@ -149,10 +152,10 @@ class EventsApi:
         found = await self._endings.await_end(
             (event.id, *event.runs), lambda: self._history.ended_runs(event.id, event.name, event.runs)
         )
-        return [views.run(view) for view in found]
+        return [run_views.run(view) for view in found]
 
     async def _runs(self, event: EventRecord) -> Item[list[Run]]:
-        return Item[list[Run]](data=[views.run(view) for view in await self._history.event_runs(event)])
+        return Item[list[Run]](data=[run_views.run(view) for view in await self._history.event_runs(event)])
 
     async def _event(self, id: str) -> EventRecord:
         event = await self._history.event(id)

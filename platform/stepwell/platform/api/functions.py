@@ -6,10 +6,11 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
-from stepwell.platform.api import views
-from stepwell.platform.api.models import App, Function, Item
+from stepwell.platform.api.models.answer import Item
+from stepwell.platform.api.models.function import App, Function
 from stepwell.platform.api.operations import NoQuery, Operation, Query, answer, parameters
 from stepwell.platform.api.problems import Problem, not_found
+from stepwell.platform.api.views import function as function_views
 from stepwell.platform.flow.pausing import Mode, Pausing
 from stepwell.platform.installation import Installation
 
@@ -47,7 +48,9 @@ class FunctionsApi:
         """GET /functions."""
         parameters(request, NoQuery)
         found, paused = await self._history.functions(), await self._pausing.all()
-        return answer(Item[list[Function]](data=[views.function(view, paused.get(view.function.id)) for view in found]))
+        return answer(
+            Item[list[Function]](data=[function_views.function(view, paused.get(view.function.id)) for view in found])
+        )
 
     async def function(self, request: Request) -> ASGIApp:
         """GET /functions/{app}/{function}."""
@@ -74,7 +77,7 @@ class FunctionsApi:
         view, paused = await self._history.function(id), await self._pausing.all()
         if view is None:
             raise not_found("function", id)
-        return answer(Item[Function](data=views.function(view, paused.get(id))))
+        return answer(Item[Function](data=function_views.function(view, paused.get(id))))
 
     async def apps(self, request: Request) -> ASGIApp:
         """GET /apps."""

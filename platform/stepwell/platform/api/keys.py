@@ -6,10 +6,11 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
-from stepwell.platform.api import views
-from stepwell.platform.api.models import Item, Key
+from stepwell.platform.api.models.answer import Item
+from stepwell.platform.api.models.key import Key
 from stepwell.platform.api.operations import Operation, Query, answer, parameters
 from stepwell.platform.api.problems import Problem, not_found
+from stepwell.platform.api.views import key as key_views
 from stepwell.platform.flow.holding import Holding
 from stepwell.platform.installation import Installation
 
@@ -60,4 +61,4 @@ class KeysApi:
 
     async def _answer(self, constraint: str | None) -> ASGIApp:
         found = await self._holding.keys(constraint)
-        return answer(Item[list[Key]](data=[views.key(view) for view in found]))
+        return answer(Item[list[Key]](data=[key_views.key(view) for view in found]))

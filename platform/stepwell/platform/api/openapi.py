@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from stepwell.platform.api.ingest import PREFIX
-from stepwell.platform.api.models import Accepted, Refused, SentEvent
+from stepwell.platform.api.models.event import Accepted, Refused, SentEvent
 from stepwell.platform.api.operations import Operation
 from stepwell.platform.api.problems import ProblemBody
 from stepwell.platform.incoming import MAX_EVENTS

@@ -7,12 +7,13 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
-from stepwell.platform.api import views
 from stepwell.platform.api.endings import Endings
 from stepwell.platform.api.held import Held
-from stepwell.platform.api.models import Item, Page, Run, RunSummary, Step
+from stepwell.platform.api.models.answer import Item, Page
+from stepwell.platform.api.models.run import Run, RunSummary, Step
 from stepwell.platform.api.operations import NoQuery, Operation, Query, answer, parameters
 from stepwell.platform.api.problems import Problem, not_found
+from stepwell.platform.api.views import run as run_views
 from stepwell.platform.history import RunView
 from stepwell.platform.installation import Installation
 from stepwell.platform.reading.pages import MOST_ITEMS, BadCursor
@@ -74,7 +75,7 @@ class RunsApi:
             page = await self._history.runs(query.filter(), cursor=query.cursor, limit=query.limit)
         except BadCursor as error:
             raise Problem(400, "bad_cursor", str(error), "Leave it out to begin at the newest") from None
-        return answer(Page[RunSummary](data=[views.run_summary(item) for item in page.items], next=page.next))
+        return answer(Page[RunSummary](data=[run_views.run_summary(item) for item in page.items], next=page.next))
 
     async def get(self, request: Request) -> ASGIApp:
         """GET /runs/{id}."""
@@ -99,7 +100,7 @@ class RunsApi:
         if rows is None:
             raise not_found("run", id)
         children = await self._history.children(id, rows)
-        steps = [views.step(index, row, children.get(row.key)) for index, row in enumerate(rows)]
+        steps = [run_views.step(index, row, children.get(row.key)) for index, row in enumerate(rows)]
         return answer(Item[list[Step]](data=steps))
 
     async def cancel(self, request: Request) -> ASGIApp:
@@ -118,4 +119,4 @@ class RunsApi:
 
 
 def _item(view: RunView) -> Item[Run]:
-    return Item[Run](data=views.run(view))
+    return Item[Run](data=run_views.run(view))

@@ -6,10 +6,11 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
-from stepwell.platform.api import views
-from stepwell.platform.api.models import Backfill, Item, Schedule, ScheduleDetail, StartedRun
+from stepwell.platform.api.models.answer import Item
+from stepwell.platform.api.models.schedule import Backfill, Schedule, ScheduleDetail, StartedRun
 from stepwell.platform.api.operations import NoQuery, Operation, Query, answer, parameters
 from stepwell.platform.api.problems import Problem, not_found
+from stepwell.platform.api.views import schedule as schedule_views
 from stepwell.platform.cron.schedules import HeldBack, Schedules, ScheduleView, TooManyTimes
 from stepwell.platform.flow.refusal import Reason
 from stepwell.platform.incoming import EARLIEST, LATEST
@@ -67,7 +68,7 @@ class SchedulesApi:
         """GET /schedules."""
         query = parameters(request, SchedulesQuery)
         found = await self._schedules.all(query.function)
-        return answer(Item[list[Schedule]](data=[views.schedule(view) for view in found]))
+        return answer(Item[list[Schedule]](data=[schedule_views.schedule(view) for view in found]))
 
     async def get(self, request: Request) -> ASGIApp:
         """GET /schedules/{app}/{function}/{schedule}."""
@@ -114,7 +115,7 @@ class SchedulesApi:
         view = await act(id)
         if view is None:
             raise not_found("schedule", id)
-        return answer(Item[ScheduleDetail](data=views.schedule_detail(view)))
+        return answer(Item[ScheduleDetail](data=schedule_views.schedule_detail(view)))
 
 
 def _id(request: Request) -> str:

@@ -8,11 +8,12 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
-from stepwell.platform.api import views
 from stepwell.platform.api.bodies import MAY, Body, body_of
-from stepwell.platform.api.models import Item, Run
+from stepwell.platform.api.models.answer import Item
+from stepwell.platform.api.models.run import Run
 from stepwell.platform.api.operations import NoQuery, Operation, answer, parameters
 from stepwell.platform.api.problems import Problem, not_found
+from stepwell.platform.api.views import run as run_views
 from stepwell.platform.codec import UnencodableJSON
 from stepwell.platform.installation import Installation
 from stepwell.platform.steering.order import Given, Order
@@ -115,7 +116,7 @@ class SteeringApi:
         view = await self._history.run(id)
         if view is None:
             raise not_found("run", id)
-        return answer(Item[Run](data=views.run(view)))
+        return answer(Item[Run](data=run_views.run(view)))
 
 
 def _given(body: Body, name: str) -> Given | None:

@@ -7,10 +7,11 @@ from importlib.metadata import version
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
-from stepwell.platform.api import views
 from stepwell.platform.api.ingest import MAX_REQUEST
-from stepwell.platform.api.models import Health, Info, Item, Limits, Worker
+from stepwell.platform.api.models.answer import Item
+from stepwell.platform.api.models.system import Health, Info, Limits, Worker
 from stepwell.platform.api.operations import NoQuery, Operation, answer, parameters
+from stepwell.platform.api.views import system as system_views
 from stepwell.platform.errors import StoreUnavailable
 from stepwell.platform.incoming import MAX_EVENTS
 from stepwell.platform.installation import Installation
@@ -46,7 +47,7 @@ class SystemApi:
             mode="dev" if self._dev else "server",
             redis=store.where,
             partitions=store.partitions,
-            runs=views.counts(await self._history.counts()),
+            runs=system_views.counts(await self._history.counts()),
             limits=Limits(
                 event_bytes=settings.max_event_bytes,
                 request_bytes=MAX_REQUEST,
@@ -61,7 +62,7 @@ class SystemApi:
         """GET /workers."""
         parameters(request, NoQuery)
         found = await self._history.workers()
-        return answer(Item[list[Worker]](data=[views.worker(session) for session in found]))
+        return answer(Item[list[Worker]](data=[system_views.worker(session) for session in found]))
 
     async def live(self, _: Request) -> ASGIApp:
         """GET /health/live."""

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 
 from stepwell.client import StoredEvent
-from stepwell.platform.api import views
+from stepwell.platform.api.views import run as run_views
 from stepwell.platform.history import History, RunView
 from stepwell.platform.reading.runs import RunFilter
 from stepwell.platform.records import EventRecord
@@ -96,8 +96,8 @@ class Reading:
     async def _seen(self, view: RunView) -> TestRun:
         rows = await self._history.steps(view.run.id) or []
         children = await self._history.children(view.run.id, rows)
-        steps = [views.step(index, row, children.get(row.key)) for index, row in enumerate(rows)]
-        return TestRun.of(views.run(view), steps)
+        steps = [run_views.step(index, row, children.get(row.key)) for index, row in enumerate(rows)]
+        return TestRun.of(run_views.run(view), steps)
 
 
 def _stored(event: EventRecord) -> StoredEvent:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from stepwell.client import Failure
-from stepwell.platform.api import models
+from stepwell.platform.api.models import run as models
 from stepwell.platform.testing.moment import datetime_or_none
 from stepwell.platform.testing.picture import lines_of, text_of
 from stepwell.platform.testing.step import TestStep, failure_of

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from stepwell.client import Failure
-from stepwell.platform.api import models
+from stepwell.platform.api.models import run as models
 from stepwell.platform.testing.moment import datetime_or_none
 
 

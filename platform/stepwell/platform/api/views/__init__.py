@@ -1,0 +1,1 @@
+"""Records of the platform as the JSON of the API."""
