@@ -160,7 +160,8 @@ class Witness:
 
     def _planned(self, at: int, now: int, version: int, items: Sequence[Any], *, settled: bool) -> None:
         lives, plan = self._ledger.lives, self._ledger.plans[version]
-        for what, id, upcoming, due in items:
+        for what, id, upcoming, due, known in items:
+            assert not known, "no function moves here"
             assert (id in plan) == (what != "drop"), f"{what} of {id}"
             if what == "add":
                 lives.setdefault(id, Life(upcoming, due))

@@ -80,6 +80,8 @@ MUTANTS = [
         "0 0 0 0 -')\n  write_schedule(schedule)\n",
     ),
     Mutant("plan-of-old-registry", "plan.lua", "if version ~= fact('registry') then return 'RELOAD' end\n", ""),
+    Mutant("carried-anew", "plan.lua", "known ~= '' and known or ", ""),
+    Mutant("carried-not-held", "plan.lua", "if schedule.held ~= '-' then", "if false then"),
     Mutant("set-ahead", "plan.lua", " or schedule.next <= upcoming then", " then"),
     Mutant("set-back-in-vain", "plan.lua", "  schedule.next = upcoming\n", ""),
     Mutant("dropped-stays", "plan.lua", "    redis.call('HDEL', k_schedules, id)\n", ""),

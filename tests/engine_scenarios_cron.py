@@ -45,7 +45,8 @@ class Clockwork:
         return self.run(number), "app/f", "v1", options, "-", self._event(number), BODY
 
     async def plan(self, *items: tuple[Any, ...], version: int = 1, planned: int = 1, settled: int = 0) -> str:
-        """Takes schedules up, or drops them; gives the answer."""
+        """Takes schedules up, or drops them; gives the answer. An item may end with what is known of a schedule."""
+        items = tuple(item if len(item) == 5 else (*item, "") for item in items)
         return str((await self.partition.script("plan", version, planned, settled, items=items)).decode())
 
     async def begin(self) -> None:
@@ -332,6 +333,21 @@ async def what_is_known_already_is_left_alone_and_what_is_dropped_is_gone(bench:
     assert await works.plan(("drop", ID, 0, 0)) == "OK"
     for key in ("k_schedules", "k_crons", "k_crons_held"):
         assert not await bench.exists(key), key
+
+
+@scenario
+async def what_is_known_elsewhere_of_a_schedule_is_taken_up_with_it(bench: Bench) -> None:
+    works = await clockwork(bench)
+    await works.fire(0, "queue")
+    await works.fire(1, "queue")
+    before = await works.state()
+    assert before.held
+    text = (await bench.read("HGET", "k_schedules", "", ID)).decode()
+    await works.plan(("drop", ID, 0, 0))
+    await works.plan(("add", ID, before.next, before.next, text))
+    assert await works.state() == before
+    assert await bench.read("ZSCORE", "k_crons", "", ID) is not None
+    assert await bench.read("SISMEMBER", "k_crons_held", "", ID) == 1
 
 
 @scenario

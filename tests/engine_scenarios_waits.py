@@ -386,9 +386,21 @@ async def the_end_of_a_child_is_to_be_told_whatever_it_is(bench: Bench) -> None:
 
 
 @scenario
+async def a_child_that_was_planned_by_another_registry_is_not_invoked(bench: Bench) -> None:
+    lease = await bench.started()
+    await bench.partition.script("adopt", 7, 0)
+    for version in (6, 8):
+        assert await arm(bench, lease, "call", "", marks="", child=f"child-id {version}") == b"RELOAD"
+    assert not await bench.exists("k_steps", lease.run)
+    await arm(bench, lease, "call", "", marks="", child="child-id 7")
+    assert await bench.read("HGET", "k_run", lease.run, "k:call") == b"child-id"
+
+
+@scenario
 async def the_cancel_of_a_run_that_waits_is_to_be_told_to_what_it_has_invoked(bench: Bench) -> None:
     lease = await bench.started()
-    await arm(bench, lease, "call", "", marks="", child="child-id")
+    await bench.partition.script("adopt", 7, 0)
+    await arm(bench, lease, "call", "", marks="", child="child-id 7")
     assert await bench.read("HGET", "k_run", lease.run, "k:call") == b"child-id"
     await bench.suspend(lease)
     await bench.runs.cancel(lease.run)

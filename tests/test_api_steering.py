@@ -63,7 +63,7 @@ async def arm(
 ) -> None:
     """A step of it that waits."""
     delay = HOUR if until is None else None
-    elsewhere = Elsewhere(child=child)
+    elsewhere = Elsewhere(child=f"{child} {desk.installation.registry.snapshot.version}" if child else "")
     await desk.owner().arm(
         lease.run, lease.token, 2, key, kind, delay=delay, until=until, payload=payload, elsewhere=elsewhere
     )

@@ -15,7 +15,7 @@ from stepwell.platform.codec import decode
 from stepwell.platform.cron.crons import Crons, Due
 from stepwell.platform.cron.deciding import Decision, decide
 from stepwell.platform.cron.firing import NOTHING
-from stepwell.platform.cron.planning import time_at
+from stepwell.platform.cron.planning import Plan, time_at
 from stepwell.platform.cron.schedule import Schedule
 from stepwell.platform.cron.state import ScheduleState
 from stepwell.platform.engine.partition import Partition, partitions_of
@@ -541,7 +541,7 @@ async def test_a_registration_that_was_cut_short_is_completed_by_the_scheduler(
 
     async with harness(store, worker=False) as platform:
         with monkeypatch.context() as broken:
-            broken.setattr("stepwell.platform.registry.plan", cut)
+            broken.setattr(Plan, "take_up", cut)
             with pytest.raises(ConnectionError):
                 await platform.registry.register(app_of().manifest)
         await platform.scheduler.tick()

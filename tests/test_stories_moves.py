@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
-from stepwell.functions import App, Concurrency, Context
+from stepwell.functions import App, Concurrency, Context, cron
+from stepwell.platform.cron import planning
+from stepwell.platform.cron.schedules import Schedules
+from stepwell.platform.engine.partition import Partition
 from stepwell.platform.flow.moves import EVERYWHERE, Homes, moves_of
 from stepwell.platform.history import History
 from stepwell.platform.ids import home_of, partition_of
@@ -18,7 +21,8 @@ from stepwell.platform.store.memory import memory_store
 from stepwell.platform.store.store import Store
 from tests.platform_harness import Harness, harness
 
-DAY = 86_400_000
+HOUR = 3_600_000
+DAY = 24 * HOUR
 SECOND = 1_000
 ALONE = Concurrency(1)
 
@@ -173,9 +177,64 @@ async def test_a_function_that_lost_its_limits_or_is_gone_is_not_held_back(store
         assert platform.registry.snapshot.moves == {}
 
 
+def timed(*concurrency: Concurrency) -> App:
+    """An app of one function that the clock starts each hour."""
+    app = App("shop")
+
+    @app.function(on=cron("@hourly", catch_up="all", window="1d"), concurrency=concurrency)
+    async def work(ctx: Context[Any]) -> None: ...
+
+    return app
+
+
+async def test_what_is_known_of_a_schedule_goes_with_its_function(store: Store) -> None:
+    shared = Shop().shared(store.partitions)
+    async with harness(store, timed(ALONE)) as platform:
+        schedules = Schedules(platform.partitions, platform.registry)
+        await platform.advance(HOUR)
+        [before] = await schedules.all()
+        assert before.state.last
+        await schedules.skip(before.schedule.id)
+        await schedules.pause(before.schedule.id)
+        [before] = await schedules.all()
+        await platform.registry.register(timed(ALONE, shared).manifest)
+        [after] = await schedules.all()
+        assert (after.state, after.state.paused > 0) == (before.state, True)
+        held = [await one.read("HLEN", one.keys.name("k_schedules")) for one in platform.partitions]
+        assert sum(held) == 1
+
+
+async def test_times_of_a_standstill_are_made_up_for_where_the_function_lives_now(store: Store) -> None:
+    shared = Shop().shared(store.partitions)
+    async with harness(store, timed(ALONE)) as platform:
+        platform.clock.advance(3 * HOUR)
+        await platform.registry.register(timed(ALONE, shared).manifest)
+        await pass_by(platform)
+        await pass_by(platform)
+        counts = await History(platform.partitions, platform.registry).counts()
+        assert (counts.completed, counts.unfinished) == (3, 0)
+
+
+async def test_a_schedule_is_run_while_a_deploy_moves_it(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    shared, time_at = Shop().shared(store.partitions), planning.time_at
+    async with harness(store, timed(ALONE)) as platform:
+        schedules = Schedules(platform.partitions, platform.registry)
+
+        async def deploy_meanwhile(partition: Partition) -> int:
+            await Registry(platform.partitions).register(timed(ALONE, shared).manifest)
+            return await time_at(partition)
+
+        [view] = await schedules.all()
+        monkeypatch.setattr("stepwell.platform.cron.schedules.time_at", deploy_meanwhile)
+        run = await schedules.run(view.schedule.id)
+        assert run is not None
+        await pass_by(platform)
+        await platform.until(run, Status.COMPLETED)
+
+
 async def test_apps_that_are_registered_at_once_are_all_known(store: Store) -> None:
     async with harness(store, App("none"), worker=False) as platform:
-        apps = [Shop().app(name=f"shop-{number}") for number in range(8)]
+        apps = [Shop().app(name=f"shop-{number}") for number in range(20)]
         registries = [Registry(platform.partitions) for _ in apps]
         done = [one.register(app.manifest) for one, app in zip(registries, apps, strict=True)]
         assert await asyncio.gather(*done) == [True] * len(apps)

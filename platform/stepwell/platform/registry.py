@@ -5,12 +5,13 @@ event misses a function whose registration was acknowledged.
 """
 
 import asyncio
+import random
 from collections.abc import Iterable, Mapping, Sequence
 from contextvars import Context
 
 from stepwell.functions.protocol import Manifest
 from stepwell.platform.codec import decode, encode
-from stepwell.platform.cron.planning import plan
+from stepwell.platform.cron.planning import Plan
 from stepwell.platform.cron.schedule import check_schedules
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.errors import StoreUnavailable
@@ -23,8 +24,12 @@ from stepwell.platform.waits.words import Paths
 _VERSION = b"#version"
 _AWAIT = b"#await "
 _MOVED = b"#moved "
-TRIES = 16
+TRIES = 32
 """Of registering, while others do so too."""
+PAUSE = 0.02
+"""Seconds by which the pause between them grows at most."""
+ANY = -1
+"""Instead of the version that is known: nothing depends on it."""
 MOST_ENTRIES = 10_000
 """Apps, and names with paths that are waited for."""
 
@@ -68,17 +73,17 @@ class Registry:
 
     async def _store(self, manifest: Manifest) -> bool:
         text = manifest.model_dump_json(exclude_defaults=True)
-        for _ in range(TRIES):
+        for tried in range(TRIES):
+            # Those who lost the race together do not meet again.
+            await asyncio.sleep(random.uniform(0, PAUSE * tried))  # noqa: S311  # no secret
             known = await self.catch_up()
-            moves = self._moves(known, manifest)
-            answer = await self._partitions[0].script("register", manifest.id, text, known.version, items=moves)
+            version, moves = (known.version, self._moves(known, manifest)) if len(self._partitions) > 1 else (ANY, [])
+            answer = await self._partitions[0].script("register", manifest.id, text, version, items=moves)
             if answer != b"CHANGED":
                 return bool(answer[1])
         raise StoreUnavailable(self._partitions[0].store.where, "the registry of functions keeps changing")
 
     def _moves(self, known: Snapshot, manifest: Manifest) -> list[tuple[bytes, bytes]]:
-        if len(self._partitions) == 1:
-            return []
         moves = known.moves_by(manifest)
         changed = {function: moves.get(function, ()) for function in (*known.moves, *moves)}
         return [_move(function, homes) for function, homes in changed.items() if homes != known.moves.get(function)]
@@ -123,9 +128,12 @@ class Registry:
         for partition in sorted(self._partitions, key=lambda one: not snapshot.moved_to(one.index, count)):
             limits = snapshot.limits_at(partition.index, count)
             await partition.script("adopt", snapshot.version, snapshot.tells, items=[*limits.items()])
-        for partition in self._partitions:
-            here = snapshot.schedules_at(partition.index, count)
-            await plan(partition, snapshot.version, here)
+        plans = [Plan(partition, snapshot.version) for partition in self._partitions]
+        # Before any is dropped: what is known of one whose function lives elsewhere now goes with it.
+        for plan in plans:
+            await plan.take_up(snapshot.schedules_at(plan.partition.index, count), self._partitions)
+        for plan in plans:
+            await plan.drop_others(snapshot.schedules_at(plan.partition.index, count))
         await self._partitions[0].read("PUBLISH", REGISTRY, snapshot.version)
 
 

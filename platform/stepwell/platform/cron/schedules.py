@@ -29,8 +29,8 @@ AT_ONCE = 500
 NEW = ScheduleState(0, 0, 0, "-", 0, 0, 0, 0, ())
 """Of a schedule whose registration is under way."""
 
-Make = Callable[[RegisteredFunction, Schedule], Firing]
-"""Makes the same run as before of what is registered by now."""
+Make = Callable[[RegisteredFunction, Schedule, int], Firing]
+"""Makes the run of what is registered by now, at home in a partition."""
 
 
 class TooManyTimes(StepwellError):
@@ -136,10 +136,8 @@ class Schedules:
         snapshot = await self._registry.load()
         if (schedule := snapshot.schedules.get(id)) is None:
             return None
-        home = self._home(snapshot, schedule)
-        now = await time_at(home)
-        make = partial(firing_of, when=now, event=new_id(now, home.index), partitions=len(self._partitions))
-        done = await self._start(home, schedule, [make])
+        now = await time_at(self._home(snapshot, schedule))
+        done = await self._start(schedule, [partial(self._firing_now, now)])
         if done and done[0].why:
             raise HeldBack(id, Refusal.parse(done[0].why))
         # Its event is new, so that a run which is there already is this one: the reply to its creation was lost.
@@ -154,31 +152,38 @@ class Schedules:
         snapshot = await self._registry.load()
         if (schedule := snapshot.schedules.get(id)) is None:
             return None
-        home = self._home(snapshot, schedule)
-        now = await time_at(home)
+        now = await time_at(self._home(snapshot, schedule))
         times = await first_of(schedule.times(start, min(end or now, now)), MOST_TIMES + 1)
         if len(times) > MOST_TIMES:
             raise TooManyTimes(id)
-        makes = [partial(firing, when=time, partition=home.index, partitions=len(self._partitions)) for time in times]
+        makes = [partial(self._firing_then, time) for time in times]
         batches = [makes[at : at + BATCH] for at in range(0, len(makes), BATCH)]
-        done = [one for batch in batches for one in await self._start(home, schedule, batch)]
+        done = [one for batch in batches for one in await self._start(schedule, batch)]
         runs = [one.run for one in done if one.answer == "OK"]
         return Backfilled(tuple(runs), sum(one.answer in HAD for one in done))
 
-    async def _start(self, home: Partition, schedule: Schedule, makes: Sequence[Make]) -> list[Started]:
+    def _firing_now(self, now: int, function: RegisteredFunction, schedule: Schedule, home: int) -> Firing:
+        return firing_of(function, schedule, when=now, event=new_id(now, home), partitions=len(self._partitions))
+
+    def _firing_then(self, time: int, function: RegisteredFunction, schedule: Schedule, home: int) -> Firing:
+        return firing(function, schedule, when=time, partition=home, partitions=len(self._partitions))
+
+    async def _start(self, schedule: Schedule, makes: Sequence[Make]) -> list[Started]:
         """What has become of each; nothing if it is gone. Raises `StoreUnavailable` if the registry keeps changing."""
-        for _ in range(TRIES):
+        for tried in range(TRIES):
             snapshot = self._registry.snapshot
             if (known := snapshot.schedules.get(schedule.id)) is None:
                 return []
-            made = [make(snapshot.functions[known.function], known) for make in makes]
+            home = self._home(snapshot, known)
+            made = [make(snapshot.functions[known.function], known, home.index) for make in makes]
             answers: list[bytes] = await home.script(
                 "start", snapshot.version, items=[(known.id, *one) for one in made]
             )
-            if b"RELOAD" not in answers:
+            # One that is registered and gone is about to be planned.
+            if b"RELOAD" not in answers and (tried or b"GONE" not in answers):
                 return [_started(one.run, answer) for one, answer in zip(made, answers, strict=True)]
             await self._registry.refresh()
-        raise StoreUnavailable(home.store.where, "the registry of functions keeps changing")
+        raise StoreUnavailable(self._partitions[0].store.where, "the registry of functions keeps changing")
 
     async def _mark(self, id: str, what: str) -> ScheduleView | None:
         for _ in range(TRIES):

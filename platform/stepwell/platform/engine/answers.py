@@ -15,6 +15,10 @@ class Conflict(Refusal):
     """The step is waiting for something else than what was to be recorded."""
 
 
+class Reload(Refusal):
+    """The caller knows another version of the registry than the one in force."""
+
+
 class OverLimit(Refusal):
     """A run would have more steps or bytes than it may. `what` is "steps" or "bytes", `size` what it would have."""
 
@@ -25,12 +29,14 @@ class OverLimit(Refusal):
 
 
 def accepted(answer: Any) -> Any:
-    """The answer itself, unless it is a refusal: then raises `Stale`, `Conflict` or `OverLimit`."""
+    """The answer itself, unless it is a refusal: then raises the one it is."""
     if type(answer) is int:  # most answers are turns
         return answer
     match answer:
         case b"STALE":
             raise Stale("the lease has ended")
+        case b"RELOAD":
+            raise Reload("the registry of functions has changed")
         case b"CONFLICT":
             raise Conflict("the step waits for something else")
         case [b"LIMIT", what, size]:

@@ -14,7 +14,7 @@ class Elsewhere:
     Args:
         listings: of a wait for events, with semicolons between.
         marks: of its waits, with spaces between.
-        child: the run that a step invokes.
+        child: the run that a step invokes, and behind a space the version of the registry by which it was planned.
         todo: what to do.
     """
 
@@ -74,7 +74,10 @@ class Owner:
         payload: bytes,
         elsewhere: Elsewhere = NOTHING,
     ) -> StepRow:
-        """Records a wait of `delay` ms, or until `until` ms UTC; answers the row, which may be an earlier one."""
+        """Records a wait of `delay` ms, or until `until` ms UTC; answers the row, which may be an earlier one.
+
+        Raises `Reload` when its child was planned by another registry than the one in force.
+        """
         deadline = "" if until is None else until
         owed = elsewhere.listings, elsewhere.marks, elsewhere.child, elsewhere.todo
         answer = await self._arm.add((run, token, seq, key, kind, delay or 0, deadline, *owed, payload))

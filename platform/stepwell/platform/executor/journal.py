@@ -8,7 +8,7 @@ from stepwell.functions.errors import InvalidStep, LimitExceeded, NonDeterminist
 from stepwell.functions.journal import JournalUnavailable, LeaseLost, Outcome
 from stepwell.functions.waits import EventWait
 from stepwell.platform.codec import UnencodableJSON, decode, encode
-from stepwell.platform.engine.answers import Conflict, OverLimit, Refusal
+from stepwell.platform.engine.answers import Conflict, OverLimit, Refusal, Reload
 from stepwell.platform.engine.owner import NOTHING, Elsewhere, Owner
 from stepwell.platform.errors import StepwellError
 from stepwell.platform.executor.saying import say_step_failed
@@ -17,11 +17,13 @@ from stepwell.platform.ids import partition_of
 from stepwell.platform.incoming import LATEST, BadEvent, parse_events
 from stepwell.platform.ingest import Ingest
 from stepwell.platform.records import Lease, StepRow
+from stepwell.platform.waits.invoking import Invocation
 from stepwell.platform.waits.listing import ALONE, ORDINALS, Listing, wordlike
 from stepwell.platform.waits.outcome import event_json, failed
 from stepwell.platform.waits.sought import condition_of, sought
 from stepwell.platform.waits.waits import Waits
 
+RELOADS = 5
 WAITS = frozenset({"wait_for_event", "wait_for_any"})
 """Kinds of steps that take events."""
 
@@ -113,16 +115,26 @@ class RunJournal:
                 f"{self._lease.function}: step {key!r}: the data for {function} has {len(data):,} bytes, and an event "
                 f"may have {self._max_event:,} (setting STEPWELL_MAX_EVENT_BYTES)"
             )
-        try:
-            invocation = await self._waits.invoking.plan(self._run, key, function, decode(data))
-        except StepwellError as error:
-            raise JournalUnavailable(str(error)) from None
-        child = self._waits.invoking.child(invocation)
+        invoking = self._waits.invoking
+        for _ in range(RELOADS):
+            try:
+                invocation = await invoking.plan(self._run, key, function, decode(data))
+                return await self._invoke(key, invocation, delay, detach=detach)
+            except Reload:
+                with suppress(StepwellError):
+                    await invoking.catch_up()
+            except StepwellError as error:
+                raise JournalUnavailable(str(error)) from None
+        raise JournalUnavailable("the registry of functions keeps changing")
+
+    async def _invoke(self, key: str, invocation: Invocation, delay: int | None, *, detach: bool) -> Outcome:
+        child, function = self._waits.invoking.child(invocation), invocation.function
+        planned = f"{child} {invocation.version}" if child else ""
         late = failed("Timeout", f"run {child} of {function} has not ended in time", child)
         shown = encode({"function": function, "detach": detach, "run": child})
         todo = encode({"function": function, "data": invocation.data, "ts": invocation.ts, "home": invocation.home})
         payload = b"failed %s\n%s" % (wordlike(late), shown)
-        return await self._arm(key, "invoke", payload, *open_end(delay, None), Elsewhere(child=child, todo=todo))
+        return await self._arm(key, "invoke", payload, *open_end(delay, None), Elsewhere(child=planned, todo=todo))
 
     async def _arm(
         self,
@@ -138,6 +150,8 @@ class RunJournal:
             row = await self._owner.arm(
                 self._run, self._token, seq, key, kind, delay=delay, until=until, payload=payload, elsewhere=elsewhere
             )
+        except Reload:
+            raise
         except (Refusal, StepwellError) as error:
             raise _meaning(key, error) from None
         if elsewhere.todo and row.state == "pending":

@@ -30,6 +30,7 @@ class Invocation:
         ts: of the event, ms UTC.
         home: the partition of the run, whatever becomes of the function until it is started; `NOWHERE` when no such
             function was registered when the step was reached.
+        version: of the registry by which it was planned.
     """
 
     run: str
@@ -38,6 +39,7 @@ class Invocation:
     data: Mapping[str, Any]
     ts: int
     home: int
+    version: int = 0
 
 
 class Invoking:
@@ -60,7 +62,11 @@ class Invoking:
         """What a step is about to start. Raises `StepwellError`."""
         known, count = await self._function(function), len(self._runs)
         home = home_for(known, partition_of(run), count) if known else NOWHERE
-        return Invocation(run, key, function, data, self._clock.now(), home)
+        return Invocation(run, key, function, data, self._clock.now(), home, self._registry.snapshot.version)
+
+    async def catch_up(self) -> None:
+        """The registry has changed since a child was planned. Raises `StepwellError`."""
+        await self._registry.refresh()
 
     def child(self, invocation: Invocation) -> str:
         """The id of the child, whether it exists or not; "" when there will be none."""

@@ -6,7 +6,8 @@
 -- One of delay (ms from now) and until (ms UTC) is given. What is armed already is never armed again.
 -- A wait for something that comes from elsewhere says what has to be done there, in `elsewhere`;
 -- that is kept until it is.
--- child: the run that a step invokes, or empty.
+-- child: the run that a step invokes, and the version of the registry by which it was found out where that lives; or empty.
+-- When that version is not in force here, the answer is RELOAD, and nothing is written.
 -- listings: of a wait for events, see listing.lua; marks: theirs, whose last positions are noted in front of
 -- `elsewhere`, and behind them the position behind which an event of this moment would be.
 now = clock(now)
@@ -41,10 +42,15 @@ local function arm(run, key, kind, delay, deadline, listings, marks, child, else
   if row then return row.text end
   local over = over_limit(run, nil, #payload)
   if over then return over end
+  local invoked, version
+  if child ~= '' then
+    invoked, version = string.match(child, '^(%S+) (%d+)$')
+    if tonumber(version) ~= fact('registry') then return 'RELOAD' end
+  end
   -- Numbers of 15 digits would be written with an exponent, which nobody could read.
   local due = math.min(deadline ~= '' and tonumber(deadline) or now + tonumber(delay), 99999999999999)
   local waits = wait(run, key, kind, due, payload)
-  if child ~= '' then redis.call('HSET', k_run .. run.id, 'k:' .. key, child) end
+  if invoked then redis.call('HSET', k_run .. run.id, 'k:' .. key, invoked) end
   if waits and elsewhere ~= '' then owe(run, key, listings, marks, elsewhere) end
   return redis.call('HGET', k_steps .. run.id, key)
 end

@@ -1,20 +1,22 @@
 --! Takes up schedules that are new, drops those that are gone, and sets back those that are too far ahead. Answers OK or RELOAD.
 --! args: now version:int planned:int settled:int
---! item: what id upcoming:int due:int
+--! item: what id upcoming:int due:int known
 --! include: clock meta schedules
 --! allow-oom
 -- version: of the registry the caller knows. planned: 1 with the last items: all schedules of that version are here.
 -- settled: 1 with the last items after time went back: none is ahead any more.
--- what: add, drop or back. upcoming: ms of the time that fires next. due: ms when it is fired.
+-- what: add, drop or back. upcoming: ms of the time that fires next. due: ms when it is fired. known: the text of one to
+-- add that lived in another partition, or empty.
 now = clock(now)
 if unknown_format() then return unknown_format() end
 if version ~= fact('registry') then return 'RELOAD' end
 
-local function add(id, upcoming, due)
+local function add(id, upcoming, due, known)
   if redis.call('HEXISTS', k_schedules, id) == 1 then return end
-  local schedule = parse_schedule(id, upcoming .. ' 0 0 - 0 0 0 0 -')
+  local schedule = parse_schedule(id, known ~= '' and known or upcoming .. ' 0 0 - 0 0 0 0 -')
   write_schedule(schedule)
   await_due(schedule, due)
+  if schedule.held ~= '-' then redis.call('SADD', k_crons_held, id) end
 end
 
 local function set_back(id, upcoming, due)
@@ -25,9 +27,9 @@ local function set_back(id, upcoming, due)
   await_due(schedule, due)
 end
 
-for what, id, upcoming, due in items() do
+for what, id, upcoming, due, known in items() do
   if what == 'add' then
-    add(id, upcoming, due)
+    add(id, upcoming, due, known)
   elseif what == 'back' then
     set_back(id, upcoming, due)
   else
