@@ -97,6 +97,12 @@ MUTANTS = [
         "(throttle.interval * throttle.burst - ahead + 0.001)",
         "(throttle.interval - ahead + 0.001)",
     ),
+    Mutant(
+        "throttled-until-time-is-back",
+        "tick.lua",
+        "if now < fact('ticked') then redis.call('ZUN",
+        "if false then redis.call('ZUN",
+    ),
     Mutant("late-starts-are-lost", THROTTLING, "local LATE = 20", "local LATE = 0"),
     Mutant("late-starts-are-made-up-for-for-ever", THROTTLING, "local LATE = 20", "local LATE = 10000"),
     Mutant("starts-not-counted", THROTTLING, "+ count * throttle.interval", "+ throttle.interval"),

@@ -340,6 +340,20 @@ async def a_throttle_makes_up_for_the_first_ms_that_a_start_was_late(bench: Benc
 
 
 @scenario
+async def a_throttle_lets_runs_begin_after_time_went_back(bench: Bench) -> None:
+    await adopt(bench, throttle="throttle 1000.000000 1")
+    first, second = await made(bench, f"{FN}|"), await made(bench, f"{FN}|")
+    assert await bench.lease("w") == [first]
+    assert await bench.lease("w") == []
+    await due(bench, 1)
+    bench.clock.advance(-3_600_000)
+    for _ in range(3):
+        await due(bench, SECOND)
+        await bench.lease("w")
+    assert await bench.read("ZCARD", "k_queue", f"{FN}|") == 0, f"{second} still waits"
+
+
+@scenario
 async def a_throttle_holds_back_none_that_has_begun(bench: Bench) -> None:
     await adopt(bench, throttle="throttle 10000.000000 1")
     first = await made(bench, f"{FN}|")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from stepwell.platform.engine.partition import Partition
 from stepwell.platform.flow.moves import EVERYWHERE, Homes, moves_of
 from stepwell.platform.history import History
 from stepwell.platform.ids import home_of, partition_of
+from stepwell.platform.outbox import Outbox
 from stepwell.platform.records import Status
 from stepwell.platform.registry import Registry
 from stepwell.platform.snapshot import Snapshot
@@ -51,15 +52,16 @@ class Shop:
 
         return app
 
-    def shared(self, partitions: int) -> Concurrency:
-        """Slots by which the function lives in another partition than alone."""
-        alone = home_of("shop/work", partitions)
-        for number in range(100):
-            control = Concurrency(5, scope="environment", name=f"db-{number}")
-            known = Snapshot(1, {"shop": self.app(control).manifest})
-            if home_of(known.functions["shop/work"].home, partitions) != alone:
-                return control
-        raise AssertionError("all names have one home")
+    def shared(self, partitions: int, beside: Iterable[Concurrency] = ()) -> Concurrency:
+        """Slots by which the function lives in another partition than alone, or by others."""
+        taken = {self.home(partitions), *(self.home(partitions, one) for one in beside)}
+        controls = [Concurrency(5, scope="environment", name=f"db-{number}") for number in range(100)]
+        return next(control for control in controls if self.home(partitions, control) not in taken)
+
+    def home(self, partitions: int, *controls: Concurrency) -> int:
+        """The partition of the function with these controls."""
+        known = Snapshot(1, {"shop": self.app(*controls).manifest})
+        return home_of(known.functions["shop/work"].home, partitions)
 
 
 async def started(platform: Harness, **data: Any) -> str:
@@ -77,7 +79,7 @@ async def waits(platform: Harness, run: str) -> list[str]:
 
 async def pass_by(platform: Harness) -> None:
     """Some seconds, in which whoever may begin does so."""
-    for _ in range(3):
+    for _ in range(5):
         await platform.advance(SECOND)
         await platform.eventually_idle()
 
@@ -125,6 +127,80 @@ async def test_a_limit_that_is_new_holds_runs_back_until_none_executes_that_had_
         await platform.until(new, Status.RUNNING)
         shop.gates[new].set()
         await platform.until(new, Status.COMPLETED)
+
+
+@pytest.mark.parametrize("then", ["back", "on"])
+async def test_a_second_deploy_lets_nobody_begin_whom_the_first_has_held_back(store: Store, then: str) -> None:
+    shop, count = Shop(), store.partitions
+    away = shop.shared(count)
+    second = (ALONE,) if then == "back" else (ALONE, shop.shared(count, beside=[away]))
+    async with harness(store, shop.app(ALONE)) as platform:
+        runs = [await started(platform)]
+        await platform.until(runs[0], Status.RUNNING)
+        for controls in ((ALONE, away), second):
+            await platform.registry.register(shop.app(*controls).manifest)
+            runs.append(await started(platform))
+            await pass_by(platform)
+        for number, run in enumerate(runs):
+            await platform.until(run, Status.RUNNING)
+            for later in runs[number + 1 :]:
+                assert (await platform.run(later)).status is Status.QUEUED
+            shop.gates[run].set()
+            await platform.until(run, Status.COMPLETED)
+            await pass_by(platform)
+        assert not platform.registry.snapshot.moves
+
+
+async def test_runs_on_their_way_to_the_old_home_are_waited_for(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = Shop()
+    old = home_of("shop/work", store.partitions)
+    away = next(id for id in map(str, range(99)) if home_of(id, store.partitions) != old)
+    async with harness(store, shop.app(ALONE)) as platform:
+        with monkeypatch.context() as held_up:
+            held_up.setattr(Outbox, "deliver", nothing)
+            [late] = await platform.send("go", id=away)
+            await platform.registry.register(shop.app(ALONE, shop.shared(store.partitions)).manifest)
+            await pass_by(platform)
+            assert platform.registry.snapshot.moves
+        new = await started(platform)
+        await platform.until(late, Status.RUNNING)
+        await pass_by(platform)
+        assert await waits(platform, new) == ["moved"]
+        for run in (late, new):
+            shop.gates[run].set()
+            await platform.until(run, Status.COMPLETED)
+            await pass_by(platform)
+
+
+async def nothing(_: Outbox) -> int:
+    """Delivers none."""
+    return 0
+
+
+async def test_runs_that_wake_again_and_again_in_the_old_home_hold_nobody_back(store: Store) -> None:
+    shop, rounds = Shop(), list[str]()
+
+    def app(*controls: Concurrency) -> App:
+        app = App("shop")
+
+        @app.function(on="go", concurrency=controls)
+        async def work(ctx: Context[Any]) -> None:
+            while ctx.data.get("turns"):
+                await ctx.step.sleep("nap", "1s")
+                rounds.append(await ctx.step.run("turn", str, ctx.run_id))
+
+        return app
+
+    async with harness(store, app(Concurrency(5))) as platform:
+        for _ in range(3):
+            await started(platform, turns=True)
+        await pass_by(platform)
+        await platform.registry.register(app(Concurrency(5), shop.shared(store.partitions)).manifest)
+        new = await started(platform)
+        before = len(rounds)
+        await pass_by(platform)
+        await platform.until(new, Status.COMPLETED)
+        assert len(rounds) > before
 
 
 async def test_a_run_that_sleeps_in_the_old_home_holds_none_back(store: Store) -> None:
@@ -248,8 +324,9 @@ async def test_apps_that_are_registered_at_once_are_all_known(store: Store) -> N
         ({"f": "f"}, {"f": "f"}, {}, {}),
         ({"f": "f"}, {"f": "db"}, {}, {"f": ("f",)}),
         ({"f": EVERYWHERE}, {"f": "f"}, {}, {"f": (EVERYWHERE,)}),
-        ({"f": "db"}, {"f": "other"}, {"f": ("f",)}, {"f": ("db", "f")}),
-        ({"f": "db"}, {"f": "f"}, {"f": ("f",)}, {"f": ("db",)}),
+        ({"f": "db"}, {"f": "other"}, {"f": ("f",)}, {"f": ("f", "db")}),
+        ({"f": "db"}, {"f": "f"}, {"f": ("f",)}, {"f": ("f", "db")}),
+        ({"f": "f"}, {"f": "db"}, {"f": ("f", "db")}, {"f": ("f", "db")}),
         ({"f": "db"}, {}, {"f": ("f",)}, {}),
     ],
 )

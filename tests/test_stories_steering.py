@@ -129,7 +129,8 @@ async def deploy(platform: Harness, app: App) -> None:
     await platform.stop_worker()
     platform.apps = [app]
     await platform.registry.register(app.manifest)
-    await platform.scheduler.tick()
+    for _ in range(4):
+        await platform.scheduler.tick()
     await platform.start_worker()
 
 

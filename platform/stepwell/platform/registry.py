@@ -88,9 +88,11 @@ class Registry:
         changed = {function: moves.get(function, ()) for function in (*known.moves, *moves)}
         return [_move(function, homes) for function, homes in changed.items() if homes != known.moves.get(function)]
 
-    async def settle(self, moves: Mapping[str, Homes]) -> None:
-        """Has runs of these functions begin where they live now; of those that have moved again meanwhile, none."""
-        await self._partitions[0].script("settle_moves", items=[_move(*move) for move in moves.items()])
+    async def settle(self, known: Snapshot, function: str, move: Homes) -> None:
+        """Forgets the oldest home of a move, unless something was registered since the registry was as `known`."""
+        registered, left = known.functions.get(function), move[1:]
+        lasts = registered is not None and bool(set(left) - {registered.home})
+        await self._partitions[0].script("settle_move", known.version, *_move(function, left if lasts else ()))
         await self.spread()
 
     async def await_events(self, name: str, paths: Paths, *, indexed: bool) -> bool:
@@ -125,7 +127,7 @@ class Registry:
         snapshot = await self.load()
         count = len(self._partitions)
         # First where runs are held back, before others send any there.
-        for partition in sorted(self._partitions, key=lambda one: not snapshot.moved_to(one.index, count)):
+        for partition in sorted(self._partitions, key=lambda one: not snapshot.held_at(one.index, count)):
             limits = snapshot.limits_at(partition.index, count)
             await partition.script("adopt", snapshot.version, snapshot.tells, items=[*limits.items()])
         plans = [Plan(partition, snapshot.version) for partition in self._partitions]

@@ -12,7 +12,7 @@ from stepwell.platform.expressions import ExpressionError
 from stepwell.platform.flow.constraint import Constraint
 from stepwell.platform.flow.controls import constraints_of, is_controlled
 from stepwell.platform.flow.homes import homes_of
-from stepwell.platform.flow.moves import EVERYWHERE, Homes, held, moves_of
+from stepwell.platform.flow.moves import EVERYWHERE, Homes, held, held_in, moves_of
 from stepwell.platform.ids import home_of
 from stepwell.platform.subscriptions import Subscriptions
 from stepwell.platform.waits.sought import paths_of
@@ -121,7 +121,7 @@ class Snapshot:
         apps: by their id.
         waits: names of events that steps wait for, each with a set of paths.
         indexed: those of them for which the events that came before are indexed as well.
-        moves: functions whose runs live elsewhere since a deploy, and where those may be that did not.
+        moves: functions whose runs live elsewhere since a deploy; see flow/moves.py.
     """
 
     version: int
@@ -172,14 +172,16 @@ class Snapshot:
         for name, value in (limit for function in self.functions.values() for limit in function.limits):
             lower = name.startswith("#") and name in found and int(found[name]) < int(value)
             found[name] = found[name] if lower else value
-        for function in self.moved_to(partition, partitions):
+        for function in self.held_at(partition, partitions):
             found.update(held(function, found[function]))
         return found
 
-    def moved_to(self, partition: int, partitions: int) -> list[str]:
-        """The functions that have moved to a partition, of so many, while runs of theirs may execute elsewhere."""
-        known = [self.functions[function] for function in self.moves if function in self.functions]
-        return [one.id for one in known if one.limited and home_of(one.home, partitions) == partition]
+    def held_at(self, partition: int, partitions: int) -> list[str]:
+        """The functions of which no run may begin in a partition, of so many, while older ones execute elsewhere."""
+        moves = [
+            (self.functions[function], move) for function, move in self.moves.items() if function in self.functions
+        ]
+        return [one.id for one, move in moves if one.limited and partition in held_in(move, one.home, partitions)]
 
     def moves_by(self, manifest: Manifest) -> dict[str, Homes]:
         """The moves there are once an app is registered as in the manifest."""

@@ -16,6 +16,8 @@ if now - fact('ticked') > GAP or now < fact('ticked') then
   for _, session in ipairs(redis.call('ZRANGEBYSCORE', k_sessions, '(' .. facts.grace, '+inf')) do
     redis.call('ZADD', k_sessions, facts.grace, session)
   end
+  -- And who waits for a throttle would wait as long: all are called up below, and find out anew.
+  if now < fact('ticked') then redis.call('ZUNIONSTORE', k_blocked, 1, k_blocked, 'WEIGHTS', 0) end
 end
 
 local function fire_body(run)
