@@ -82,6 +82,7 @@ MUTANTS = [
     Mutant("plan-of-old-registry", "plan.lua", "if version ~= fact('registry') then return 'RELOAD' end\n", ""),
     Mutant("carried-anew", "plan.lua", "known ~= '' and known or ", ""),
     Mutant("carried-not-held", "plan.lua", "if schedule.held ~= '-' then", "if false then"),
+    Mutant("set-back-late", "plan.lua", "  if now >= fact('crons') then return end\n", ""),
     Mutant("set-ahead", "plan.lua", " or schedule.next <= upcoming then", " then"),
     Mutant("set-back-in-vain", "plan.lua", "  schedule.next = upcoming\n", ""),
     Mutant("dropped-stays", "plan.lua", "    redis.call('HDEL', k_schedules, id)\n", ""),

@@ -383,3 +383,6 @@ async def time_that_went_back_is_noticed_and_sets_back_what_is_ahead(bench: Benc
     assert await bench.read("HLEN", "k_schedules") == 1
     answers = [await works.fire(number) for number in (7, 8, 9, 10)]
     assert answers == ["OK", "OK", "SKIPPED", "OK"]
+    # Another process found the same, and comes late.
+    await works.plan(("back", ID, works.at(7), works.at(7) + 5), planned=0, settled=1)
+    assert (await works.state()).next == works.at(11)

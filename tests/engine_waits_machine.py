@@ -264,7 +264,8 @@ class WaitsMachine(Moves):
         with suppress(LeaseLost):
             entries = names if len(names) > 1 else ()
             for_so_long = None if until else delay
-            await journal.wait(key, kind, waits, delay=for_so_long, until=until, due=b"null", names=entries)
+            over = b"[0]" if entries else b"null"
+            await journal.wait(key, kind, waits, delay=for_so_long, until=until, due=over, names=entries)
             due, since = now + delay if delay else 1 << 60, self._since(lease.run, (names, condition))
             self.history.waits[lease.run, key] = Waited(
                 lease.run, key, names, condition, lookback, now, due, taken, since
@@ -471,7 +472,7 @@ class WaitsMachine(Moves):
             wait.outcome = outcome
             told: Any = None if outcome is None else decode(outcome)
             if told and len(wait.names) > 1:
-                _, told = told
+                _, told = told if len(told) == 2 else (0, None)
             wait.event = told["id"] if told else None
 
     async def _judge(self) -> None:

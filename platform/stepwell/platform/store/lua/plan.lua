@@ -20,6 +20,8 @@ local function add(id, upcoming, due, known)
 end
 
 local function set_back(id, upcoming, due)
+  -- Somebody else has done so, or time has come to where it was: what fires next by now is right.
+  if now >= fact('crons') then return end
   local schedule = load_schedule(id)
   if not schedule or schedule.next <= upcoming then return end
   schedule.next = upcoming
