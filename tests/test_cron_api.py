@@ -236,6 +236,7 @@ async def test_a_range_is_backfilled_and_no_time_gets_two_runs(desk: Desk, clien
     assert (await ask(client, "POST", f"{path}/backfill?from={START}"))["existing"] == 3, (
         "to the present, which does not count"
     )
+    assert (await ask(client, "POST", f"{path}/backfill?from={START}&to={START}", 400))["code"] == "empty_range"
 
 
 async def test_others_have_their_turn_while_the_times_of_a_backfill_are_found(

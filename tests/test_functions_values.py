@@ -15,7 +15,7 @@ import pytest
 from pydantic import BaseModel, Field, computed_field
 from typing_extensions import TypedDict
 
-from stepwell.functions import App, Context, StepFailed
+from stepwell.functions import App, Context, First, ReceivedEvent, StepFailed
 from stepwell.functions.replay import Completed, Failed
 from tests.functions_journal import Driver
 
@@ -279,6 +279,22 @@ async def test_what_the_handler_returns_is_written_by_its_annotation() -> None:
     ending = await Driver(App("shop").function(on="a")(untyped)).to_end()
     assert isinstance(ending, Failed)
     assert "shop/untyped returned a Order that cannot be recorded" in orjson.loads(ending.error)["message"]
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        (ReceivedEvent("e", "said", {}, 1), "a ReceivedEvent, which is no JSON value: return its `.data`"),
+        (First("late", None), "a First, which is no JSON value: return its `.name`, or `.event.data`"),
+    ],
+)
+async def test_what_a_wait_gives_is_not_returned_as_a_whole(value: object, says: str) -> None:
+    async def handler(ctx: Context) -> Any:
+        return value
+
+    ending = await Driver(App("shop").function(on="a")(handler)).to_end()
+    assert isinstance(ending, Failed)
+    assert says in orjson.loads(ending.error)["message"]
 
 
 async def test_data_is_validated_by_the_annotation_of_the_context() -> None:

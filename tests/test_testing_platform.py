@@ -498,6 +498,8 @@ async def test_what_controls_hold_back_is_said_and_functions_are_paused() -> Non
             await platform.send_and_wait("go")
         assert [one["reason"] for one in (await platform.events("go"))[-1].refusals] == ["rate_limited"]
         await platform.advance("1m")
+        with pytest.raises(ValueError, match="a function is paused with one of keep, hold, drop, not 'stop'"):
+            await platform.pause("shop/work", "stop")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
         await platform.pause("shop/work")
         assert (await platform.send_and_wait("go")).status == "queued"
         await platform.resume("shop/work")

@@ -7,7 +7,9 @@ from typing import Final, get_args
 from pydantic import ValidationError
 
 from stepwell.functions.errors import InvalidValue
+from stepwell.functions.received import ReceivedEvent
 from stepwell.functions.values import UNFIT, Codec, Typed, reason
+from stepwell.functions.waits import First
 
 MISFITTING: Final = "Pydantic serializer warnings"
 """How the text of pydantic's error begins when a value is not what its annotation says."""
@@ -31,6 +33,9 @@ def misfit(what: str, body: str, annotation: object, codec: Codec, value: object
             f"{what} returned {given}{_where(codec, value)}, and {body} is annotated to return "
             f"{shown(annotation)}: change one of the two"
         )
+    if isinstance(value, ReceivedEvent | First):
+        hint = "its `.data`" if isinstance(value, ReceivedEvent) else "its `.name`, or `.event.data`"
+        return InvalidValue(f"{what} returned a {kind}, which is no JSON value: return {hint}")
     return InvalidValue(
         f"{what} returned a {kind} that cannot be recorded: {reason(error)}. "
         f"Return plain JSON values, or say in the return annotation of {body} what it is"

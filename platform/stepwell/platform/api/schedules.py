@@ -101,6 +101,9 @@ class SchedulesApi:
     async def backfill(self, request: Request) -> ASGIApp:
         """POST …/backfill."""
         query, id = parameters(request, RangeQuery), _id(request)
+        if query.to is not None and query.to <= query.from_:
+            message = f"the range from {query.from_} to {query.to} holds no time"
+            raise Problem(400, "empty_range", message, "Give a `to` that is later than `from`")
         try:
             done = await self._schedules.backfill(id, query.from_, query.to)
         except TooManyTimes as error:

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.registry import Registry
 
 Mode = Literal["keep", "hold", "drop"]
+MODES: tuple[Mode, ...] = get_args(Mode)
 
 
 @dataclass(frozen=True, slots=True)

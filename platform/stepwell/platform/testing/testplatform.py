@@ -9,7 +9,7 @@ from stepwell.client import Event, StoredEvent
 from stepwell.functions import App
 from stepwell.functions.durations import Duration, milliseconds, moment
 from stepwell.platform.clock import ManualClock
-from stepwell.platform.flow.pausing import Mode
+from stepwell.platform.flow.pausing import MODES, Mode
 from stepwell.platform.settings import Settings
 from stepwell.platform.steering.order import Given, Order
 from stepwell.platform.testing.moment import datetime_of
@@ -180,9 +180,12 @@ class TestPlatform:
 
         Raises:
             LookupError: there is no such function.
+            ValueError: there is no such mode.
             Unsettled: see `settle`.
         """
         self._stage.reading.check(function)
+        if mode not in MODES:
+            raise ValueError(f"a function is paused with one of {', '.join(MODES)}, not {mode!r}")
         await self._stage.pausing.pause(function, mode)
         await self.settle()
 
