@@ -120,10 +120,12 @@ def _print(run: Run, steps: tuple[Step, ...]) -> None:
     facts(pairs)
     if steps:
         say()
-        table(("step", "kind", "status", "attempts", "took", "outcome"), [_step(step) for step in steps])
-    if run.error is not None and run.error.traceback:
-        say()
-        say(run.error.traceback.rstrip())
+        over = run.ended_at is not None
+        table(("step", "kind", "status", "attempts", "took", "outcome"), [_step(step, over=over) for step in steps])
+    for what, error in [*((f"step {step.id}", step.error) for step in steps), ("the function", run.error)]:
+        if error is not None and error.traceback:
+            say()
+            say(f"{what}: {error.traceback.rstrip()}\n{failure(error)}")
 
 
 def _ran(run: Run) -> str:
@@ -138,14 +140,16 @@ def _origin(run: Run) -> Iterator[tuple[str, str]]:
         yield "invoked by", f"{run.parent_id}  {run.parent_step}"
 
 
-def _step(step: Step) -> tuple[str, ...]:
+def _step(step: Step, *, over: bool) -> tuple[str, ...]:
     spent = took(step.started_at, step.ended_at)
-    return step.id, step.kind, step.status, str(step.attempts), spent, _outcome(step)
+    return step.id, step.kind, step.status, str(step.attempts), spent, _outcome(step, over=over)
 
 
-def _outcome(step: Step) -> str:
+def _outcome(step: Step, *, over: bool) -> str:
     if step.error is not None:
         return shortened(failure(step.error))
+    if step.status == "waiting" and over:
+        return "none: the run has ended"
     if step.status == "waiting":
         return waiting(step)
     return shortened(encode(step.output).decode())
