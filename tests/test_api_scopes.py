@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
+from stepwell.client import Client
 from stepwell.platform.api.api_keys import BadKey, api_keys
 from stepwell.platform.api.operations import Operation
 from stepwell.platform.api.problems import Problem
@@ -223,3 +224,17 @@ async def test_the_stream_is_for_who_may_not_see_payloads_too(desk: Desk) -> Non
         while run not in said:
             said = await anext(lines)
         assert SECRET not in said
+
+
+async def test_the_client_tells_what_is_hidden(desk: Desk) -> None:
+    run = await done(desk)
+    async with desk.serving(dev=False) as server:
+        async with Client(server.url, api_key="blind") as client:
+            seen = await client.runs.get(run)
+            assert (seen.output, seen.hidden) == (None, True)
+            assert seen.event_id
+            event = await client.events.get(seen.event_id)
+            assert (event.data, event.hidden) == (None, True)
+        async with Client(server.url, api_key="plain") as client:
+            event = await client.events.get(seen.event_id)
+            assert (event.data, event.hidden) == ({"card": SECRET}, False)
