@@ -3,6 +3,7 @@
 import re
 from base64 import b64decode
 from collections.abc import AsyncGenerator, Mapping
+from importlib.metadata import version
 from typing import Any
 
 import httpx2
@@ -88,6 +89,7 @@ async def test_a_key_leads_on_and_opens_the_pages(pages: Pages, client: httpx2.A
     assert 'name="next" value="/runs?status=failed"' in html
     assert 'type="password"' in html
     assert 'href="/runs"' not in html, "there is nothing yet to go to"
+    assert version("stepwell") not in html, "nor to know"
     answer = await sign_in(client, " do ", "/runs?status=failed")
     assert (answer.status_code, answer.headers["location"]) == (303, "/runs?status=failed")
     html = (await client.get("/runs?status=failed")).text

@@ -24,7 +24,7 @@ from tests.test_dashboard_sign_in import LOCKED
 pytestmark = pytest.mark.slow
 __all__ = ["browser", "chromium"]  # fixtures
 
-WIDTHS = (360, 1440, 2560)
+WIDTHS = (320, 360, 1440, 2560)
 REFUSED = "Failed to load resource: the server responded with a status of 401 (Unauthorized)"
 
 
@@ -79,6 +79,7 @@ async def test_the_page_fits_and_has_contrast(locked: Desktop) -> None:
         for key in ("wrong", "see"):
             await page.goto(f"{locked.url}/runs")
             await enter(page, key)
+            await page.evaluate("document.getElementById('live').textContent = 'Reconnecting…'")
             for width in WIDTHS:
                 await page.set_viewport_size({"width": width, "height": 800})
                 wider = await page.evaluate("document.documentElement.scrollWidth - document.body.clientWidth")
