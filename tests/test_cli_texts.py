@@ -10,6 +10,7 @@ import pytest
 
 from stepwell.platform.cli import main
 from stepwell.platform.cli.port import holder
+from stepwell.platform.cli.values import payload
 from tests.cli_logs import logs_restored
 from tests.redis_servers import free_port
 
@@ -196,6 +197,11 @@ def test_a_key_that_means_nothing_is_refused_at_start_and_not_shown(
 def test_a_key_with_scopes_is_made_as_the_setting_takes_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["keys", "--name", "wallboard", "--scopes", "read+no-payloads"]) == 0
     assert "export STEPWELL_API_KEYS=wallboard:read+no-payloads:api_" in capsys.readouterr().out
+
+
+def test_what_a_key_may_not_see_is_not_taken_for_null() -> None:
+    assert payload(None, hidden=False) == "null"
+    assert payload(None, hidden=True) == "(hidden from this API key)"
 
 
 def test_keys_are_made_anew_each_time_as_a_shell_takes_them(capsys: pytest.CaptureFixture[str]) -> None:

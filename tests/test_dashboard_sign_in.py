@@ -329,9 +329,13 @@ async def test_the_password_of_basic_opens_the_pages_as_before(pages: Pages, cli
 
 
 async def test_a_form_is_no_way_to_fill_the_memory(client: httpx2.AsyncClient) -> None:
-    many: dict[str, Any] = {f"f{number}": "x" for number in range(1_000)}
+    many: dict[str, Any] = {f"f{number}": "x" for number in range(101)}
     assert (await client.post("/sign-in", data=many)).status_code == 422
-    assert (await client.post("/sign-in", data={"key": "x" * (2 << 20)})).status_code == 413
+    assert (await client.post("/sign-in", data={"key": "x" * (17 << 10)})).status_code == 413
+    await sign_in(client, "do")
+    token = token_of((await client.get("/runs")).text)
+    assert (await client.post("/runs/x/cancel", data={"token": token, "x": "x" * (17 << 10)})).status_code == 404
+    assert (await client.post("/runs/x/cancel", data={"token": token, "x": "x" * (1 << 20)})).status_code == 413
 
 
 async def test_where_no_key_is_asked_for_nobody_signs_in() -> None:

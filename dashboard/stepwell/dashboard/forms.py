@@ -1,14 +1,15 @@
 """What the forms of the pages send."""
 
+import asyncio
 from collections.abc import Mapping
 from hmac import compare_digest
 from urllib.parse import parse_qsl
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from stepwell.platform.api.auth import Access, check_origin
 from stepwell.platform.api.front import ACCESS
-from stepwell.platform.api.ingest import read_body
+from stepwell.platform.api.ingest import CLOSE, PATIENCE, HungUp
 from stepwell.platform.api.problems import Problem
 from stepwell.platform.api.scopes import Scope, required
 
@@ -25,15 +26,27 @@ def access_of(request: Request) -> Access:
     return access
 
 
-async def form_of(request: Request) -> Form:
-    """The fields of a form that was sent. Raises a `Problem`."""
-    body = await read_body(dict(request.scope["headers"]), request.receive)
-    if len(body) > MOST_BYTES:
-        raise Problem(413, "too_large", f"the form has more than {MOST_BYTES:,} bytes")
+async def form_of(request: Request, most: int = MOST_BYTES) -> Form:
+    """The fields of a form that was sent, of `most` bytes. Raises a `Problem`."""
     try:
+        async with asyncio.timeout(PATIENCE):
+            body = await _read(request, most)
         return dict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS))
+    except TimeoutError:
+        raise Problem(408, "too_slow", f"the form did not arrive within {PATIENCE:g} s", "", CLOSE) from None
+    except ClientDisconnect:
+        raise HungUp from None
     except ValueError:
         raise Problem(422, "invalid_form", f"the form has more than {MOST_FIELDS} fields") from None
+
+
+async def _read(request: Request, most: int) -> bytes:
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > most:
+            raise Problem(413, "too_large", f"the form has more than {most:,} bytes", "", CLOSE)
+    return bytes(body)
 
 
 async def sent_form(request: Request, scope: Scope) -> Form:

@@ -15,6 +15,8 @@ from stepwell.platform.api.scopes import Grant, Scope, grant_of
 from stepwell.platform.api.sessions import cookie
 from stepwell.platform.clock import Clock
 
+MOST_BYTES = 16 << 10
+"""Of the form: anybody may send it."""
 UNKNOWN = "This server knows no such key."
 
 
@@ -44,7 +46,7 @@ class SignInPage:
         """POST /sign-in: a key for a session. It has no token: there is nobody yet for whom to make one."""
         check_origin(dict(request.scope["headers"]))
         access, now = access_of(request), self._clock.now()
-        form, address = await form_of(request), request.client.host if request.client else ""
+        form, address = await form_of(request, MOST_BYTES), request.client.host if request.client else ""
         onward = local(form.get("next", "/"))
         if access.free:
             return RedirectResponse(onward, 303)
