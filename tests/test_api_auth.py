@@ -10,6 +10,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from stepwell.platform.api.auth import Access, UnsafeAddress
+from stepwell.platform.api.scopes import OPEN
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.memory import memory_store
 from tests.api_desk import Desk
@@ -33,7 +34,7 @@ async def locked(desk: Desk) -> Desk:
 @pytest.mark.parametrize("dev", [True, False])
 def test_no_keys_are_needed_where_only_this_machine_can_reach(host: str, dev: bool) -> None:
     access = Access(NONE, dev=dev, host=host)
-    access.check_api({})
+    assert access.identify({}, 0) == OPEN
     assert access.allows_events("anything")
 
 
@@ -51,7 +52,7 @@ def test_elsewhere_a_server_refuses_to_listen_without_them(host: str, dev: bool)
 def test_in_dev_on_loopback_any_event_key_will_do_even_if_there_are_some() -> None:
     access = Access(KEYS, dev=True, host="127.0.0.1")
     assert access.allows_events("anything")
-    access.check_api({})
+    assert access.identify({}, 0) == OPEN
 
 
 def test_keys_come_from_the_environment_and_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +90,7 @@ async def test_reading_takes_an_api_key(locked: Desk, header: str | None, status
             assert answer.status_code == (404 if path == "/nope" and status == 200 else status)
         if status == 401:
             assert answer.json()["error"]["code"] == "unauthorized"
-            assert answer.headers["www-authenticate"].startswith("Basic")
+            assert answer.headers["www-authenticate"].startswith("Bearer"), "a browser opens no window of its own"
         assert (await client.get("/health/live")).status_code == 200
 
 

@@ -9,6 +9,7 @@ import pytest
 from stepwell.client import Client, Event
 from stepwell.platform.api.endings import Endings
 from stepwell.platform.api.held import Held
+from stepwell.platform.api.models.answer import Item
 from stepwell.platform.api.problems import Problem
 from stepwell.platform.errors import StoreUnavailable
 from stepwell.platform.history import History, RunView
@@ -241,16 +242,16 @@ SCOPE: dict[str, Any] = {"type": "http", "method": "GET", "path": "/", "headers"
 async def test_blanks_keep_a_held_response_alive() -> None:
     talk, ended = Talk(), asyncio.Event()
 
-    async def answer() -> bytes:
+    async def answer() -> Item[int]:
         await ended.wait()
-        return b'{"data": 1}'
+        return Item[int](data=1)
 
     held = asyncio.create_task(Held(answer, asyncio.Event(), 0.001)(SCOPE, talk.receive, talk.send))
     await eventually(lambda: len(talk.sent) > 3)
     ended.set()
     await held
     assert talk.sent[0]["status"] == 200
-    assert talk.text.lstrip() == b'{"data": 1}'
+    assert talk.text.lstrip() == b'{"data":1}'
     assert talk.text.startswith(b"  ")
     assert talk.sent[-1]["more_body"] is False
 
@@ -258,9 +259,9 @@ async def test_blanks_keep_a_held_response_alive() -> None:
 async def test_a_held_response_that_has_begun_ends_in_blanks_when_the_server_stops() -> None:
     talk, closing = Talk(), asyncio.Event()
 
-    async def answer() -> bytes:
+    async def answer() -> Item[int]:
         await asyncio.Event().wait()
-        return b""
+        return Item[int](data=1)
 
     held = asyncio.create_task(Held(answer, closing, 0.001)(SCOPE, talk.receive, talk.send))
     await eventually(lambda: talk.sent)
@@ -273,12 +274,12 @@ async def test_a_held_response_that_has_begun_ends_in_blanks_when_the_server_sto
 async def test_a_held_answer_is_cancelled_when_the_other_side_hangs_up() -> None:
     talk, cancelled = Talk(), asyncio.Event()
 
-    async def answer() -> bytes:
+    async def answer() -> Item[int]:
         try:
             await asyncio.Event().wait()
         finally:
             cancelled.set()
-        return b""
+        return Item[int](data=1)
 
     held = asyncio.create_task(Held(answer, asyncio.Event())(SCOPE, talk.receive, talk.send))
     await asyncio.sleep(0)
@@ -289,7 +290,7 @@ async def test_a_held_answer_is_cancelled_when_the_other_side_hangs_up() -> None
 
 
 async def test_a_problem_found_before_anything_is_sent_has_its_status() -> None:
-    async def answer() -> bytes:
+    async def answer() -> Item[int]:
         raise Problem(404, "not_found", "there is no such run")
 
     talk = Talk()

@@ -10,6 +10,7 @@ import pytest
 
 from stepwell.platform.cli import main
 from stepwell.platform.cli.port import holder
+from stepwell.platform.cli.values import payload
 from tests.cli_logs import logs_restored
 from tests.redis_servers import free_port
 
@@ -80,6 +81,8 @@ def test_without_a_command_the_commands_are_listed(capsys: pytest.CaptureFixture
         (["worker", ".x"], "stepwell: '.x' is no target; write module:app or path/to/file.py"),
         (["dev", "--host", "0.0.0.0"], "STEPWELL_EVENT_KEYS and STEPWELL_API_KEYS must be set"),
         (["server", "--host", "0.0.0.0"], "STEPWELL_EVENT_KEYS and STEPWELL_API_KEYS must be set"),
+        (["keys", "--name", "a"], "stepwell: --name and --scopes go together"),
+        (["keys", "--name", "a", "--scopes", "write"], "its scopes are one of read, operate, admin"),
         (["server", "--port", "0"], "STEPWELL_REDIS_URL is not set. Start `stepwell dev` there, or"),
     ],
 )
@@ -178,6 +181,27 @@ def test_an_address_of_another_machine_is_refused(
 def test_the_holder_of_a_port_is_found(taken: int) -> None:
     assert "(process " in holder(taken)
     assert holder(free_port()) == "another program"
+
+
+def test_a_key_that_means_nothing_is_refused_at_start_and_not_shown(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEPWELL_EVENT_KEYS", "e")
+    monkeypatch.setenv("STEPWELL_API_KEYS", "plain,oncall:write:s3cret")
+    for words in (["server", "--host", "0.0.0.0"], ["dev"]):
+        line = refused(capsys, *words)
+        assert line.startswith("stepwell: STEPWELL_API_KEYS: key 2 is NAME:SCOPES:SECRET; its scopes are")
+        assert "s3cret" not in line
+
+
+def test_a_key_with_scopes_is_made_as_the_setting_takes_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["keys", "--name", "wallboard", "--scopes", "read+no-payloads"]) == 0
+    assert "export STEPWELL_API_KEYS=wallboard:read+no-payloads:api_" in capsys.readouterr().out
+
+
+def test_what_a_key_may_not_see_is_not_taken_for_null() -> None:
+    assert payload(None, hidden=False) == "null"
+    assert payload(None, hidden=True) == "(hidden from this API key)"
 
 
 def test_keys_are_made_anew_each_time_as_a_shell_takes_them(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ from stepwell.dashboard import routes
 from stepwell.platform.engine.leases import Leases
 from stepwell.platform.errors import StoreUnavailable
 from stepwell.platform.history import History
+from stepwell.platform.settings import Settings
 from stepwell.platform.steering.order import Order
 from stepwell.platform.store.memory import memory_store
 from tests.api_desk import Address, Desk, function
@@ -26,15 +27,16 @@ DECLINED = {"type": "CardDeclined", "message": f"no money {HOSTILE}", "traceback
 class Pages:
     """A desk whose application has the dashboard."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, *, dev: bool = True) -> None:
         self.desk = desk
+        self.dev = dev
 
     @classmethod
     @asynccontextmanager
-    async def open(cls) -> AsyncGenerator["Pages"]:
-        """Over an empty store, with three functions registered."""
+    async def open(cls, settings: Settings | None = None) -> AsyncGenerator["Pages"]:
+        """Over an empty store, with three functions registered; with settings, as `stepwell server` does it."""
         async with memory_store() as store:
-            pages = cls(Desk.over(store))
+            pages = cls(Desk.over(store, settings), dev=settings is None)
             names = (("charge", "order.placed"), ("nap", "nap"), ("hostile", HOSTILE))
             await pages.desk.register(*[function(name, event) for name, event in names])
             yield pages
@@ -42,13 +44,15 @@ class Pages:
     @asynccontextmanager
     async def client(self) -> AsyncGenerator[httpx2.AsyncClient]:
         """Reads the pages without a network."""
-        async with self.desk.client(routes=routes(self.desk.installation, dev=True)) as client:
+        pages = routes(self.desk.installation, dev=self.dev)
+        async with self.desk.client(dev=self.dev, routes=pages) as client:
             yield client
 
     @asynccontextmanager
     async def serving(self) -> AsyncGenerator[Address]:
         """Serves the pages on loopback."""
-        async with self.desk.serving(routes=routes(self.desk.installation, dev=True)) as server:
+        pages = routes(self.desk.installation, dev=self.dev)
+        async with self.desk.serving(dev=self.dev, routes=pages) as server:
             yield server
 
     async def failed(self) -> str:

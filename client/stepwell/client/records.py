@@ -28,7 +28,7 @@ class Run:
     is completed, `error` when it is failed; `waiting_on` says what a waiting run waits for. `parent_id` and
     `parent_step` invoked it, `rerun_of` is the run that it does again. `versions` of the app have executed it, at most
     the last 20; `drift` are keys of recorded steps that it did not ask for to its end. `event_ids` are all its events,
-    more than one of a batch.
+    more than one of a batch. `hidden` says that the API key may not see `output`, which then is None.
     """
 
     id: str
@@ -51,6 +51,7 @@ class Run:
     versions: tuple[str, ...] = ()
     drift: tuple[str, ...] = ()
     event_ids: tuple[str, ...] = ()
+    hidden: bool = False
 
     @property
     def ended(self) -> bool:
@@ -63,6 +64,7 @@ class Step:
     """A named unit inside a run whose outcome is recorded once; times are ms UTC, `wakes_at` is when a wait is due.
 
     `events` are those that it waits for, each with name and condition; `child_id` is the run that it has invoked.
+    `hidden` says that the API key may not see `output`.
     """
 
     id: str
@@ -77,6 +79,7 @@ class Step:
     wakes_at: int | None = None
     events: Any = ()
     child_id: str | None = None
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +87,17 @@ class StoredEvent:
     """An event as the server keeps it; `id` is the one that `send` returned, `runs` the ids of the runs it started.
 
     `refusals`: functions of which it has started no run, each with `function`, `reason`, `run` and `message`.
+    `data` is None, and `hidden` true, when the API key may not see it.
     """
 
     id: str
     name: str
-    data: dict[str, Any]
+    data: dict[str, Any] | None
     ts: int
     received_at: int | None = None
     runs: tuple[str, ...] = ()
     refusals: tuple[dict[str, Any], ...] = ()
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)

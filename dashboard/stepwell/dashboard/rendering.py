@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from stepwell.dashboard.visitor import visitor_of
 from stepwell.platform.api.problems import problem_of
 from stepwell.platform.clock import Clock
 
@@ -67,7 +68,11 @@ class Renderer:
         """A page, or only its changing part when `request` asks for that."""
         layout = "fragment" if FRAGMENT in request.headers else "page"
         html = self._environment.get_template(template).render(
-            view=view, layout=f"layout/{layout}.html", frame=self._frame, now=self._clock.now()
+            view=view,
+            layout=f"layout/{layout}.html",
+            frame=self._frame,
+            visitor=visitor_of(request),
+            now=self._clock.now(),
         )
         return HTMLResponse(html, status, HEADERS)
 

@@ -66,7 +66,7 @@ def create_app(
         routes: further routes, behind those of the API, such as the dashboard's.
         work: runs while the server does; what fails is logged and started again.
 
-    Raises `UnsafeAddress` when the host is not loopback and the settings have no keys.
+    Raises `UnsafeAddress` when the host is not loopback and the settings have no keys, `BadKey` for a wrong one.
     """
     access, max_event = Access(installation.settings, dev=dev, host=host), installation.settings.max_event_bytes
     endings, feed, closing = Endings(), Feed(installation.store), asyncio.Event()
@@ -93,8 +93,8 @@ def create_app(
     )
     rest.router.redirect_slashes = False
     events = IngestEndpoint(installation.ingest, access, max_event)
-    fixed = {(operation.method, operation.path): operation.endpoint for operation in operations}
-    return Front(events, fixed, rest, access, closing)
+    fixed = {(operation.method, operation.path): operation.call for operation in operations}
+    return Front(events, fixed, rest, access, installation.clock, closing)
 
 
 def describe(operations: Sequence[Operation], *, dev: bool) -> Route:

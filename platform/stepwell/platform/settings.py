@@ -95,4 +95,7 @@ class Settings(BaseSettings):
     )
 
     event_keys: Keys = Field(default=(), description="keys that allow sending events, separated by commas")
-    api_keys: Keys = Field(default=(), description="keys that allow reading and steering, separated by commas")
+    api_keys: Keys = Field(
+        default=(),
+        description="keys that allow reading and steering, separated by commas: SECRET, or NAME:SCOPES:SECRET",
+    )

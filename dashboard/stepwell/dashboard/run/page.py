@@ -1,17 +1,18 @@
 """One run, what is recorded of it in full, and its cancelling."""
 
-from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import ConfigDict
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from stepwell.dashboard.forms import Form
 from stepwell.dashboard.rendering import HEADERS, Renderer
+from stepwell.dashboard.run.concealing import concealed
 from stepwell.dashboard.run.view import run_view
-from stepwell.platform.api.auth import check_origin
 from stepwell.platform.api.operations import Query, parameters
 from stepwell.platform.api.problems import not_found
+from stepwell.platform.api.scopes import Scope, required
 from stepwell.platform.codec import encode
 from stepwell.platform.installation import Installation
 
@@ -46,10 +47,12 @@ class RunPage:
         view = await run_view(self._installation, id, whole=whole)
         if view is None:
             raise not_found("run", id)
-        return self._renderer.page(request, "run.html", view)
+        seen = required(request, Scope.READ).payloads
+        return self._renderer.page(request, "run.html", view if seen else concealed(view))
 
     async def payload(self, request: Request) -> Response:
         """GET /runs/{id}/payload: as it is recorded."""
+        required(request, Scope.READ).require_payloads()
         query = parameters(request, PayloadQuery)
         id = request.path_params["id"]
         if query.step is not None:
@@ -73,15 +76,10 @@ class RunPage:
         event = await self._history.event(view.run.event) if view else None
         return encode(event.data) if event else None
 
-    async def cancel(self, request: Request) -> Response:
-        """POST /runs/{id}/cancel: a form of our own pages, and of no other site's."""
-        check_origin(_headers(request))
+    async def cancel(self, request: Request, _: Form) -> Response:
+        """POST /runs/{id}/cancel."""
         id = request.path_params["id"]
         if await self._history.run(id) is None:
             raise not_found("run", id)
         await self._installation.runs_at(id).cancel(id)
         return RedirectResponse(f"/runs/{id}", 303)
-
-
-def _headers(request: Request) -> Mapping[bytes, bytes]:
-    return dict(request.headers.raw)

@@ -29,10 +29,13 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """A JSON payload on a page. `tokens` is `None` when it is too large; it is then only behind `link`."""
+    """A JSON payload on a page. `tokens` is `None` when it is too large; it is then only behind `link`.
+
+    `link` is `None` when it is hidden from who looks.
+    """
 
     size: str
-    link: str
+    link: str | None
     tokens: tuple[Token, ...] | None
 
 

@@ -13,7 +13,11 @@ from ipaddress import ip_address
 
 from pydantic import SecretStr
 
+from stepwell.platform.api import sessions
+from stepwell.platform.api.api_keys import api_keys, found
+from stepwell.platform.api.attempts import Attempts
 from stepwell.platform.api.problems import Problem
+from stepwell.platform.api.scopes import OPEN, Grant
 from stepwell.platform.errors import StepwellError
 from stepwell.platform.settings import Settings
 
@@ -48,7 +52,9 @@ class Access:
         dev: on loopback, keys are not asked for, even if there are some.
         host: name or address; one that begins with "/" is a socket in the file system.
 
-    Raises `UnsafeAddress` when the host is not loopback and there are no keys.
+    Raises `UnsafeAddress` when the host is not loopback and there are no keys, `BadKey` for one that means nothing.
+
+    `attempts` are those at signing in that failed; `sessions` are of those who have signed in.
     """
 
     def __init__(self, settings: Settings, *, dev: bool, host: str) -> None:
@@ -58,7 +64,10 @@ class Access:
             raise UnsafeAddress(host, [name for name, given in keys.items() if not given])
         free = dev and local
         self._event_keys = () if free else _bytes(settings.event_keys)
-        self._api_keys = () if free else _bytes(settings.api_keys)
+        given = api_keys(settings.api_keys)
+        self._api_keys = () if free else given
+        self.sessions = sessions.Sessions(given)
+        self.attempts = Attempts()
         self._names = LOOPBACK | {host.strip("[]").lower()}
         self._check_names = local and not (self._event_keys and self._api_keys)
         self._known_hosts: set[bytes] = set()
@@ -88,17 +97,23 @@ class Access:
         """Whether `key` allows sending events."""
         return key != "" and "/" not in key and (not self._event_keys or _is_one_of(key.encode(), self._event_keys))
 
-    def check_api(self, headers: Headers) -> None:
-        """Raises a `Problem` without a key that allows reading and steering."""
-        if self._api_keys and not _is_one_of(presented(headers), self._api_keys):
-            # Basic makes browsers ask for the key, so that the dashboard needs no page of its own for it.
-            raise Problem(
-                401,
-                "unauthorized",
-                "this needs an API key, and none that is known was sent",
-                "Send `Authorization: Bearer KEY`, or in a browser the key as the password",
-                {"WWW-Authenticate": 'Basic realm="Stepwell", charset="UTF-8"'},
-            )
+    @property
+    def free(self) -> bool:
+        """Whether no API key is asked for."""
+        return not self._api_keys
+
+    def granted(self, key: str) -> Grant | None:
+        """What an API key allows; `None` when it is not known."""
+        return found(key.encode(errors="replace"), self._api_keys)
+
+    def identify(self, headers: Headers, now: int) -> Grant | None:
+        """What the caller may do, at `now` ms UTC; `None` of one who has given no key that is known."""
+        if self.free:
+            return OPEN
+        if b"authorization" in headers:
+            return found(presented(headers), self._api_keys)
+        session = sessions.presented(headers.get(b"cookie", b""))
+        return self.sessions.grant(session, now) if session else None
 
 
 def check_origin(headers: Headers) -> None:

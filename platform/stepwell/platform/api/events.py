@@ -16,6 +16,7 @@ from stepwell.platform.api.models.run import Run
 from stepwell.platform.api.operations import NoQuery, Operation, Query, answer, parameters
 from stepwell.platform.api.problems import Problem, not_found
 from stepwell.platform.api.runs import WaitQuery
+from stepwell.platform.api.scopes import Scope
 from stepwell.platform.api.views import event as event_views
 from stepwell.platform.api.views import run as run_views
 from stepwell.platform.history import History
@@ -69,7 +70,9 @@ class EventsApi:
         events, event = "/api/v1/events", "/api/v1/events/{id}"
         yield Operation("GET", events, "list_events", "Events, newest first", self.page, Page[Event], EventsQuery)
         send = "Accept events; with `wait`, one of them, and answer when the runs it started have ended"
-        yield Operation("POST", events, "post_events", send, self.send, Item[Sent], WaitQuery, SEND_MAY, True)
+        yield Operation(
+            "POST", events, "post_events", send, self.send, Item[Sent], WaitQuery, SEND_MAY, True, needs=Scope.OPERATE
+        )
         yield Operation("GET", event, "get_event", "One event", self.get, Item[Event], problems=(404,))
         about = "The runs that an event started"
         yield Operation("GET", f"{event}/runs", "list_event_runs", about, self.runs, Item[list[Run]], WaitQuery, (404,))
@@ -96,8 +99,8 @@ class EventsApi:
         if not wait:
             return answer(await self._runs(event))
 
-        async def body() -> bytes:
-            return Item[list[Run]](data=await self._ended(event)).model_dump_json().encode()
+        async def body() -> Item[list[Run]]:
+            return Item[list[Run]](data=await self._ended(event))
 
         return Held(body, self._closing)
 
@@ -111,8 +114,8 @@ class EventsApi:
         if not wait:
             return answer(Item[Sent](data=Sent(ids=await self._ingest.accept(events), runs=None)))
 
-        async def body() -> bytes:
-            return Item[Sent](data=await self._send_and_wait(events[0])).model_dump_json().encode()
+        async def body() -> Item[Sent]:
+            return Item[Sent](data=await self._send_and_wait(events[0]))
 
         return Held(body, self._closing)
 

@@ -7,12 +7,16 @@ import structlog
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from stepwell.platform.api.auth import Access
+from stepwell.platform.api.auth import SAFE, Access
+from stepwell.platform.api.door import API, HEALTH, is_for_everybody, turned_away
 from stepwell.platform.api.ingest import PREFIX, HungUp, IngestEndpoint
 from stepwell.platform.api.operations import Endpoint
-from stepwell.platform.api.problems import problem_of
+from stepwell.platform.api.problems import Problem, problem_of
+from stepwell.platform.api.scopes import grant_to
+from stepwell.platform.clock import Clock
 
-OPEN_PREFIX = "/health/"
+ACCESS = "stepwell.access"
+"""Where the `Access` of the server is, in the ASGI scope of a request."""
 PROTECTION = {
     b"x-content-type-options": b"nosniff",
     b"x-frame-options": b"DENY",
@@ -33,6 +37,7 @@ class Front:
         fixed: endpoints by method and path, for paths in which nothing varies: these need no router.
         rest: takes everything else.
         access: who may do what.
+        clock: tells which sessions are over.
         closing: set it when the server is about to stop, so that responses held open end.
     """
 
@@ -42,12 +47,14 @@ class Front:
         fixed: Mapping[tuple[str, str], Endpoint],
         rest: ASGIApp,
         access: Access,
+        clock: Clock,
         closing: asyncio.Event,
     ) -> None:
         self._events = events
         self._fixed = fixed
         self._rest = rest
         self._access = access
+        self._clock = clock
         self.closing = closing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,9 +73,7 @@ class Front:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         protected = Protected(send)
         try:
-            self._check(scope)
-            endpoint = self._fixed.get((scope["method"], scope["path"]))
-            application = await endpoint(Request(scope, receive)) if endpoint else self._rest
+            application = self._stopped(scope) or await self._application(scope, receive)
             await application(scope, receive, protected)
         except HungUp:
             return
@@ -80,11 +85,23 @@ class Front:
             if not protected.begun:
                 await problem.response()(scope, receive, protected)
 
-    def _check(self, scope: Scope) -> None:
-        headers = dict(scope["headers"])
+    async def _application(self, scope: Scope, receive: Receive) -> ASGIApp:
+        endpoint = self._fixed.get((scope["method"], scope["path"]))
+        return await endpoint(Request(scope, receive)) if endpoint else self._rest
+
+    def _stopped(self, scope: Scope) -> ASGIApp | None:
+        """What is answered to those who may not come in; `None` when they may. Raises a `Problem`."""
+        headers, path = dict(scope["headers"]), scope["path"]
         self._access.check_request(scope["method"], headers)
-        if not scope["path"].startswith(OPEN_PREFIX):
-            self._access.check_api(headers)
+        # Nothing of health depends on who asks.
+        grant = None if path.startswith(HEALTH) else self._access.identify(headers, self._clock.now())
+        grant_to(scope, grant)
+        scope[ACCESS] = self._access
+        if grant is None:
+            return None if is_for_everybody(path) else turned_away(scope, headers)
+        if grant.signed_in and path.startswith(API) and scope["method"] not in SAFE:
+            raise Problem(403, "session_reads", "a session only reads the API", "Send `Authorization: Bearer KEY`")
+        return None
 
 
 class Protected:

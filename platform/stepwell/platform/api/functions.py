@@ -10,6 +10,7 @@ from stepwell.platform.api.models.answer import Item
 from stepwell.platform.api.models.function import App, Function
 from stepwell.platform.api.operations import NoQuery, Operation, Query, answer, parameters
 from stepwell.platform.api.problems import Problem, not_found
+from stepwell.platform.api.scopes import Scope
 from stepwell.platform.api.views import function as function_views
 from stepwell.platform.flow.pausing import Mode, Pausing
 from stepwell.platform.installation import Installation
@@ -39,9 +40,28 @@ class FunctionsApi:
         yield Operation("GET", functions, "list_functions", about, self.functions, Item[list[Function]])
         yield Operation("GET", function, "get_function", "One function", self.function, Item[Function], problems=(404,))
         about, path = "Pause a function, or change how it is paused. May be repeated", f"{function}/pause"
-        yield Operation("POST", path, "pause_function", about, self.pause, Item[Function], PauseQuery, (403, 404))
+        yield Operation(
+            "POST",
+            path,
+            "pause_function",
+            about,
+            self.pause,
+            Item[Function],
+            PauseQuery,
+            (403, 404),
+            needs=Scope.OPERATE,
+        )
         about, path = "Have a paused function go on. May be repeated", f"{function}/resume"
-        yield Operation("POST", path, "resume_function", about, self.resume, Item[Function], problems=(403, 404))
+        yield Operation(
+            "POST",
+            path,
+            "resume_function",
+            about,
+            self.resume,
+            Item[Function],
+            problems=(403, 404),
+            needs=Scope.OPERATE,
+        )
         yield Operation("GET", "/api/v1/apps", "list_apps", "The registered apps", self.apps, Item[list[App]])
 
     async def functions(self, request: Request) -> ASGIApp:

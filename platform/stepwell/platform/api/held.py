@@ -7,6 +7,7 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from stepwell.platform.api.models.answer import Answer
 from stepwell.platform.api.problems import Problem
 
 SILENCE = 15.0
@@ -45,11 +46,19 @@ class Held:
     """
 
     def __init__(
-        self, answer: Callable[[], Coroutine[Any, Any, bytes]], closing: asyncio.Event, silence: float = SILENCE
+        self, answer: Callable[[], Coroutine[Any, Any, Answer]], closing: asyncio.Event, silence: float = SILENCE
     ) -> None:
         self._answer = answer
         self._closing = closing
         self._silence = silence
+
+    def without_payloads(self) -> "Held":
+        """The same for those who may not see payloads."""
+
+        async def answer() -> Answer:
+            return (await self._answer()).without_payloads()
+
+        return Held(answer, self._closing, self._silence)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers the request."""
@@ -63,7 +72,8 @@ class Held:
                 begun = True
             if gone not in done:
                 end = end_begun if begun else end_at_once
-                await end(answer.result() if answer in done else None, scope, receive, send)
+                body = answer.result().model_dump_json().encode() if answer in done else None
+                await end(body, scope, receive, send)
         finally:
             await drop(answer, gone, closing)
 

@@ -10,6 +10,7 @@ from stepwell.platform.api.models.answer import Item
 from stepwell.platform.api.models.key import Key
 from stepwell.platform.api.operations import Operation, Query, answer, parameters
 from stepwell.platform.api.problems import Problem, not_found
+from stepwell.platform.api.scopes import Scope
 from stepwell.platform.api.views import key as key_views
 from stepwell.platform.flow.holding import Holding
 from stepwell.platform.installation import Installation
@@ -40,7 +41,15 @@ class KeysApi:
         yield Operation("GET", "/api/v1/keys", "list_keys", about, self.all, Item[list[Key]], KeysQuery)
         about, path = "Take a slot from a run that does not execute under it", "/api/v1/keys/release"
         yield Operation(
-            "POST", path, "release_key", about, self.release, Item[list[Key]], ReleaseQuery, problems=(403, 404, 409)
+            "POST",
+            path,
+            "release_key",
+            about,
+            self.release,
+            Item[list[Key]],
+            ReleaseQuery,
+            problems=(403, 404, 409),
+            needs=Scope.ADMIN,
         )
 
     async def all(self, request: Request) -> ASGIApp:

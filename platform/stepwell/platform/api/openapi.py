@@ -58,12 +58,19 @@ def _operation(operation: Operation, references: Mapping[type[BaseModel], Any]) 
         **(_body(references[operation.body]) if operation.body else {}),
         "operationId": operation.name,
         "summary": operation.about,
+        **_needs(operation),
         "parameters": [*_in_path(operation.path), *_in_query(_query(operation))],
         "responses": {
             "200": {"description": "OK", "content": content or {"text/event-stream": {}}},
             **{str(status): {"description": HTTPStatus(status).phrase, "content": problem} for status in statuses},
         },
     }
+
+
+def _needs(operation: Operation) -> dict[str, Any]:
+    if operation.needs is None:
+        return {"security": []}
+    return {"description": f"Takes a key with the scope `{operation.needs.value}`.", "x-scope": operation.needs.value}
 
 
 def _body(reference: Any) -> dict[str, Any]:

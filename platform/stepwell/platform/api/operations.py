@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.requests import Request
@@ -10,10 +10,21 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from stepwell.platform.api.models.answer import Answer
 from stepwell.platform.api.problems import Problem
+from stepwell.platform.api.scopes import Grant, Scope, required
 
 Endpoint: TypeAlias = Callable[[Request], Awaitable[ASGIApp]]
 """Takes a request and gives a response: one of Starlette's, or any ASGI application."""
+
+
+@runtime_checkable
+class Concealing(Protocol):
+    """A response that knows which parts of it are payloads."""
+
+    def without_payloads(self) -> ASGIApp:
+        """The same for those who may not see payloads."""
+        ...
 
 
 class Query(BaseModel):
@@ -44,6 +55,7 @@ class Operation:
         problems: statuses of 400 and more that are its own, besides those that any operation may answer.
         takes_events: its body is one event, or an array of them.
         body: model of its body, `None` when it takes none.
+        needs: what a caller's key has to allow; `None` when it takes no key.
     """
 
     method: str
@@ -56,10 +68,19 @@ class Operation:
     problems: tuple[int, ...] = ()
     takes_events: bool = False
     body: type[BaseModel] | None = None
+    needs: Scope | None = Scope.READ
+
+    async def call(self, request: Request) -> ASGIApp:
+        """Carries it out for a caller who may ask for it, and tells them what they may see. Raises a `Problem`."""
+        if self.needs is None:
+            return await self.endpoint(request)
+        grant = required(request, self.needs)
+        response = await self.endpoint(request)
+        return response if grant.payloads else _concealed(response, grant)
 
     def route(self) -> Route:
         """As Starlette routes it."""
-        return Route(self.path, self.endpoint, methods=[self.method], name=self.name)
+        return Route(self.path, self.call, methods=[self.method], name=self.name)
 
 
 def parameters(request: Request, model: type[Q]) -> Q:
@@ -88,6 +109,26 @@ def _shown(text: str) -> str:
     return repr(text if len(text) <= 80 else f"{text[:80]}…")
 
 
-def answer(body: BaseModel) -> Response:
+class Told(Response):
     """A 200 with JSON."""
-    return Response(body.model_dump_json(), media_type="application/json")
+
+    def __init__(self, body: Answer) -> None:
+        super().__init__(body.model_dump_json(), media_type="application/json")
+        self._body = body
+
+    def without_payloads(self) -> "Told":
+        """The same for those who may not see payloads."""
+        return Told(self._body.without_payloads())
+
+
+def answer(body: Answer) -> Told:
+    """A 200 with JSON."""
+    return Told(body)
+
+
+def _concealed(response: ASGIApp, grant: Grant) -> ASGIApp:
+    """What `grant` may see of a response; of one that cannot tell what of it are payloads, nothing."""
+    if not isinstance(response, Concealing):
+        grant.require_payloads()
+        return response
+    return response.without_payloads()

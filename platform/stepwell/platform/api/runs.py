@@ -13,6 +13,7 @@ from stepwell.platform.api.models.answer import Item, Page
 from stepwell.platform.api.models.run import Run, RunSummary, Step
 from stepwell.platform.api.operations import NoQuery, Operation, Query, answer, parameters
 from stepwell.platform.api.problems import Problem, not_found
+from stepwell.platform.api.scopes import Scope
 from stepwell.platform.api.views import run as run_views
 from stepwell.platform.history import RunView
 from stepwell.platform.installation import Installation
@@ -66,7 +67,16 @@ class RunsApi:
             "GET", f"{run}/steps", "list_steps", "The steps of a run", self.steps, Item[list[Step]], problems=(404,)
         )
         about = "Cancel a run; one that is executing ends at its next step or await. May be repeated"
-        yield Operation("POST", f"{run}/cancel", "cancel_run", about, self.cancel, Item[Run], problems=(403, 404))
+        yield Operation(
+            "POST",
+            f"{run}/cancel",
+            "cancel_run",
+            about,
+            self.cancel,
+            Item[Run],
+            problems=(403, 404),
+            needs=Scope.OPERATE,
+        )
 
     async def page(self, request: Request) -> ASGIApp:
         """GET /runs."""
@@ -87,8 +97,8 @@ class RunsApi:
             view = await self._run(id)
             return view if view.run.status.ended else None
 
-        async def body() -> bytes:
-            return _item(await self._endings.await_end([id], ended)).model_dump_json().encode()
+        async def body() -> Item[Run]:
+            return _item(await self._endings.await_end([id], ended))
 
         return Held(body, self._closing)
 

@@ -10,6 +10,7 @@ from stepwell.platform.api.models.answer import Item
 from stepwell.platform.api.models.schedule import Backfill, Schedule, ScheduleDetail, StartedRun
 from stepwell.platform.api.operations import NoQuery, Operation, Query, answer, parameters
 from stepwell.platform.api.problems import Problem, not_found
+from stepwell.platform.api.scopes import Scope
 from stepwell.platform.api.views import schedule as schedule_views
 from stepwell.platform.cron.schedules import HeldBack, Schedules, ScheduleView, TooManyTimes
 from stepwell.platform.flow.refusal import Reason
@@ -56,13 +57,19 @@ class SchedulesApi:
             ("skip", "Leave out the next time of a schedule. May be repeated until it has come", self.skip),
         ):
             path, name = f"{one}/{verb}", f"{verb}_schedule"
-            yield Operation("POST", path, name, about, endpoint, Item[ScheduleDetail], problems=(403, 404))
+            yield Operation(
+                "POST", path, name, about, endpoint, Item[ScheduleDetail], problems=(403, 404), needs=Scope.OPERATE
+            )
         about = "Start a run now, beside the plan"
         may = (403, 404, 409)
-        yield Operation("POST", f"{one}/run", "run_schedule", about, self.run, Item[StartedRun], problems=may)
+        yield Operation(
+            "POST", f"{one}/run", "run_schedule", about, self.run, Item[StartedRun], problems=may, needs=Scope.OPERATE
+        )
         about = "Start the runs of all times of a range that have none"
         path, name = f"{one}/backfill", "backfill_schedule"
-        yield Operation("POST", path, name, about, self.backfill, Item[Backfill], RangeQuery, (403, 404))
+        yield Operation(
+            "POST", path, name, about, self.backfill, Item[Backfill], RangeQuery, (403, 404), needs=Scope.OPERATE
+        )
 
     async def all(self, request: Request) -> ASGIApp:
         """GET /schedules."""

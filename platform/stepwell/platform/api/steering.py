@@ -13,6 +13,7 @@ from stepwell.platform.api.models.answer import Item
 from stepwell.platform.api.models.run import Run
 from stepwell.platform.api.operations import NoQuery, Operation, answer, parameters
 from stepwell.platform.api.problems import Problem, not_found
+from stepwell.platform.api.scopes import Scope
 from stepwell.platform.api.views import run as run_views
 from stepwell.platform.codec import UnencodableJSON
 from stepwell.platform.installation import Installation
@@ -70,7 +71,15 @@ class SteeringApi:
 
         def post(verb: str, about: str, endpoint: Any, body: type[Body]) -> Operation:
             return Operation(
-                "POST", f"{run}/{verb}", f"{verb}_run", about, endpoint, Item[Run], problems=may, body=body
+                "POST",
+                f"{run}/{verb}",
+                f"{verb}_run",
+                about,
+                endpoint,
+                Item[Run],
+                problems=may,
+                body=body,
+                needs=Scope.OPERATE,
             )
 
         yield post("rerun", "Do a run again, whole or from a step; answers the new run", self.rerun, RerunBody)

@@ -79,6 +79,10 @@ class Stream:
         self._closing = closing
         self._silence = silence
 
+    def without_payloads(self) -> "Stream":
+        """Itself: ids and statuses are all it tells."""
+        return self
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers the request."""
         headers = [(b"content-type", b"text/event-stream"), (b"x-accel-buffering", b"no")]

@@ -33,9 +33,9 @@ class SystemApi:
         yield Operation("GET", "/api/v1/info", "get_info", "What this server is", self.info, Item[Info])
         about = "The workers that are alive"
         yield Operation("GET", "/api/v1/workers", "list_workers", about, self.workers, Item[list[Worker]])
-        yield Operation("GET", "/health/live", "live", "Whether the process answers", self.live, Health)
+        yield Operation("GET", "/health/live", "live", "Whether the process answers", self.live, Health, needs=None)
         about = "Whether Redis answers too"
-        yield Operation("GET", "/health/ready", "ready", about, self.ready, Health)
+        yield Operation("GET", "/health/ready", "ready", about, self.ready, Health, needs=None)
 
     async def info(self, request: Request) -> ASGIApp:
         """GET /info."""

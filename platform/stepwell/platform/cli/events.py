@@ -12,8 +12,7 @@ from stepwell.client.reading import read
 from stepwell.platform.cli.api import Url, ask, get
 from stepwell.platform.cli.console import AsJson, facts, listing, say, say_json, table
 from stepwell.platform.cli.times import moment
-from stepwell.platform.cli.values import shortened
-from stepwell.platform.codec import encode
+from stepwell.platform.cli.values import payload, shortened
 
 EVENT = TypeAdapter(StoredEvent)
 EVENTS = TypeAdapter(tuple[StoredEvent, ...])
@@ -64,7 +63,7 @@ async def _whole(connection: Connection, id: str) -> tuple[Any, Any]:
 
 
 def _row(event: StoredEvent) -> tuple[str, ...]:
-    data = shortened(encode(event.data).decode(), 60)
+    data = shortened(payload(event.data, hidden=event.hidden), 60)
     return event.id, event.name, moment(event.received_at), str(len(event.runs)), data
 
 
@@ -75,7 +74,7 @@ def _print(event: StoredEvent, runs: tuple[Run, ...]) -> None:
             ("name", event.name),
             ("ts", moment(event.ts)),
             ("received", moment(event.received_at)),
-            ("data", encode(event.data).decode()),
+            ("data", payload(event.data, hidden=event.hidden)),
         ]
     )
     say()

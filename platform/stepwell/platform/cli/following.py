@@ -14,8 +14,8 @@ from stepwell.client.reading import read
 from stepwell.platform.cli.api import connected
 from stepwell.platform.cli.console import paint, say, say_json
 from stepwell.platform.cli.times import took
-from stepwell.platform.cli.values import failure, shortened, waiting
-from stepwell.platform.codec import decode, encode
+from stepwell.platform.cli.values import failure, payload, shortened, waiting
+from stepwell.platform.codec import decode
 
 PATIENCE = 10
 """Tries, a second apart, to find the server again after a stream broke, as while it restarts."""
@@ -75,7 +75,7 @@ class Shown:
         if self._steps.get(step.id) == step.status:
             return
         self._steps[step.id] = step.status
-        outcome = failure(step.error) if step.error else shortened(encode(step.output).decode(), 60)
+        outcome = failure(step.error) if step.error else shortened(payload(step.output, hidden=step.hidden), 60)
         self._tell(raw, f"  {step.id}", step.status, outcome if step.status != "waiting" else waiting(step))
 
     def _tell(self, raw: Any, name: str, status: str, outcome: str) -> None:
@@ -89,7 +89,7 @@ def _ending(run: Run) -> str:
     if not run.ended:
         return run.function
     spent = f"after {took(run.started_at, run.ended_at)}" if run.started_at else ""
-    result = failure(run.error) if run.error else shortened(encode(run.output).decode(), 60)
+    result = failure(run.error) if run.error else shortened(payload(run.output, hidden=run.hidden), 60)
     return f"{spent}  {result}" if run.status != "cancelled" else spent
 
 

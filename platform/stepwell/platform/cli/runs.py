@@ -15,8 +15,7 @@ from stepwell.platform.cli.console import AsJson, facts, listing, say, say_json,
 from stepwell.platform.cli.following import follow
 from stepwell.platform.cli.steering import rerun, resolve, retry, wake
 from stepwell.platform.cli.times import moment, took
-from stepwell.platform.cli.values import failure, shortened, waiting, waits
-from stepwell.platform.codec import encode
+from stepwell.platform.cli.values import failure, payload, shortened, waiting, waits
 
 RUN = TypeAdapter(Run)
 RUNS = TypeAdapter(tuple[Run, ...])
@@ -112,7 +111,7 @@ def _print(run: Run, steps: tuple[Step, ...]) -> None:
         *[("waits for", text) for text in waits(run.waiting_on)],
     ]
     if run.status == "completed":
-        pairs.append(("output", shortened(encode(run.output).decode())))
+        pairs.append(("output", shortened(payload(run.output, hidden=run.hidden))))
     if run.error is not None:
         pairs.append(("error", failure(run.error)))
     if run.drift:
@@ -152,4 +151,4 @@ def _outcome(step: Step, *, over: bool) -> str:
         return "none: the run has ended"
     if step.status == "waiting":
         return waiting(step)
-    return shortened(encode(step.output).decode())
+    return shortened(payload(step.output, hidden=step.hidden))

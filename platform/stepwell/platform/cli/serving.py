@@ -28,7 +28,7 @@ PATIENCE = 10.0
 
 
 def check_keys(settings: Settings, host: str, *, dev: bool) -> None:
-    """Raises `UnsafeAddress` when others could reach a server on `host` without a key."""
+    """Raises `UnsafeAddress` when others could reach a server on `host` without a key, `BadKey` for a wrong one."""
     Access(settings, dev=dev, host=host)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from stepwell.client import Failure, Step
 from stepwell.platform.cli.times import moment
+from stepwell.platform.codec import encode
 
 WIDTH = 100
 
@@ -13,6 +14,11 @@ def shortened(text: str, width: int = WIDTH) -> str:
     """The text as one line of at most `width` characters."""
     line = " ".join(text.split())
     return line if len(line) <= width else f"{line[: width - 1]}…"
+
+
+def payload(value: Any, *, hidden: bool) -> str:
+    """A value as JSON, unless the API key may not see it."""
+    return "(hidden from this API key)" if hidden else encode(value).decode()
 
 
 def failure(error: Failure) -> str:

@@ -74,6 +74,8 @@ async function refetch() {
 async function read() {
   try {
     const response = await fetch(location.href, { headers: { "Stepwell-Fragment": "1" } });
+    // The session is over: loaded anew, the page leads to where one signs in, and from there back.
+    if (response.status === 401) return location.reload();
     const html = response.headers.get("content-type")?.startsWith("text/html");
     // What is shown is worth more than a page that says that it cannot be read just now.
     if (!html || response.status >= 500) return broken();

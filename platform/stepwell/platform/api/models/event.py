@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from stepwell.platform.api.models.answer import Answer
+from stepwell.platform.api.models.answer import PAYLOAD, Answer
 from stepwell.platform.api.models.run import Run
 
 
@@ -33,7 +33,8 @@ class Event(Answer):
     id: str
     sender_id: str | None = Field(description="the id that its sender gave it")
     name: str
-    data: dict[str, Any]
+    data: dict[str, Any] | None = Field(json_schema_extra=PAYLOAD, description="null when it is hidden")
+    hidden: bool = Field(default=False, description="its data is kept from the key that asks")
     ts: int
     received_at: int
     runs: list[str] = Field(description="ids of the runs that it started, or has become part of")

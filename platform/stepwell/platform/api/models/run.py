@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field, Json
 
-from stepwell.platform.api.models.answer import Answer
+from stepwell.platform.api.models.answer import PAYLOAD, Answer
 
 RunStatus = Literal["queued", "running", "waiting", "completed", "failed", "cancelled"]
 StepStatus = Literal["waiting", "retrying", "completed", "failed"]
@@ -15,7 +15,8 @@ class Failure(Answer):
 
     type: str = Field(description="of the exception")
     message: str
-    traceback: str | None
+    traceback: str | None = Field(json_schema_extra=PAYLOAD)
+    hidden: bool = Field(default=False, description="its traceback is kept from the key that asks")
 
 
 class SoughtEvent(Answer):
@@ -82,7 +83,8 @@ class Run(RunSummary):
     """One execution of a function for one event, or for those of a batch."""
 
     event_ids: list[str] = Field(description="its events, oldest first: one, or up to 1,000 of a batch")
-    output: Json[Any] | None
+    output: Json[Any] | None = Field(json_schema_extra=PAYLOAD)
+    hidden: bool = Field(default=False, description="its output is kept from the key that asks")
     waiting_on: list[WaitingOn] | None
     versions: list[str] = Field(default=[], description="of the app, that have executed it; the last 20")
     drift: list[str] = Field(default=[], description="keys of recorded steps that it did not ask for to its end")
@@ -96,7 +98,8 @@ class Step(Answer):
     kind: str
     status: StepStatus
     attempts: int
-    output: Json[Any] | None
+    output: Json[Any] | None = Field(json_schema_extra=PAYLOAD)
+    hidden: bool = Field(default=False, description="its output is kept from the key that asks")
     error: Failure | None = Field(description="of the last try")
     started_at: int | None
     ended_at: int | None

@@ -1,0 +1,32 @@
+"""The page of a run for who may not see payloads."""
+
+from dataclasses import replace
+
+from stepwell.dashboard.run.steps import StepView
+from stepwell.dashboard.run.view import RunPageView
+from stepwell.dashboard.wording.payloads import Payload
+from stepwell.platform.api.models.run import Failure
+
+
+def concealed(view: RunPageView) -> RunPageView:
+    """The same without payloads: only how large they are is told."""
+    first, last = (tuple(map(_step, steps)) for steps in (view.steps.first, view.steps.last))
+    return replace(
+        view,
+        error=_error(view.error),
+        input=_payload(view.input),
+        output=_payload(view.output),
+        steps=replace(view.steps, first=first, last=last),
+    )
+
+
+def _step(view: StepView) -> StepView:
+    return replace(view, output=_payload(view.output), error=_error(view.error))
+
+
+def _payload(payload: Payload | None) -> Payload | None:
+    return payload and replace(payload, link=None, tokens=None)
+
+
+def _error(error: Failure | None) -> Failure | None:
+    return error and error.without_payloads()
