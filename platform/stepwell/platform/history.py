@@ -13,6 +13,7 @@ from stepwell.platform.reading.events import EventFilter, EventPages
 from stepwell.platform.reading.filter import RunFilter
 from stepwell.platform.reading.headers import event_name, events_of, header_of, home_in, whole_of
 from stepwell.platform.reading.pages import MOST_ITEMS, Page
+from stepwell.platform.reading.rates import Per, Rates, rates_of
 from stepwell.platform.reading.runs import RunPages, RunSummary
 from stepwell.platform.reading.steps import steps_of
 from stepwell.platform.reading.undelivered import undelivered
@@ -176,6 +177,10 @@ class History:
         homes = [(id, home) for id in ids if (home := home_in(self._partitions, id))]
         headers = await asyncio.gather(*[header_of(home, id) for id, home in homes])
         return {run.id: run.function for run in headers if run}
+
+    async def rates(self, function: str | None, after: int, before: int, per: Per, now: int) -> Rates:
+        """What happened from `after` to `before`, of one function or of all. Raises `LongRange`."""
+        return await rates_of(self._partitions, function, after, before, per, now)
 
     async def counts(self) -> Counts:
         """How many runs there are by status."""
