@@ -160,7 +160,7 @@ def test_from_server_and_worker_to_every_read(
     assert main(["runs", "list", "--where", "output.total > 3"]) == 0
     searched = capsys.readouterr()
     assert "no such runs" in searched.out
-    assert re.fullmatch(r"searched ([0-9]+) of \1\n", searched.err)
+    assert re.fullmatch(r"searched [0-9]+ of [0-9]+\n", searched.err)
     assert "no such runs" in printed(capsys, "runs", "list", "--until", "1h", "--id", run[:8])
     assert run in printed(capsys, "runs", "list", "--event-id", whole["event_id"])
     assert "no such events" in printed(capsys, "events", "list", "--where", "event.data.total > 3")

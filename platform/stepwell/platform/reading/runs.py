@@ -93,7 +93,7 @@ class RunPages:
         candidates = await candidates_of(self._partitions, wanted)
         scan = _Scan(wanted, limit, Judge.of(wanted.where) if wanted.where else None)
         more = await self._scan(scan, newest(candidates, cursor))
-        return await self._with_errors(scan.page(await size_of(candidates), more=more))
+        return await self._whole(scan.page(await size_of(candidates), more=more))
 
     async def _scan(self, scan: _Scan, merged: AsyncGenerator[list[str]]) -> bool:
         """Looks at what comes until the page is done; answers whether there may be more."""
@@ -127,15 +127,20 @@ class RunPages:
         return await scan.judge.values_of(self._partitions, [one.run for one in found])
 
     async def _named(self, wanted: RunFilter, runs: Sequence[RunRecord]) -> list[RunSummary]:
-        return [found for found in await self.summaries(runs) if wanted.event in (None, found.event_name)]
+        """Those whose events have the name that is wanted; when any will do, names are read for what is found alone."""
+        if wanted.event is None:
+            return [RunSummary(run, None) for run in runs]
+        return [found for found in await self.summaries(runs) if found.event_name == wanted.event]
 
     async def summaries(self, runs: Sequence[RunRecord]) -> list[RunSummary]:
         """The runs with the names of their events."""
         names = await asyncio.gather(*[event_name(self._partitions[partition_of(run.id)], run.event) for run in runs])
         return [RunSummary(run, name) for run, name in zip(runs, names, strict=True)]
 
-    async def _with_errors(self, page: Page[RunSummary]) -> Page[RunSummary]:
-        return replace(page, items=tuple(await asyncio.gather(*map(self._with_error, page.items))))
+    async def _whole(self, page: Page[RunSummary]) -> Page[RunSummary]:
+        """The page with what is not needed to find its runs: errors, and the names of events."""
+        named = await self.summaries([summary.run for summary in page.items])
+        return replace(page, items=tuple(await asyncio.gather(*map(self._with_error, named))))
 
     async def _with_error(self, summary: RunSummary) -> RunSummary:
         run = summary.run
