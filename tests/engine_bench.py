@@ -196,10 +196,11 @@ class Place:
         return dict(zip(flat[::2], flat[1::2], strict=True))
 
     async def left(self) -> set[str]:
-        """Keys that are left, apart from those that stay."""
+        """Keys that are left, apart from those that stay, and from counts, which go by themselves."""
         keys = self.partition.keys
         names = {key.decode() for key in await self.partition.read("KEYS", f"{{{keys.tag}}}*")}
-        return names - {keys.name(name) for name in PERMANENT}
+        counts = {name for name in names if name.startswith(keys.name("k_counts"))}
+        return names - counts - {keys.name(name) for name in PERMANENT}
 
 
 class Bench(Place):

@@ -171,4 +171,62 @@ MUTANTS = [
         "not row and run.steps > max_steps",
     ),
     Mutant("bytes-over-limit", "include/steps.lua", "run.bytes + size > max_bytes", "run.bytes > max_bytes"),
+    Mutant("event-not-counted", "ingest.lua", "  count('events', '')\n", ""),
+    Mutant("creation-not-counted", "include/creation.lua", "  count('created', lane)\n", ""),
+    Mutant("start-not-counted", "include/leasing.lua", "  count('started', run.lane)\n", ""),
+    Mutant("end-not-counted", "include/ending.lua", "  count(status, run.lane)\n", ""),
+    Mutant(
+        "every-end-counted-as-good", "include/ending.lua", "count(status, run.lane)", "count('completed', run.lane)"
+    ),
+    Mutant(
+        "failed-wait-not-counted", "include/resolving.lua", "if state == 'failed' then count", "if false then count"
+    ),
+    Mutant(
+        "every-wait-counted-as-failed", "include/resolving.lua", "if state == 'failed' then count", "if true then count"
+    ),
+    Mutant(
+        "retry-of-the-function-not-counted",
+        "fail_attempt.lua",
+        "now + delay)\n  count('retried', run.lane)\n",
+        "now + delay)\n",
+    ),
+    Mutant(
+        "retry-of-a-step-not-counted",
+        "fail_attempt.lua",
+        "'crashes', 0)\n  count('retried', run.lane)\n",
+        "'crashes', 0)\n",
+    ),
+    Mutant(
+        "failed-step-not-counted",
+        "checkpoint.lua",
+        "  turn_of(run)\n  if state == 'failed' then count_failed(run) end\n",
+        "  turn_of(run)\n",
+    ),
+    Mutant(
+        "failed-step-that-was-tried-not-counted",
+        "checkpoint.lua",
+        "payload = payload})\n  if state == 'failed' then count_failed(run) end\n",
+        "payload = payload})\n",
+    ),
+    Mutant(
+        "good-step-counted-as-failed",
+        "checkpoint.lua",
+        "  turn_of(run)\n  if state == 'failed'",
+        "  turn_of(run)\n  if true",
+    ),
+    Mutant("failed-steps-not-written", "checkpoint.lua", "write_counts()\n", ""),
+    Mutant("counts-not-written", "include/commit.lua", "  write_counts()\n", ""),
+    Mutant("one-counted-of-many", "include/counting.lua", "of[lane] = (of[lane] or 0) + 1", "of[lane] = 1"),
+    Mutant(
+        "one-lane-counted-of-many",
+        "include/counting.lua",
+        "functions[fn] = (functions[fn] or 0) + number",
+        "functions[fn] = number",
+    ),
+    Mutant("all-is-the-last-lane", "include/counting.lua", "all = all + number", "all = number"),
+    Mutant("functions-not-counted", "include/counting.lua", "if fn ~= '' then add", "if false then add"),
+    Mutant("all-not-counted", "include/counting.lua", "      add(hour, place, all, ALL_KEPT)\n", ""),
+    Mutant("minutes-mixed-up", "include/counting.lua", "minute % 60 * 8", "minute % 30 * 8"),
+    Mutant("kept-for-ever", "include/counting.lua", "    redis.call('PEXPIRE', key, kept)\n", ""),
+    Mutant("kept-too-short", "include/counting.lua", "691200000, 90000000", "691200000, 9000000"),
 ]

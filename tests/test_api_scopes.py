@@ -143,6 +143,15 @@ async def done(desk: Desk) -> str:
     return run
 
 
+@pytest.mark.parametrize("path", ["runs", "events"])
+async def test_who_may_not_see_payloads_may_not_guess_at_them_either(client: httpx2.AsyncClient, path: str) -> None:
+    query = {"q": "event.data.card == '4111'"}
+    assert (await client.get(f"/api/v1/{path}", params=query, headers=by("all"))).status_code == 200
+    refused = await client.get(f"/api/v1/{path}", params=query, headers=by("blind"))
+    assert (refused.status_code, refused.json()["error"]["code"]) == (403, "hidden")
+    assert (await client.get(f"/api/v1/{path}", headers=by("blind"))).status_code == 200
+
+
 async def failed(desk: Desk) -> str:
     run = await desk.start("order.placed", {"card": SECRET})
     [lease] = await desk.lease("shop/charge")

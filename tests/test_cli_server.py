@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -153,6 +154,18 @@ def test_from_server_and_worker_to_every_read(
     more = printed(capsys, "runs", "list", "--limit", "1").splitlines()[-1]
     assert lost in printed(capsys, "runs", "list", "--limit", "1", "--cursor", more.split()[-1])
     assert "no such runs" in printed(capsys, "runs", "list", "--event", "never")
+    where = 'error.type == "NonRetriable" && event.name == "order.lost"'
+    [found] = decode(printed(capsys, "runs", "list", "--where", where, "--since", "1h", "--json"))["data"]
+    assert found["id"] == lost
+    assert main(["runs", "list", "--where", "output.total > 3"]) == 0
+    searched = capsys.readouterr()
+    assert "no such runs" in searched.out
+    assert re.fullmatch(r"searched [0-9]+ of [0-9]+\n", searched.err)
+    assert "no such runs" in printed(capsys, "runs", "list", "--until", "1h", "--id", run[:8])
+    assert run in printed(capsys, "runs", "list", "--event-id", whole["event_id"])
+    assert "no such events" in printed(capsys, "events", "list", "--where", "event.data.total > 3")
+    assert main(["runs", "list", "--where", "error.type = 1"]) == 2
+    assert "column 12" in capsys.readouterr().err
 
     events = printed(capsys, "events", "list", "--name", "order.placed")
     assert sent["id"] in events

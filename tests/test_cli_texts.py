@@ -72,6 +72,10 @@ def test_without_a_command_the_commands_are_listed(capsys: pytest.CaptureFixture
         (["send", "a", "{x}"], "stepwell: the data is not JSON"),
         (["send", "a", "[1]"], 'stepwell: the data is an object, such as \'{"id": "A-1"}\', not [1]'),
         (["send", "a" * 513], "stepwell: an event's name has 1 to 512 bytes, not 513"),
+        (
+            ["runs", "list", "--since", "later"],
+            "stepwell: 'later' is neither how long ago, as in 90m or 7d, nor a time",
+        ),
         (["runs", "list", "--url", "here"], "stepwell: 'here' is no server address"),
         (["worker", "app.py"], "stepwell: there is no file 'app.py' in "),
         (["dev", "app.py"], "stepwell: there is no file 'app.py' in "),

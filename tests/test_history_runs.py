@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from stepwell.platform.ids import new_id
 from stepwell.platform.reading import newest as merging
 from stepwell.platform.reading import runs as listing
+from stepwell.platform.reading.filter import RunFilter
 from stepwell.platform.reading.newest import newest
 from stepwell.platform.reading.pages import BadCursor
-from stepwell.platform.reading.runs import RunFilter
 from stepwell.platform.records import Status
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.memory import memory_store

@@ -31,7 +31,8 @@ def read(kind: TypeAdapter[T], answer: Any, url: str) -> T:
 
 def page(kind: TypeAdapter[tuple[T, ...]], answer: Any, url: str) -> Page[T]:
     """An answer that holds part of a list; raises as `read` does."""
-    return Page(read(kind, answer, url), answer.get("next"))
+    told = answer.get("searched"), answer.get("total"), answer.get("undecided") or 0
+    return Page(read(kind, answer, url), answer.get("next"), *told)
 
 
 async def within(timeout: float | None, work: Awaitable[T], what: str) -> T:

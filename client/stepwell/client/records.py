@@ -102,10 +102,17 @@ class StoredEvent:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Part of a list; `next` is the cursor of the following part, None on the last."""
+    """Part of a list; `next` is the cursor of the following part, None on the last.
+
+    `searched` of `total` entries were looked at for this part, so a part may be empty and still have a `next`; of
+    `undecided` of them an expression could not be evaluated, because it needed too many steps.
+    """
 
     items: tuple[T, ...]
     next: str | None = None
+    searched: int | None = None
+    total: int | None = None
+    undecided: int = 0
 
     def __iter__(self) -> Iterator[T]:
         return iter(self.items)

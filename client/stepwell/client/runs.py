@@ -47,10 +47,15 @@ class Runs:
         event: str | None = None,
         after: int | None = None,
         before: int | None = None,
+        id: str | None = None,
+        event_id: str | None = None,
+        where: str | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> Page[Run]:
         """Runs, newest first; every filter that is given has to hold.
+
+        A page may be short, or empty, and still have a `next`: see its `searched`.
 
         Args:
             status: their status.
@@ -59,12 +64,19 @@ class Runs:
             event: name of the event that started them.
             after: created at or after this time, ms UTC.
             before: created before this time, ms UTC.
+            id: what their ids begin with.
+            event_id: id of an event that started them, or has become part of them.
+            where: an expression over event, output, error and run, such as 'error.type == "CardDeclined"'.
             limit: most runs in the page.
             cursor: `next` of the page before.
+
+        Raises:
+            Refused: the expression has a mistake; it says in which column.
         """
         given: dict[str, str | int | None] = {
             "status": status, "function": function, "app": app, "event": event,
-            "after": after, "before": before, "limit": limit, "cursor": cursor,
+            "after": after, "before": before, "id": id, "event_id": event_id, "q": where,
+            "limit": limit, "cursor": cursor,
         }  # fmt: skip
         params = {name: value for name, value in given.items() if value is not None}
         http = self._connection()

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from stepwell.platform.engine.partition import Partition
+from stepwell.platform.expressions import Expression
 from stepwell.platform.ids import partition_of, time_of
 from stepwell.platform.reading.counts import Counts, WorkerSession, counts_of, sessions_of
-from stepwell.platform.reading.events import EventPages
+from stepwell.platform.reading.events import EventFilter, EventPages
+from stepwell.platform.reading.filter import RunFilter
 from stepwell.platform.reading.headers import event_name, events_of, header_of, home_in, whole_of
 from stepwell.platform.reading.pages import MOST_ITEMS, Page
-from stepwell.platform.reading.runs import RunFilter, RunPages, RunSummary
+from stepwell.platform.reading.rates import Per, Rates, rates_of
+from stepwell.platform.reading.runs import RunPages, RunSummary
 from stepwell.platform.reading.steps import steps_of
 from stepwell.platform.reading.undelivered import undelivered
 from stepwell.platform.reading.wait import Wait
@@ -93,7 +96,8 @@ class History:
     async def runs(self, wanted: RunFilter, *, cursor: str | None = None, limit: int = 50) -> Page[RunSummary]:
         """Up to `limit` (at most 100) runs, newest first, behind `cursor`. Raises `BadCursor`.
 
-        At most 2,000 runs are looked at: where few are wanted, a page may be short or empty and still have a `next`.
+        At most 2,000 runs are looked at, and for an expression as many as that can be done for in 200 ms: where few are
+        wanted, a page may be short or empty and still have a `next`.
         """
         return await self._runs.page(wanted, cursor, min(limit, MOST_ITEMS))
 
@@ -141,12 +145,14 @@ class History:
         found = await asyncio.gather(*[undelivered(self._partitions[here], event, target) for target in away])
         return {id: run for runs in found for id, run in runs.items()}
 
-    async def events(self, name: str | None = None, *, cursor: str | None = None, limit: int = 50) -> Page[EventRecord]:
+    async def events(
+        self, name: str | None = None, *, where: Expression | None = None, cursor: str | None = None, limit: int = 50
+    ) -> Page[EventRecord]:
         """Up to `limit` (at most 100) events, newest first, behind `cursor`; of one `name`, or all. Raises `BadCursor`.
 
-        A page ends early after 4 MiB of data, or 2,000 events that have another name.
+        A page ends early after 4 MiB of data, 2,000 events that were looked at, or 200 ms for an expression.
         """
-        return await self._events.page(name, cursor, min(limit, MOST_ITEMS))
+        return await self._events.page(EventFilter(name, where), cursor, min(limit, MOST_ITEMS))
 
     async def functions(self) -> list[FunctionView]:
         """The registered functions by id."""
@@ -171,6 +177,10 @@ class History:
         homes = [(id, home) for id in ids if (home := home_in(self._partitions, id))]
         headers = await asyncio.gather(*[header_of(home, id) for id, home in homes])
         return {run.id: run.function for run in headers if run}
+
+    async def rates(self, function: str | None, after: int, before: int, per: Per, now: int) -> Rates:
+        """What happened from `after` to `before`, of one function or of all. Raises `LongRange`."""
+        return await rates_of(self._partitions, function, after, before, per, now)
 
     async def counts(self) -> Counts:
         """How many runs there are by status."""

@@ -25,6 +25,7 @@ from stepwell.platform.api.keys import KeysApi
 from stepwell.platform.api.openapi import document
 from stepwell.platform.api.operations import Operation
 from stepwell.platform.api.problems import Problem, answer_problem
+from stepwell.platform.api.rates import RatesApi
 from stepwell.platform.api.runs import RunsApi
 from stepwell.platform.api.schedules import SchedulesApi
 from stepwell.platform.api.steering import SteeringApi
@@ -80,6 +81,7 @@ def create_app(
         *KeysApi(installation).operations(),
         *SchedulesApi(installation.schedules).operations(),
         *StreamApi(feed, installation.history, closing).operations(),
+        *RatesApi(installation).operations(),
         *SystemApi(installation, dev=dev).operations(),
     ]
 

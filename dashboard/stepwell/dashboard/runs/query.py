@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from pydantic import ConfigDict, Field
 
 from stepwell.platform.api.operations import Query
-from stepwell.platform.reading.runs import RunFilter
+from stepwell.platform.reading.filter import RunFilter
 from stepwell.platform.records import Status
 
 

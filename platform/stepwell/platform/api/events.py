@@ -10,19 +10,21 @@ from starlette.types import ASGIApp
 from stepwell.platform.api.endings import Endings, News
 from stepwell.platform.api.held import Held
 from stepwell.platform.api.ingest import read_body
-from stepwell.platform.api.models.answer import Item, Page
+from stepwell.platform.api.models.answer import Found, Item
 from stepwell.platform.api.models.event import Event, Sent
 from stepwell.platform.api.models.run import Run
 from stepwell.platform.api.operations import NoQuery, Operation, Query, answer, parameters
 from stepwell.platform.api.problems import Problem, not_found
 from stepwell.platform.api.runs import WaitQuery
 from stepwell.platform.api.scopes import Scope
+from stepwell.platform.api.searching import check_search, found, q, searched, understood
 from stepwell.platform.api.views import event as event_views
 from stepwell.platform.api.views import run as run_views
 from stepwell.platform.history import History
 from stepwell.platform.incoming import BadEvent, IncomingEvent, parse_events
 from stepwell.platform.ingest import Entry, Ingest
-from stepwell.platform.reading.pages import MOST_ITEMS, BadCursor
+from stepwell.platform.reading.pages import MOST_ITEMS
+from stepwell.platform.reading.where import where_of_event
 from stepwell.platform.records import EventRecord
 from stepwell.platform.registry import Registry
 
@@ -33,6 +35,7 @@ class EventsQuery(Query):
     """Which events."""
 
     name: str | None = Field(default=None, max_length=512)
+    q: str | None = q('event.data.id == "o-17"')
     limit: int = Field(default=50, ge=1, le=MOST_ITEMS, description="a page of large events ends early")
     cursor: str | None = Field(default=None, description="`next` of the page before")
 
@@ -68,7 +71,7 @@ class EventsApi:
     def operations(self) -> Iterator[Operation]:
         """The rows of the route table."""
         events, event = "/api/v1/events", "/api/v1/events/{id}"
-        yield Operation("GET", events, "list_events", "Events, newest first", self.page, Page[Event], EventsQuery)
+        yield Operation("GET", events, "list_events", "Events, newest first", self.page, Found[Event], EventsQuery)
         send = "Accept events; with `wait`, one of them, and answer when the runs it started have ended"
         yield Operation(
             "POST", events, "post_events", send, self.send, Item[Sent], WaitQuery, SEND_MAY, True, needs=Scope.OPERATE
@@ -80,11 +83,10 @@ class EventsApi:
     async def page(self, request: Request) -> ASGIApp:
         """GET /events."""
         query = parameters(request, EventsQuery)
-        try:
-            page = await self._history.events(query.name, cursor=query.cursor, limit=query.limit)
-        except BadCursor as error:
-            raise Problem(400, "bad_cursor", str(error), "Leave it out to begin at the newest") from None
-        return answer(Page[Event](data=[event_views.event(record) for record in page.items], next=page.next))
+        check_search(request, query.q)
+        where = understood(query.q, where_of_event, "event")
+        page = await searched(self._history.events(query.name, where=where, cursor=query.cursor, limit=query.limit))
+        return answer(found([event_views.event(record) for record in page.items], page))
 
     async def get(self, request: Request) -> ASGIApp:
         """GET /events/{id}."""

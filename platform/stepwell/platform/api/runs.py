@@ -9,19 +9,22 @@ from starlette.types import ASGIApp
 
 from stepwell.platform.api.endings import Endings
 from stepwell.platform.api.held import Held
-from stepwell.platform.api.models.answer import Item, Page
+from stepwell.platform.api.models.answer import Found, Item
 from stepwell.platform.api.models.run import Run, RunSummary, Step
 from stepwell.platform.api.operations import NoQuery, Operation, Query, answer, parameters
-from stepwell.platform.api.problems import Problem, not_found
+from stepwell.platform.api.problems import not_found
 from stepwell.platform.api.scopes import Scope
+from stepwell.platform.api.searching import check_search, found, q, searched, understood
 from stepwell.platform.api.views import run as run_views
 from stepwell.platform.history import RunView
 from stepwell.platform.installation import Installation
-from stepwell.platform.reading.pages import MOST_ITEMS, BadCursor
-from stepwell.platform.reading.runs import RunFilter
+from stepwell.platform.reading.filter import RunFilter
+from stepwell.platform.reading.pages import MOST_ITEMS
+from stepwell.platform.reading.where import where_of_run
 from stepwell.platform.records import Status
 
 LAST_MS = (1 << 48) - 1
+ID_BEGINS = r"^[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{0,25}$"
 
 
 class RunsQuery(Query):
@@ -33,12 +36,27 @@ class RunsQuery(Query):
     event: str | None = Field(default=None, max_length=512, description="name of the event that started them")
     after: int | None = Field(default=None, ge=0, le=LAST_MS, description="created at or after this time, ms UTC")
     before: int | None = Field(default=None, ge=0, le=LAST_MS, description="created before this time, ms UTC")
+    id: str | None = Field(default=None, pattern=ID_BEGINS, description="what their ids begin with")
+    event_id: str | None = Field(
+        default=None, max_length=26, description="id of an event that started them, or has become part of them"
+    )
+    q: str | None = q('error.type == "CardDeclined"')
     limit: int = Field(default=50, ge=1, le=MOST_ITEMS)
     cursor: str | None = Field(default=None, description="`next` of the page before")
 
     def filter(self) -> RunFilter:
-        """Without what concerns the page."""
-        return RunFilter(self.status, self.function, self.app, self.event, self.after, self.before)
+        """Without what concerns the page. Raises a `Problem` when the expression is none."""
+        return RunFilter(
+            self.status,
+            self.function,
+            self.app,
+            self.event,
+            self.after,
+            self.before,
+            self.id and self.id.upper(),
+            self.event_id and self.event_id.upper(),
+            understood(self.q, where_of_run, "event, output, error and run"),
+        )
 
 
 class WaitQuery(Query):
@@ -61,7 +79,7 @@ class RunsApi:
     def operations(self) -> Iterator[Operation]:
         """The rows of the route table."""
         runs, run = "/api/v1/runs", "/api/v1/runs/{id}"
-        yield Operation("GET", runs, "list_runs", "Runs, newest first", self.page, Page[RunSummary], RunsQuery)
+        yield Operation("GET", runs, "list_runs", "Runs, newest first", self.page, Found[RunSummary], RunsQuery)
         yield Operation("GET", run, "get_run", "One run", self.get, Item[Run], WaitQuery, (404,))
         yield Operation(
             "GET", f"{run}/steps", "list_steps", "The steps of a run", self.steps, Item[list[Step]], problems=(404,)
@@ -81,11 +99,9 @@ class RunsApi:
     async def page(self, request: Request) -> ASGIApp:
         """GET /runs."""
         query = parameters(request, RunsQuery)
-        try:
-            page = await self._history.runs(query.filter(), cursor=query.cursor, limit=query.limit)
-        except BadCursor as error:
-            raise Problem(400, "bad_cursor", str(error), "Leave it out to begin at the newest") from None
-        return answer(Page[RunSummary](data=[run_views.run_summary(item) for item in page.items], next=page.next))
+        check_search(request, query.q)
+        page = await searched(self._history.runs(query.filter(), cursor=query.cursor, limit=query.limit))
+        return answer(found([run_views.run_summary(item) for item in page.items], page))
 
     async def get(self, request: Request) -> ASGIApp:
         """GET /runs/{id}."""

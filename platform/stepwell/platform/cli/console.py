@@ -1,6 +1,6 @@
 """What commands print: facts in columns, and JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -63,6 +63,13 @@ def listing(head: Sequence[str], rows: Sequence[Sequence[str]], none: str, follo
         say(none)
     if following:
         say(f"more: --cursor {following}")
+
+
+def say_searched(answer: Mapping[str, Any]) -> None:
+    """Prints how far an expression was looked for; a page that was searched in part says so even when it is empty."""
+    missed = answer["undecided"]
+    undecided = f"; {missed:,} of them need too many steps for this expression, and are left out" if missed else ""
+    complain(f"searched {answer['searched']:,} of {answer['total']:,}{undecided}")
 
 
 def facts(pairs: Sequence[tuple[str, str]]) -> None:

@@ -10,7 +10,7 @@ from stepwell.client import Run, StoredEvent
 from stepwell.client.connection import Connection
 from stepwell.client.reading import read
 from stepwell.platform.cli.api import Url, ask, get
-from stepwell.platform.cli.console import AsJson, facts, listing, say, say_json, table
+from stepwell.platform.cli.console import AsJson, facts, listing, say, say_json, say_searched, table
 from stepwell.platform.cli.times import moment
 from stepwell.platform.cli.values import payload, shortened
 
@@ -29,19 +29,30 @@ def events() -> typer.Typer:
 
 def list_events(
     name: Annotated[str | None, typer.Option(help="Only those of this name.")] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(metavar="EXPRESSION", help="Only those it is true of, such as 'event.data.id == \"o-17\"'."),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=100, help="Most events to list.")] = 20,
     cursor: Annotated[str | None, typer.Option(help="`next` of the list before.")] = None,
     url: Url = None,
     json: AsJson = False,
 ) -> None:
     """List events, newest first."""
-    answer = get(url, "/api/v1/events", {"name": name, "limit": limit, "cursor": cursor})
+    answer = get(url, "/api/v1/events", {"name": name, "q": where, "limit": limit, "cursor": cursor})
     if json:
         say_json(answer)
         return
     rows = [_row(event) for event in read(EVENTS, answer, "/api/v1/events")]
     none = "no events" if name is None else f"no events called {name!r}"
-    listing(("event", "name", "received", "runs", "data"), rows, none, answer.get("next"))
+    listing(
+        ("event", "name", "received", "runs", "data"),
+        rows,
+        none if where is None else "no such events",
+        answer.get("next"),
+    )
+    if where is not None:
+        say_searched(answer)
 
 
 def show(

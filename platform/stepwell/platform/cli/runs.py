@@ -11,11 +11,12 @@ from stepwell.client import Run, RunStatus, Step
 from stepwell.client.connection import Connection
 from stepwell.client.reading import read
 from stepwell.platform.cli.api import Url, ask, get, post, run_path
-from stepwell.platform.cli.console import AsJson, facts, listing, say, say_json, table
+from stepwell.platform.cli.console import AsJson, facts, listing, say, say_json, say_searched, table
 from stepwell.platform.cli.following import follow
 from stepwell.platform.cli.steering import rerun, resolve, retry, wake
-from stepwell.platform.cli.times import moment, took
+from stepwell.platform.cli.times import moment, since, took
 from stepwell.platform.cli.values import failure, payload, shortened, waiting, waits
+from stepwell.platform.clock import SystemClock
 
 RUN = TypeAdapter(Run)
 RUNS = TypeAdapter(tuple[Run, ...])
@@ -41,20 +42,37 @@ def list_runs(
     function: Annotated[str | None, typer.Option(help="Only those of this function, as app/function.")] = None,
     app: Annotated[str | None, typer.Option(help="Only those of this app.")] = None,
     event: Annotated[str | None, typer.Option(help="Only those started by events of this name.")] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(metavar="EXPRESSION", help="Only those it is true of, such as 'error.type == \"CardDeclined\"'."),
+    ] = None,
+    id: Annotated[str | None, typer.Option(metavar="PREFIX", help="Only those whose ids begin so.")] = None,
+    event_id: Annotated[str | None, typer.Option(metavar="EVENT", help="Only those of this event.")] = None,
+    after: Annotated[
+        str | None, typer.Option("--since", metavar="TIME", help="Only those created since: 90m, 7d, or ISO 8601.")
+    ] = None,
+    before: Annotated[
+        str | None, typer.Option("--until", metavar="TIME", help="Only those created before, likewise.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=100, help="Most runs to list.")] = 20,
     cursor: Annotated[str | None, typer.Option(help="`next` of the list before.")] = None,
     url: Url = None,
     json: AsJson = False,
 ) -> None:
     """List runs, newest first."""
-    wanted = {"status": status, "function": function, "app": app, "event": event, "limit": limit, "cursor": cursor}
+    now = SystemClock().now()
+    filters = {"status": status, "function": function, "app": app, "event": event, "id": id, "event_id": event_id}
+    times = {"after": after and since(after, now), "before": before and since(before, now)}
+    wanted: dict[str, str | int | None] = {**filters, **times, "q": where, "limit": limit, "cursor": cursor}
     answer = get(url, "/api/v1/runs", wanted)
     if json:
         say_json(answer)
         return
     rows = [_row(run) for run in read(RUNS, answer, "/api/v1/runs")]
-    none = "no runs" if cursor is None and not any((status, function, app, event)) else "no such runs"
+    none = "no runs" if cursor is None and not any((*filters.values(), after, before, where)) else "no such runs"
     listing(("run", "function", "status", "created", "took"), rows, none, answer.get("next"))
+    if where is not None:
+        say_searched(answer)
 
 
 def show(id: Id, url: Url = None, json: AsJson = False) -> None:

@@ -2,6 +2,10 @@
 
 from datetime import UTC, datetime
 
+from stepwell.functions.durations import milliseconds
+from stepwell.functions.errors import InvalidDuration
+from stepwell.platform.cli.console import Misuse
+
 
 def moment(ms: int | None) -> str:
     """A time in ms UTC, in the zone of this machine."""
@@ -25,3 +29,18 @@ def span(ms: int) -> str:
     days, hours = divmod(hours, 24)
     parts = [(days, "d"), (hours, "h"), (minutes, "m"), (seconds, "s")]
     return " ".join([f"{count}{unit}" for count, unit in parts if count][:2])
+
+
+def since(text: str, now: int) -> int:
+    """A time in ms UTC: in ISO 8601, without an offset in the zone of this machine, or how long before `now` it was.
+
+    Raises `Misuse`.
+    """
+    try:
+        return int(datetime.fromisoformat(text).astimezone().timestamp() * 1000)
+    except ValueError:
+        pass
+    try:
+        return max(0, now - milliseconds(text))
+    except InvalidDuration:
+        raise Misuse(f"{text!r} is neither how long ago, as in 90m or 7d, nor a time, as in 2026-03-29T02:30") from None

@@ -2,15 +2,17 @@
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from stepwell.platform.engine.partition import Partition
+from stepwell.platform.expressions import Expression
 from stepwell.platform.reading.headers import event_name
 from stepwell.platform.reading.newest import newest
 from stepwell.platform.reading.pages import MOST_EXAMINED, BadCursor, Page
+from stepwell.platform.reading.where import Judge, event_value
 from stepwell.platform.records import EventRecord
 
 MOST_BYTES = 4 << 20
@@ -49,6 +51,11 @@ class LogIndex:
 
     partition: Partition
 
+    async def size(self) -> int:
+        """How many events it has."""
+        size: int = await self.partition.read("XLEN", self.partition.keys.name("k_log"))
+        return size
+
     async def below(self, bound: Position | None, count: int) -> list[Position]:
         """See `Index.below`. At the very position of `bound` only partitions before its own have older entries."""
         newest_end = "+"
@@ -64,11 +71,20 @@ class LogIndex:
         return Position(int(ms), int(number), self.partition.index, event)
 
 
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Which events are wanted: those of one `name`, and those of which `where` is true; see `where.py`."""
+
+    name: str | None = None
+    where: Expression | None = None
+
+
 @dataclass(slots=True)
 class _Scan:
     """What a page has so far, where it would be continued, and whether its last entries were cut off."""
 
     limit: int
+    judge: Judge | None
     found: list[EventRecord] = field(default_factory=list[EventRecord])
     size: int = 0
     examined: int = 0
@@ -77,10 +93,18 @@ class _Scan:
 
     @property
     def done(self) -> bool:
-        return len(self.found) >= self.limit or self.size >= MOST_BYTES or self.examined >= MOST_EXAMINED
+        full = len(self.found) >= self.limit or self.size >= MOST_BYTES or self.examined >= MOST_EXAMINED
+        return full or (self.judge is not None and self.examined > 0 and self.judge.late)
 
-    def page(self, *, more: bool) -> Page[EventRecord]:
-        return Page(tuple(self.found), self.last.cursor if more and self.last else None)
+    def take(self, event: EventRecord, size: int) -> None:
+        """Looks at an event of `size` bytes, which has the name that is wanted."""
+        if self.judge is None or self.judge.finds({"event": event_value(event)}):
+            self.size += size
+            self.found.append(event)
+
+    def page(self, total: int, *, more: bool) -> Page[EventRecord]:
+        following = self.last.cursor if more and self.last else None
+        return Page(tuple(self.found), following, self.examined, total, self.judge.undecided if self.judge else 0)
 
 
 class EventPages:
@@ -91,33 +115,37 @@ class EventPages:
     def __init__(self, partitions: Sequence[Partition]) -> None:
         self._partitions = partitions
 
-    async def page(self, name: str | None, cursor: str | None, limit: int) -> Page[EventRecord]:
+    async def page(self, wanted: EventFilter, cursor: str | None, limit: int) -> Page[EventRecord]:
         """Up to `limit` events behind `cursor`, fewer when they are large. Raises `BadCursor`."""
-        scan = _Scan(limit)
-        bound = None if cursor is None else Position.parse(cursor)
-        async with aclosing(newest([LogIndex(partition) for partition in self._partitions], bound)) as batches:
+        scan = _Scan(limit, Judge.of(wanted.where) if wanted.where else None)
+        logs = [LogIndex(partition) for partition in self._partitions]
+        more = await self._scan(scan, wanted.name, newest(logs, None if cursor is None else Position.parse(cursor)))
+        return scan.page(sum(await asyncio.gather(*[log.size() for log in logs])), more=more)
+
+    async def _scan(self, scan: _Scan, name: str | None, merged: AsyncGenerator[list[Position]]) -> bool:
+        """Looks at what comes until the page is done; answers whether there may be more."""
+        async with aclosing(merged) as batches:
             async for batch in batches:
                 for first in range(0, len(batch), NAMES_AT_ONCE):
                     if scan.done:
-                        return scan.page(more=True)
+                        return True
                     await self._examine(scan, name, batch[first : first + NAMES_AT_ONCE])
-        return scan.page(more=scan.cut)
+        return scan.cut
 
     async def _examine(self, scan: _Scan, name: str | None, positions: Sequence[Position]) -> None:
         wanted = set(positions if name is None else await self._named(name, positions))
         left = [position for position in positions if position in wanted]
+        before, places = scan.examined, {position: place for place, position in enumerate(positions, 1)}
         while left and not scan.done:
             room = min(AT_ONCE, scan.limit - len(scan.found))
             taken, left = left[:room], left[room:]
             for position, record in zip(taken, await asyncio.gather(*map(self._record, taken)), strict=True):
-                scan.last = position
+                scan.examined, scan.last = before + places[position], position
                 if record:
-                    scan.size += len(record)
-                    scan.found.append(EventRecord.parse(position.event, record))
+                    scan.take(EventRecord.parse(position.event, record), len(record))
         scan.cut = bool(left)
         if not scan.cut:
-            scan.last = positions[-1]
-        scan.examined += len(positions)
+            scan.examined, scan.last = before + len(positions), positions[-1]
 
     async def _named(self, name: str, positions: Sequence[Position]) -> list[Position]:
         homes = [self._partitions[position.partition] for position in positions]

@@ -51,6 +51,16 @@ async def event_name(partition: Partition, event: str) -> str | None:
     return cast(str, decode(found[1])) if found else _name_in(record)
 
 
+async def runs_of_event(partition: Partition, event: str) -> list[str]:
+    """Ids of the runs that an event has started or become part of, as kept in `partition`; its data is not read."""
+    key = partition.keys.name("k_event", event)
+    record: bytes = await partition.read("GETRANGE", key, 0, NAME_WITHIN)
+    if b"\n" not in record and len(record) > NAME_WITHIN:
+        record = await partition.read("GET", key) or b""
+    told = record.partition(b"\n")[0].decode().split(" ")[-1]
+    return [one for one in told.split(",") if one and "=" not in one]
+
+
 async def events_of(partition: Partition, run: RunRecord) -> tuple[str, ...]:
     """Ids of all events of a run, oldest first; as many as a batch may have."""
     others = await gathered_by(partition, run.id) if is_of_many(run.options) else ()

@@ -19,7 +19,18 @@ class BadCursor(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Part of a list. `next` continues it and is `None` at the end, and only there; a page before it may be empty."""
+    """Part of a list. `next` continues it and is `None` at the end, and only there; a page before it may be empty.
+
+    Args:
+        items: what was found.
+        next: cursor of the following page.
+        searched: entries that were looked at for this page: up to its last item, or up to where the next begins.
+        total: entries that would be looked at from the newest to the oldest, for all pages.
+        undecided: those of `searched` of which an expression could not tell whether it is true, for want of steps.
+    """
 
     items: tuple[T, ...]
     next: str | None
+    searched: int = 0
+    total: int = 0
+    undecided: int = 0

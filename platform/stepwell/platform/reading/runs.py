@@ -1,50 +1,23 @@
 """Pages of runs, newest first, out of the indexes of all partitions."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 from stepwell.platform.engine.partition import Partition
-from stepwell.platform.ids import encode_id, is_id, partition_of, time_of
+from stepwell.platform.ids import is_id, partition_of, time_of
+from stepwell.platform.reading import where
+from stepwell.platform.reading.candidates import candidates_of, size_of
+from stepwell.platform.reading.filter import RunFilter
 from stepwell.platform.reading.headers import event_name, headers_of
 from stepwell.platform.reading.newest import newest
 from stepwell.platform.reading.pages import MOST_EXAMINED, BadCursor, Page
+from stepwell.platform.reading.where import Judge
 from stepwell.platform.records import RunRecord, Status
 
 AT_ONCE = 100
-_LAST_ID = "8"
-"""Comes after every id."""
-_LAST_MS = (1 << 48) - 1
-
-
-@dataclass(frozen=True, slots=True)
-class RunFilter:
-    """Which runs are wanted; every part that is given has to hold.
-
-    Args:
-        status: their status.
-        function: as `app/function`.
-        app: id of an app.
-        event: name of the event that started them.
-        after: created at or after this time, ms UTC.
-        before: created before this time, ms UTC.
-    """
-
-    status: Status | None = None
-    function: str | None = None
-    app: str | None = None
-    event: str | None = None
-    after: int | None = None
-    before: int | None = None
-
-    def allows_function(self, function: str) -> bool:
-        """Whether runs of `function` may be wanted."""
-        return self.function in (None, function) and (self.app is None or function.startswith(f"{self.app}/"))
-
-    def allows(self, run: RunRecord) -> bool:
-        """Whether all but the event's name is as wanted."""
-        return self.status in (None, run.status) and self.allows_function(run.function)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,37 +33,49 @@ class RunSummary:
         return time_of(self.run.id)
 
 
-@dataclass(frozen=True, slots=True)
-class RunIndex:
-    """A sorted set of run ids in one partition. `oldest` is where to stop: "[" and an id, or "-"."""
+class _Found(NamedTuple):
+    """A run of a page, and what had been looked at, and could not be decided, up to it."""
 
-    partition: Partition
-    key: str
-    oldest: str
-
-    async def below(self, bound: str | None, count: int) -> list[str]:
-        """See `Index.below`."""
-        newest_first = ("ZREVRANGEBYLEX", self.key, f"({bound or _LAST_ID}", self.oldest, "LIMIT", 0, count)
-        return [run.decode() for run in await self.partition.read(*newest_first)]
+    summary: RunSummary
+    searched: int
+    undecided: int
 
 
 @dataclass(slots=True)
 class _Scan:
-    """What a page has so far: one more than its limit tells that there are more."""
+    """What a page has so far: one more than its limit tells that there are more. `last`: id looked at last."""
 
+    wanted: RunFilter
     limit: int
-    found: list[RunSummary]
+    judge: Judge | None
+    found: list[_Found] = field(default_factory=list[_Found])
     examined: int = 0
     last: str = ""
 
     @property
-    def full(self) -> bool:
-        return len(self.found) > self.limit
+    def done(self) -> bool:
+        return len(self.found) > self.limit or self.examined >= MOST_EXAMINED or self.late
 
-    def page(self, *, more: bool) -> Page[RunSummary]:
-        if self.full:
-            return Page(tuple(self.found[: self.limit]), self.found[self.limit - 1].run.id)
-        return Page(tuple(self.found), self.last if more else None)
+    @property
+    def late(self) -> bool:
+        return self.judge is not None and self.examined > 0 and self.judge.late
+
+    @property
+    def undecided(self) -> int:
+        return self.judge.undecided if self.judge else 0
+
+    def take(self, summary: RunSummary, values: dict[str, Any]) -> None:
+        """Looks at a run, which is as wanted but for the expression."""
+        if self.judge is None or self.judge.finds(values):
+            self.found.append(_Found(summary, self.examined, self.undecided))
+
+    def page(self, total: int, *, more: bool) -> Page[RunSummary]:
+        found = self.found[: self.limit]
+        items = tuple(one.summary for one in found)
+        if len(self.found) > self.limit:
+            last = found[-1]
+            return Page(items, last.summary.run.id, last.searched, total, last.undecided)
+        return Page(items, self.last if more else None, self.examined, total, self.undecided)
 
 
 class RunPages:
@@ -103,29 +88,59 @@ class RunPages:
 
     async def page(self, wanted: RunFilter, cursor: str | None, limit: int) -> Page[RunSummary]:
         """Up to `limit` runs behind `cursor`. Raises `BadCursor`."""
-        scan = _Scan(limit, [])
-        async with aclosing(newest(await self._indexes(wanted), _bound(wanted, cursor))) as batches:
-            async for batch in batches:
-                for first in range(0, len(batch), AT_ONCE):
-                    if scan.full or scan.examined >= MOST_EXAMINED:
-                        return await self._with_errors(scan.page(more=True))
-                    await self._examine(scan, wanted, batch[first : first + AT_ONCE])
-        return await self._with_errors(scan.page(more=False))
+        if cursor is not None and not is_id(cursor):
+            raise BadCursor(cursor)
+        candidates = await candidates_of(self._partitions, wanted)
+        scan = _Scan(wanted, limit, Judge.of(wanted.where) if wanted.where else None)
+        more = await self._scan(scan, newest(candidates, cursor))
+        return await self._whole(scan.page(await size_of(candidates), more=more))
 
-    async def _examine(self, scan: _Scan, wanted: RunFilter, ids: Sequence[str]) -> None:
+    async def _scan(self, scan: _Scan, merged: AsyncGenerator[list[str]]) -> bool:
+        """Looks at what comes until the page is done; answers whether there may be more."""
+        at_once = where.AT_ONCE if scan.judge else AT_ONCE
+        async with aclosing(merged) as batches:
+            async for batch in batches:
+                for first in range(0, len(batch), at_once):
+                    if scan.done:
+                        return True
+                    if not await self._examine(scan, batch[first : first + at_once]):
+                        return True
+        return False
+
+    async def _examine(self, scan: _Scan, ids: Sequence[str]) -> bool:
+        """Looks at some more; answers whether at all of them."""
         headers = await headers_of(self._partitions, ids)
-        summaries = await self.summaries([run for run in headers if run and wanted.allows(run)])
-        scan.examined += len(ids)
-        scan.last = ids[-1]
-        scan.found += [found for found in summaries if wanted.event in (None, found.event_name)]
+        runs = [run for run in headers if run and scan.wanted.allows(run)]
+        found = await self._named(scan.wanted, runs)
+        before, places = scan.examined, {id: place for place, id in enumerate(ids, 1)}
+        for one, values in zip(found, await self._values(scan, found), strict=True):
+            scan.examined, scan.last = before + places[one.run.id], one.run.id
+            scan.take(one, values)
+            if scan.late and one.run.id != ids[-1]:
+                return False
+        scan.examined, scan.last = before + len(ids), ids[-1]
+        return True
+
+    async def _values(self, scan: _Scan, found: Sequence[RunSummary]) -> Sequence[dict[str, Any]]:
+        if scan.judge is None:
+            return [dict[str, Any]() for _ in found]
+        return await scan.judge.values_of(self._partitions, [one.run for one in found])
+
+    async def _named(self, wanted: RunFilter, runs: Sequence[RunRecord]) -> list[RunSummary]:
+        """Those whose events have the name that is wanted; when any will do, names are read for what is found alone."""
+        if wanted.event is None:
+            return [RunSummary(run, None) for run in runs]
+        return [found for found in await self.summaries(runs) if found.event_name == wanted.event]
 
     async def summaries(self, runs: Sequence[RunRecord]) -> list[RunSummary]:
         """The runs with the names of their events."""
         names = await asyncio.gather(*[event_name(self._partitions[partition_of(run.id)], run.event) for run in runs])
         return [RunSummary(run, name) for run, name in zip(runs, names, strict=True)]
 
-    async def _with_errors(self, page: Page[RunSummary]) -> Page[RunSummary]:
-        return Page(tuple(await asyncio.gather(*map(self._with_error, page.items))), page.next)
+    async def _whole(self, page: Page[RunSummary]) -> Page[RunSummary]:
+        """The page with what is not needed to find its runs: errors, and the names of events."""
+        named = await self.summaries([summary.run for summary in page.items])
+        return replace(page, items=tuple(await asyncio.gather(*map(self._with_error, named))))
 
     async def _with_error(self, summary: RunSummary) -> RunSummary:
         run = summary.run
@@ -134,35 +149,3 @@ class RunPages:
         home = self._partitions[partition_of(run.id)]
         error: bytes | None = await home.read("HGET", home.keys.name("k_run", run.id), "err")
         return RunSummary(replace(run, error=error or b""), summary.event_name)
-
-    async def _indexes(self, wanted: RunFilter) -> list[RunIndex]:
-        oldest = "-" if wanted.after is None else f"[{_first_id(wanted.after)}"
-        found = await asyncio.gather(*[_keys(partition, wanted) for partition in self._partitions])
-        pairs = zip(self._partitions, found, strict=True)
-        return [RunIndex(partition, key, oldest) for partition, keys in pairs for key in keys]
-
-
-async def _keys(partition: Partition, wanted: RunFilter) -> list[str]:
-    """The smallest indexes that hold every run that is wanted."""
-    keys = partition.keys
-    match wanted.status:
-        case Status.QUEUED | Status.RUNNING | Status.WAITING:
-            return [keys.name("k_live")]
-        case Status.FAILED | Status.CANCELLED:
-            return [keys.name("k_outcome", wanted.status)]
-        case _ if wanted.function:
-            return [keys.name("k_runs_of", wanted.function)] if wanted.allows_function(wanted.function) else []
-        case _:
-            functions = [name.decode() for name in await partition.read("SMEMBERS", keys.name("k_functions"))]
-            return [keys.name("k_runs_of", name) for name in functions if wanted.allows_function(name)]
-
-
-def _bound(wanted: RunFilter, cursor: str | None) -> str | None:
-    if cursor is not None and not is_id(cursor):
-        raise BadCursor(cursor)
-    before = _first_id(wanted.before) if wanted.before is not None else None
-    return min((bound for bound in (cursor, before) if bound is not None), default=None)
-
-
-def _first_id(ms: int) -> str:
-    return encode_id(max(0, min(ms, _LAST_MS)), 0, 0)

@@ -107,6 +107,9 @@ KEY_NAMES: Mapping[str, str] = MappingProxyType(
         "k_decided": ":decided:",
         # HASH function -> "mode ms": paused functions. A function's field goes when it is resumed.
         "k_paused": ":paused",
+        # STRING <hour>:<function>, or <hour>: of all: what happened in each minute; see lua/include/counting.lua.
+        # Forgotten by TTL.
+        "k_counts": ":counts:",
         # ZSET run id -> ms when it ended; ends that somebody has to be told of. Removed when they were.
         "k_ends": ":ends",
     }

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from stepwell.client import StoredEvent
 from stepwell.platform.api.views import run as run_views
 from stepwell.platform.history import History, RunView
-from stepwell.platform.reading.runs import RunFilter
+from stepwell.platform.reading.filter import RunFilter
 from stepwell.platform.records import EventRecord
 from stepwell.platform.testing.run import TestRun
 

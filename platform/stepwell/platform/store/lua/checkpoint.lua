@@ -1,12 +1,17 @@
 --! Records outcomes of steps under a live token, once each. Answers the turn, STALE, CONFLICT or {LIMIT, what, size} per step.
 --! args: now max_steps:int max_bytes:int
 --! item: rid token seq key kind state attempts took:int payload
---! include: clock meta batch feed progress steps timers owner commit_runs
+--! include: clock meta batch feed progress steps timers owner counting commit_runs
 --! allow-oom
 -- state: done or failed. took: ms the body ran. A step that has an outcome keeps it: the answer is
 -- the turn of that one.
 now = clock(now)
 if unknown_format() then return unknown_format() end
+
+--- What is beside the head is read for the few that fail.
+local function count_failed(run)
+  count('failed_steps', string.match(redis.call('HGET', k_run .. run.id, 'i'), '^%S+ %S+ %S+ (%S+)'))
+end
 
 --- A step that was tried before, or whose outcome is recorded already.
 local function replace(run, key, kind, state, attempts, payload, over)
@@ -23,6 +28,7 @@ local function replace(run, key, kind, state, attempts, payload, over)
   end
   write_row(run.id, key, {state = state, kind = kind, turn = turn_of(run), attempts = attempts,
     started = row.started, ended = now, due = 0, payload = payload})
+  if state == 'failed' then count_failed(run) end
   run.crashes = 0
   changed(run.id, 'running')
   return run.turn
@@ -36,6 +42,7 @@ local function record(run, key, kind, state, attempts, took, payload)
   end
   count_row(run, nil, #payload)
   turn_of(run)
+  if state == 'failed' then count_failed(run) end
   run.crashes = 0
   changed(run.id, 'running')
   return run.turn
@@ -50,5 +57,6 @@ for rid, token, seq, key, kind, state, attempts, took, payload in items() do
   end
   answers[#answers + 1] = answer
 end
+write_counts()
 commit()
 return answers

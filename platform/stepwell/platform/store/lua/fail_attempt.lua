@@ -1,7 +1,7 @@
 --! Records a failed attempt that will be tried again. Answers the row of a step; OK for the function body; STALE, CONFLICT or LIMIT.
 --! args: now max_steps:int max_bytes:int
 --! item: rid token seq key kind attempts delay:int took:int error
---! include: clock meta batch feed run lanes steps timers ending owner letting_go ready commit
+--! include: clock meta batch feed run lanes steps timers ending owner letting_go ready counting commit
 --! allow-oom
 -- An empty key means the function body: its lease ends, and the run waits for `delay` ms. A step's
 -- run goes on beside it.
@@ -19,6 +19,7 @@ local function retry_body(run, seq, delay, failure)
   set(run, 'status', 'waiting')
   run.body_field, run.body = 'err', failure
   arm_timer(run.id .. '|', now + delay)
+  count('retried', run.lane)
   changed(run.id, 'waiting')
   return 'OK'
 end
@@ -35,6 +36,7 @@ local function retry_step(run, key, kind, attempts, delay, took, failure)
     started = row and row.started or now - took, ended = now, due = now + math.max(delay, 1), payload = failure})
   arm_timer(run.id .. '|' .. key, now + math.max(delay, 1))
   set(run, 'crashes', 0)
+  count('retried', run.lane)
   changed(run.id, 'running')
   return redis.call('HGET', k_steps .. run.id, key)
 end

@@ -1,7 +1,7 @@
 --! Accepts events: deduplicates, appends to the log, creates the runs. Answers OK, {DUP, first id} or RELOAD per event.
 --! args: now window:int width:int
 --! item: version:int event digest due:int words runs body
---! include: clock meta batch feed run lanes timers ending creation keeping commit
+--! include: clock meta batch feed run lanes timers ending creation keeping counting commit
 -- window, width: the deduplication window and the width of its buckets, in ms.
 -- words: what somebody may wait for this event by, with spaces between, or empty.
 -- version: of the registry the sender matched with. digest: of the sender's own id, or empty.
@@ -57,6 +57,7 @@ local function accept(event, digest, due, words, runs, body)
   local head, ids = 'L ' .. now .. ' ' .. position .. ' ', ids_of(runs)
   if not redis.call('SET', k_event .. event, head .. ids .. '\n' .. body, 'NX') then return end
   if digest ~= '' then remember(digest, event) end
+  count('events', '')
   -- Rows of outboxes before the log: by their times it is known which events they still need, and
   -- no row may seem younger.
   local told = start(event, due, runs, #body)

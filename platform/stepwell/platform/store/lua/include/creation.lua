@@ -1,4 +1,4 @@
---! include: options run ranking owing refusing gathering
+--! include: options run ranking owing refusing gathering counting
 --- Creates a run once: its id is a function of its event and its function. `due` in the future delays it.
 local noted = {}
 local function note_function(fn)
@@ -40,6 +40,7 @@ local function write_run(rid, lane, version, event, due, options, link, notes, r
   later('ZADD', k_runs_of .. function_of(lane), 0, rid)
   note_function(function_of(lane))
   later('ZADD', k_live, 0, rid)
+  count('created', lane)
   changed(rid, 'queued')
   if options ~= '-' then arm_start(rid, options, due) end
   list(rid, options, notes)

@@ -1,4 +1,4 @@
---! include: listing meta options
+--! include: listing meta options counting
 --- The end of a run, whoever brings it about.
 local function disarm_all(run)
   if run.notbefore ~= 0 then disarm_timer(run.id .. '|') end
@@ -51,6 +51,7 @@ local function end_run(run, status, body)
     later('ZADD', k_ends, now, run.id)
     errand()
   end
+  count(status, run.lane)
   ended(ending_of(run))
   changed(run.id, status)
 end

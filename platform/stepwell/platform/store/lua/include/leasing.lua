@@ -1,4 +1,4 @@
---! include: batch feed run scopes timers options describing
+--! include: batch feed run scopes timers options describing counting
 --- A ready run becomes that of `session`, by the call `call`; see lease.lua.
 local VERSIONS = 20
 -- By function: the version of its app in the session, or "".
@@ -19,6 +19,7 @@ local begun_here = 0
 local function begin(run)
   run.started = now
   begun_here = begun_here + 1
+  count('started', run.lane)
   local within = option(run.options, 'finish')
   if within then
     arm_timer(run.id .. '~', now + within)

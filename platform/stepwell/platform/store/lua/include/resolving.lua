@@ -1,4 +1,4 @@
---! include: listing
+--! include: listing counting
 --- A step that waits gets its outcome: the run is made ready, or its owner is told.
 local function resume(run, key)
   if run.status == 'waiting' and run.notbefore <= now then
@@ -28,6 +28,7 @@ local function resolve_step(run, key, row, state, payload)
     leave_lists(run, key, row)
     set(run, 'bytes', run.bytes + #payload - #row.payload)
     row.state, row.payload, row.ended = state, payload, now
+    if state == 'failed' then count('failed_steps', run.lane) end
   end
   write_row(run.id, key, row)
   set(run, 'pending', run.pending - 1)
