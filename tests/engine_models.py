@@ -12,10 +12,12 @@ from stepwell.platform.store.topology import Topology
 from tests import (
     engine_cron_mutants,
     engine_flow_mutants,
+    engine_logs_mutants,
     engine_mutants,
     engine_scenarios,
     engine_scenarios_cron,
     engine_scenarios_flow,
+    engine_scenarios_logs,
     engine_scenarios_steering,
     engine_scenarios_waits,
     engine_steering_mutants,
@@ -70,7 +72,17 @@ class Model:
 
 
 MODELS = (
-    Model("engine", EngineMachine, engine_scenarios.SCENARIOS, engine_mutants.MUTANTS, 5, 40, 1_500, 30, (1,)),
+    Model(
+        "engine",
+        EngineMachine,
+        (*engine_scenarios.SCENARIOS, *engine_scenarios_logs.SCENARIOS),
+        (*engine_mutants.MUTANTS, *engine_logs_mutants.MUTANTS),
+        5,
+        40,
+        1_500,
+        30,
+        (1,),
+    ),
     Model("waits", WaitsMachine, engine_scenarios_waits.SCENARIOS, engine_waits_mutants.MUTANTS, 8, 40, 1_500, 40),
     Model("schedules", CronMachine, engine_scenarios_cron.SCENARIOS, engine_cron_mutants.MUTANTS, 4, 12, 2_000, 8),
     Model(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from stepwell.functions import App
 from stepwell.platform.clock import ManualClock
+from stepwell.platform.executor.prints import overheard
 from stepwell.platform.flow.pausing import Pausing
 from stepwell.platform.installation import Installation
 from stepwell.platform.scheduler import Scheduler
@@ -61,7 +62,8 @@ async def stage(apps: Sequence[App], settings: Settings, clock: ManualClock, pat
         made = await Stage.over(store, apps, settings, clock, patience)
         made.crew.start()
         try:
-            yield made
+            with overheard():
+                yield made
         finally:
             await made.crew.stop()
 

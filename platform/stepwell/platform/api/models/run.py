@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import Field, Json
 
 from stepwell.platform.api.models.answer import Answer
+from stepwell.platform.api.models.log import Progress
 
 RunStatus = Literal["queued", "running", "waiting", "completed", "failed", "cancelled"]
 StepStatus = Literal["waiting", "retrying", "completed", "failed"]
@@ -84,6 +85,7 @@ class Run(RunSummary):
     event_ids: list[str] = Field(description="its events, oldest first: one, or up to 1,000 of a batch")
     output: Json[Any] | None
     waiting_on: list[WaitingOn] | None
+    progress: Progress | None = Field(default=None, description="the newest, until the run has ended")
     versions: list[str] = Field(default=[], description="of the app, that have executed it; the last 20")
     drift: list[str] = Field(default=[], description="keys of recorded steps that it did not ask for to its end")
 
@@ -103,3 +105,4 @@ class Step(Answer):
     wakes_at: int | None = Field(description="when its wait or its retry is due")
     events: list[SoughtEvent] = Field(default=[], description="that it waits for, each of which ends the wait")
     child_id: str | None = Field(default=None, description="the run that it has invoked")
+    progress: Progress | None = Field(default=None, description="the newest")
