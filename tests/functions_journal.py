@@ -9,7 +9,7 @@ import orjson
 
 from stepwell.functions.function import Function
 from stepwell.functions.journal import JournalUnavailable, LeaseLost, Outcome
-from stepwell.functions.logbook import Logbook
+from stepwell.functions.logbook import Opening
 from stepwell.functions.replay.ending import Ending, Released, Retry, Suspended
 from stepwell.functions.replay.execution import Execution
 from stepwell.functions.replay.start import Start
@@ -254,7 +254,7 @@ class Driver:
         self.threads = Threads(4)
         self.endings: list[Ending] = []
         self.execution: Execution | None = None
-        self.logbook: Logbook | None = None
+        self.logbook: Opening | None = None
         self.calls: list[list[str]] = []  # of the journal, by lease
 
     def start(self) -> Start:

@@ -42,7 +42,8 @@ class MemoryLogbook:
 def driver_of(handler: Any, **options: Any) -> tuple[Driver, MemoryLogbook]:
     """Runs a handler, and what it says."""
     driver = Driver(App("shop").function(on="a", **options)(handler))
-    driver.logbook = book = MemoryLogbook()
+    book = MemoryLogbook()
+    driver.logbook = lambda: book
     return driver, book
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -67,6 +67,10 @@ class Logbook(Protocol):
     def advance(self, progress: Progress) -> None:
         """Takes a progress; the newest counts."""
         ...
+
+
+Opening = Callable[[], Logbook]
+"""Gives the logbook of an execution, the same at each call and in any thread: one that says nothing has none."""
 
 
 def check_progress(value: object, text: object) -> None:

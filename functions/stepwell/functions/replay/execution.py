@@ -11,7 +11,7 @@ from stepwell.functions.context import Context, SyncContext
 from stepwell.functions.errors import NonRetriable
 from stepwell.functions.function import Function
 from stepwell.functions.journal import Journal, Outcome
-from stepwell.functions.logbook import Logbook
+from stepwell.functions.logbook import Opening
 from stepwell.functions.misfits import misfit
 from stepwell.functions.replay.decision import Decision, Phase
 from stepwell.functions.replay.ending import Cancelled, Completed, Ending, Failed, Released, Retry
@@ -37,7 +37,7 @@ class Execution:
         start: the run and what is recorded of it.
         journal: where outcomes of steps go.
         threads: the worker's, for `def` handlers and bodies.
-        logbook: where goes what its code says; `None` for nowhere.
+        logbook: gives where what its code says goes; `None` for nowhere.
     """
 
     __slots__ = (
@@ -60,7 +60,7 @@ class Execution:
         start: Start,
         journal: Journal,
         threads: Threads,
-        logbook: Logbook | None = None,
+        logbook: Opening | None = None,
     ) -> None:
         self._loop = loop = asyncio.get_running_loop()
         self._function = function

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any, Final
 
-from stepwell.functions.logbook import Logbook, LogLine, Place, Progress
+from stepwell.functions.logbook import LogLine, Opening, Place, Progress
 from stepwell.functions.replay.attempts import Attempts
 from stepwell.functions.replay.decision import Decision, Phase
 from stepwell.functions.replay.ownership import OWNER
@@ -20,15 +20,15 @@ class Scribe:
     """Knows where the code at hand is. Emptied at the end: contexts outlive runs.
 
     Args:
-        logbook: where it is written.
+        logbook: gives where it is written.
         attempt: of the handler, from 0.
         decision, record, attempts: of the execution.
     """
 
     __slots__ = ("_attempt", "_attempts", "_decision", "_logbook", "_printed", "_record")
 
-    def __init__(self, logbook: Logbook, attempt: int, decision: Decision, record: Record, attempts: Attempts) -> None:
-        self._logbook: Logbook | None = logbook
+    def __init__(self, logbook: Opening, attempt: int, decision: Decision, record: Record, attempts: Attempts) -> None:
+        self._logbook: Opening | None = logbook
         self._attempt = attempt
         self._decision = decision
         self._record: Record | None = record
@@ -49,13 +49,13 @@ class Scribe:
         """A line, unless it is silent."""
         logbook = self._logbook
         if logbook is not None and not self.silent:
-            logbook.write(LogLine(self._place(), level, message, fields))
+            logbook().write(LogLine(self._place(), level, message, fields))
 
     def advance(self, value: float, text: str) -> None:
         """A progress, unless it is silent."""
         logbook = self._logbook
         if logbook is not None and not self.silent:
-            logbook.advance(Progress(self._place(), value, text))
+            logbook().advance(Progress(self._place(), value, text))
 
     def print(self, text: str) -> None:
         """What was printed: a line when it is complete. Blank ones are left out."""
@@ -81,7 +81,7 @@ class Scribe:
         logbook = self._logbook
         if logbook is not None:
             for line in filter(str.strip, lines):
-                logbook.write(LogLine(place, "print", line.removesuffix("\r"), {}))
+                logbook().write(LogLine(place, "print", line.removesuffix("\r"), {}))
 
     def _place(self) -> Place:
         step = OWNER.get()

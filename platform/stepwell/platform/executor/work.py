@@ -45,7 +45,7 @@ class Work:
         desk: sends what its code says.
     """
 
-    __slots__ = ("_book", "_heard", "_journal", "_owner", "execution", "function", "lease")
+    __slots__ = ("_book", "_desk", "_heard", "_journal", "_owner", "execution", "function", "lease")
 
     def __init__(
         self,
@@ -63,7 +63,8 @@ class Work:
         self.function = function
         self._journal = journal
         self._owner = owner
-        self._book = Book(lease, desk)
+        self._desk = desk
+        self._book: Book | None = None
         self._heard: set[tuple[str, int]] = set()
         start = Start(
             run_id=lease.run,
@@ -76,12 +77,13 @@ class Work:
             now=now,
             output_limit=max_output,
         )
-        self.execution = Execution(function, start, journal, threads, self._book)
+        self.execution = Execution(function, start, journal, threads, self._open_book)
 
     async def run(self) -> Ending:
         """Runs the handler, records how that ended, and gives it; while Redis is out of reach, tries again."""
         ending = await self.execution.run()
-        self._book.end()
+        if self._book is not None:
+            self._book.end()
         self._say(ending)
         pause = FIRST_PAUSE
         while True:
@@ -100,6 +102,12 @@ class Work:
         if row.turn and (row.key, row.turn) not in self._heard:
             self._heard.add((row.key, row.turn))
             self.execution.resolve(outcome_of(row))
+
+    def _open_book(self) -> Book:
+        with self._desk.lock:
+            if self._book is None:
+                self._book = Book(self.lease, self._desk)
+            return self._book
 
     def _say(self, ending: Ending) -> None:
         match ending:
