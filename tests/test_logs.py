@@ -9,6 +9,7 @@ from stepwell.functions import App, Context, SyncContext
 from stepwell.functions.logbook import LogLine, Place
 from stepwell.platform.codec import decode
 from stepwell.platform.engine.logs import Logs
+from stepwell.platform.errors import StoreUnavailable
 from stepwell.platform.executor import logbook
 from stepwell.platform.executor.lines import LONGEST_LINE, line_json
 from stepwell.platform.reading.logs import KeptLine, KeptProgress, LogPage, log_of, progress_of
@@ -220,3 +221,40 @@ def test_whatever_is_said_is_a_line_of_bounded_size(message: str, fields: dict[s
     line = KeptLine.parse(1, text)
     assert line.at == 5
     assert kept.items() <= line.fields.items()
+
+
+@pytest.mark.parametrize("failures", [2, 1_000])
+async def test_what_could_not_be_sent_is_tried_again_but_not_for_ever(
+    store: Store, monkeypatch: pytest.MonkeyPatch, failures: int
+) -> None:
+    app, tries, keep = App("shop"), list[str](), Logs.keep
+
+    async def failing(logs: Logs, run: str, *args: Any, **more: Any) -> None:
+        tries.append(run)
+        if len(tries) <= failures:
+            raise StoreUnavailable("here", "away")
+        await keep(logs, run, *args, **more)
+
+    monkeypatch.setattr(Logs, "keep", failing)
+    monkeypatch.setattr(logbook, "PAUSE", 0.01)
+
+    @app.function(on="go")
+    async def work(ctx: Context[Any]) -> None:
+        ctx.log.info("one")
+        ctx.progress(0.5)
+
+    async with harness(store, app) as platform:
+        run = await platform.start("go")
+        await platform.until(run, Status.COMPLETED)
+        if failures == 2:
+            [line] = await lines_of(platform, run, 1)
+            assert (line.number, line.message, len(tries)) == (1, "one", 3)
+        else:
+
+            async def tried() -> bool:
+                return len(tries) == logbook.TRIES
+
+            await platform.eventually(tried)
+            await asyncio.sleep(0.05)
+            assert len(tries) == logbook.TRIES
+            assert (await page_of(platform, run)).lines == ()

@@ -1,7 +1,7 @@
 """Everything that is behind a test platform, set up and cleared away."""
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 
 from stepwell.functions import App
@@ -62,7 +62,7 @@ async def stage(apps: Sequence[App], settings: Settings, clock: ManualClock, pat
         made = await Stage.over(store, apps, settings, clock, patience)
         made.crew.start()
         try:
-            with overheard():
+            with overheard() if settings.capture_prints else nullcontext():
                 yield made
         finally:
             await made.crew.stop()
