@@ -9,6 +9,7 @@ import orjson
 
 from stepwell.functions.function import Function
 from stepwell.functions.journal import JournalUnavailable, LeaseLost, Outcome
+from stepwell.functions.logbook import Opening
 from stepwell.functions.replay.ending import Ending, Released, Retry, Suspended
 from stepwell.functions.replay.execution import Execution
 from stepwell.functions.replay.start import Start
@@ -253,6 +254,7 @@ class Driver:
         self.threads = Threads(4)
         self.endings: list[Ending] = []
         self.execution: Execution | None = None
+        self.logbook: Opening | None = None
         self.calls: list[list[str]] = []  # of the journal, by lease
 
     def start(self) -> Start:
@@ -271,7 +273,7 @@ class Driver:
     def begin(self, **faults: Any) -> tuple[Execution, MemoryJournal]:
         """An execution that has not begun."""
         journal = MemoryJournal(self.run, **faults)
-        self.execution = Execution(self.function, self.start(), journal, self.threads)
+        self.execution = Execution(self.function, self.start(), journal, self.threads, self.logbook)
         self.calls.append(journal.calls)
         return self.execution, journal
 

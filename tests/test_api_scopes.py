@@ -152,6 +152,12 @@ async def test_who_may_not_see_payloads_may_not_guess_at_them_either(client: htt
     assert (await client.get(f"/api/v1/{path}", headers=by("blind"))).status_code == 200
 
 
+async def test_who_may_not_see_payloads_sees_no_log_lines(desk: Desk, client: httpx2.AsyncClient) -> None:
+    path = f"/api/v1/runs/{await done(desk)}/logs"
+    assert (await client.get(path, headers=by("see"))).status_code == 200
+    assert (await client.get(path, headers=by("blind"))).json()["error"]["code"] == "hidden"
+
+
 async def failed(desk: Desk) -> str:
     run = await desk.start("order.placed", {"card": SECRET})
     [lease] = await desk.lease("shop/charge")

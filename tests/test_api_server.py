@@ -59,7 +59,7 @@ async def test_further_routes_come_behind_those_of_the_api(store: Store) -> None
         assert (await client.get("/")).text == "page /"
         assert (await client.get("/runs")).text == "page /runs"
         assert (await client.get("/health/live")).json() == {"status": "ok"}
-        assert (await client.get("/api/v1/runs")).json() == {"data": [], "next": None}
+        assert (await client.get("/api/v1/runs")).json()["data"] == []
 
 
 async def test_a_registration_elsewhere_reaches_this_process(store: Store) -> None:

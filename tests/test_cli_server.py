@@ -41,6 +41,8 @@ async def lose(ctx: Context) -> None:
 
 @app.function(on="order.kept")
 async def keep(ctx: Context) -> None:
+    ctx.log.info("keeps it", extra={"shelf": 7})
+    await ctx.step.run("label", lambda: print('{"event": "labelled", "level": "info"}'))
     await ctx.step.sleep("a while", "1d")
 """
 
@@ -187,6 +189,26 @@ def test_from_server_and_worker_to_every_read(
     for process in (worker, server):
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE) == 0
+
+
+def test_what_a_run_says_is_followed_to_its_end(
+    installation: Installation, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installation.start("server", "--port", str(installation.port))
+    installation.start("worker", "app.py")
+    installation.wait_for_log("worker", "worker serves")
+    monkeypatch.setenv("STEPWELL_URL", installation.url)
+    [kept] = decode(printed(capsys, "send", "order.kept", "--json"))["runs"]
+    following = installation.start("runs", "logs", kept, "--follow", "--json", "--url", installation.url)
+    assert installation.wait_for_log("worker", "labelled"), "it is printed as ever"
+    wait_until(lambda: len(installation.log("runs")) == 2)
+    first, second = installation.log("runs")
+    assert (first["message"], first["fields"], first["step"]) == ("keeps it", {"shelf": 7}, None)
+    assert (second["level"], second["step"]) == ("print", "label")
+    printed(capsys, "runs", "cancel", kept)
+    assert following.wait(PATIENCE) == 0
+    shown = printed(capsys, "runs", "logs", kept).splitlines()
+    assert [line.split()[1:4] for line in shown] == [["info", "-", "keeps"], ["print", "label", '{"event":']]
 
 
 def waiting(capsys: pytest.CaptureFixture[str], run: str) -> None:

@@ -94,3 +94,35 @@ async def test_a_run_without_steps() -> None:
     async with TestPlatform(app) as platform:
         run = await platform.send_and_wait("go")
     assert str(run).endswith("of shop/work is failed: ZeroDivisionError: \n  it has no steps yet")
+
+
+async def test_what_a_run_says_and_how_far_it_has_come() -> None:
+    app = App("shop")
+
+    @app.function(on="go")
+    async def work(ctx: Context[Any]) -> None:
+        def ship() -> None:
+            for number in range(150):
+                print("parcel", number)  # noqa: T201
+            ctx.progress(0.5, "half of it")
+
+        ctx.log.info("begins", extra={"order": "A-1"})
+        await ctx.step.run("ship", ship)
+        await ctx.step.sleep("rest", "1h")
+        ctx.log.debug("of no interest")
+        ctx.progress(1)
+
+    async with TestPlatform(app) as platform:
+        run = await platform.send_and_wait("go")
+        first, *parcels = run.logs
+        assert (first.message, first.fields, first.level, first.step) == ("begins", {"order": "A-1"}, "info", None)
+        assert [(line.message, line.level, line.step) for line in parcels[-1:]] == [("parcel 149", "print", "ship")]
+        assert [line.number for line in run.logs] == list(range(1, 152))
+        assert run.progress == run.steps["ship"].progress
+        assert run.progress
+        assert (run.progress.value, run.progress.text, run.progress.step) == (0.5, "half of it", "ship")
+        await platform.advance("1h")
+        run = await platform.run(run.id)
+        assert run.progress
+        assert (run.progress.value, run.progress.step) == (1, None)
+        assert len(run.logs) == 151

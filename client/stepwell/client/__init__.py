@@ -13,7 +13,7 @@ from stepwell.client.errors import (
     Unreachable,
 )
 from stepwell.client.event import Event
-from stepwell.client.records import Failure, Page, Run, RunStatus, Step, StoredEvent
+from stepwell.client.records import Failure, LogLine, Page, Progress, Run, RunStatus, Step, StoredEvent
 from stepwell.client.retry import Retry
 
 __all__ = [
@@ -23,8 +23,10 @@ __all__ = [
     "Event",
     "Failure",
     "Faulty",
+    "LogLine",
     "NotFound",
     "Page",
+    "Progress",
     "Refused",
     "Retry",
     "Run",

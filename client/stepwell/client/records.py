@@ -21,6 +21,34 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line that a run has logged, or printed (level "print").
+
+    `number` counts the lines of the run from 1; `at` is ms UTC; `step` is the key of the step whose body said it, None
+    outside steps, and `attempt` which attempt of that, from 1. `fields` were given as `extra=`.
+    """
+
+    number: int
+    at: int
+    level: str
+    message: str
+    fields: dict[str, Any]
+    step: str | None = None
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run or a step says to have come: `value` from 0 to 1, and a text. The rest is as of a `LogLine`."""
+
+    at: int
+    value: float
+    text: str = ""
+    step: str | None = None
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One execution of a function for one event.
 
@@ -28,7 +56,8 @@ class Run:
     is completed, `error` when it is failed; `waiting_on` says what a waiting run waits for. `parent_id` and
     `parent_step` invoked it, `rerun_of` is the run that it does again. `versions` of the app have executed it, at most
     the last 20; `drift` are keys of recorded steps that it did not ask for to its end. `event_ids` are all its events,
-    more than one of a batch. `hidden` says that the API key may not see `output`, which then is None.
+    more than one of a batch. `progress` is the newest, until it has ended. `hidden` says that the API key may not see
+    `output`, which then is None.
     """
 
     id: str
@@ -52,6 +81,7 @@ class Run:
     drift: tuple[str, ...] = ()
     event_ids: tuple[str, ...] = ()
     hidden: bool = False
+    progress: Progress | None = None
 
     @property
     def ended(self) -> bool:
@@ -80,6 +110,7 @@ class Step:
     events: Any = ()
     child_id: str | None = None
     hidden: bool = False
+    progress: Progress | None = None
 
 
 @dataclass(frozen=True, slots=True)

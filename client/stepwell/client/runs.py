@@ -13,11 +13,12 @@ from ulid import ULID
 
 from stepwell.client.connection import Connection
 from stepwell.client.reading import page, read, within
-from stepwell.client.records import Page, Run, RunStatus, Step
+from stepwell.client.records import LogLine, Page, Run, RunStatus, Step
 
 RUN = TypeAdapter(Run)
 RUNS = TypeAdapter(tuple[Run, ...])
 STEPS = TypeAdapter(tuple[Step, ...])
+LINES = TypeAdapter(tuple[LogLine, ...])
 UNCHANGED: Any = object()
 """Stands for an output that is not given, since None is one."""
 
@@ -37,6 +38,17 @@ class Runs:
         """The steps of a run, in the order in which they were first reached."""
         http = self._connection()
         return read(STEPS, await http.get(f"{_path(id)}/steps"), http.url)
+
+    async def logs(self, id: str, *, after: int | str = 0, limit: int = 100) -> Page[LogLine]:
+        """Lines that a run has logged and printed, oldest first.
+
+        Args:
+            id: id of the run.
+            after: number of the last line that is known, such as `next` of the page before.
+            limit: most lines in the page, up to 1,000.
+        """
+        http = self._connection()
+        return page(LINES, await http.get(f"{_path(id)}/logs", {"after": after, "limit": limit}), http.url)
 
     async def list(
         self,

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic
 
 from typing_extensions import TypeVar
 
+from stepwell.functions.logbook import check_progress
 from stepwell.functions.received import ReceivedEvent
+from stepwell.functions.run_log import RunLog
 from stepwell.functions.step import Step
 from stepwell.functions.sync_step import SyncStep
 
 if TYPE_CHECKING:
+    from stepwell.functions.replay.scribe import Scribe
     from stepwell.functions.replay.start import Start
     from stepwell.functions.replay.steps import Steps
 
@@ -25,10 +27,11 @@ class BaseContext(Generic[Data]):
     `Context[Order]` has the data of each event validated as `Order`; without an annotation it is the parsed JSON.
     """
 
-    def __init__(self, start: Start, batch: list[Data], steps: Steps) -> None:
+    def __init__(self, start: Start, batch: list[Data], steps: Steps, scribe: Scribe | None) -> None:
         self._start = start
         self._batch = batch
         self._steps = steps
+        self._scribe = scribe
 
     @property
     def data(self) -> Data:
@@ -70,16 +73,29 @@ class BaseContext(Generic[Data]):
         return f"{self.run_id}/{step}" if step else self.run_id
 
     @cached_property
-    def log(self) -> logging.LoggerAdapter[logging.Logger]:
-        """A logger whose records carry `run` and `function`. Lines outside steps are written again at every replay."""
-        extra = {"run": self.run_id, "function": self._start.function_id}
-        return logging.LoggerAdapter(logging.getLogger("stepwell.functions"), extra)
+    def log(self) -> RunLog:
+        """A logger; its lines are kept with the run, with the step and attempt they belong to. See `RunLog`."""
+        return RunLog(self.run_id, self._start.function_id, self._scribe)
+
+    def progress(self, value: float, text: str = "") -> None:
+        """Says how far the step at hand, or outside steps the run, has come; the newest is shown.
+
+        Args:
+            value: from 0 to 1.
+            text: what is being done, at most 256 characters.
+
+        Raises:
+            InvalidValue: it is none of that.
+        """
+        check_progress(value, text)
+        if self._scribe is not None:
+            self._scribe.advance(value, text)
 
 
 class Context(BaseContext[Data]):
     """What an `async def` handler is given.
 
-    It has `event, events, data, batch, run_id, attempt, step, log, idempotency_key`.
+    It has `event, events, data, batch, run_id, attempt, step, log, progress, idempotency_key`.
     """
 
     @cached_property

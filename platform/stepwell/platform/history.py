@@ -12,6 +12,7 @@ from stepwell.platform.reading.counts import Counts, WorkerSession, counts_of, s
 from stepwell.platform.reading.events import EventFilter, EventPages
 from stepwell.platform.reading.filter import RunFilter
 from stepwell.platform.reading.headers import event_name, events_of, header_of, home_in, whole_of
+from stepwell.platform.reading.logs import KeptProgress, LogPage, log_of, progress_of
 from stepwell.platform.reading.pages import MOST_ITEMS, Page
 from stepwell.platform.reading.rates import Per, Rates, rates_of
 from stepwell.platform.reading.runs import RunPages, RunSummary
@@ -92,6 +93,16 @@ class History:
             return {}
         found: list[bytes | None] = await home.read("HMGET", home.keys.name("k_run", id), *[f"k:{key}" for key in keys])
         return {key: child.decode() for key, child in zip(keys, found, strict=True) if child}
+
+    async def logs(self, id: str, *, after: int = 0, limit: int = 100) -> LogPage | None:
+        """Up to `limit` lines of a run behind the one of number `after`, oldest first; `None`: there is no such run."""
+        home = home_in(self._partitions, id)
+        return await log_of(home, id, after, limit) if home else None
+
+    async def progress(self, id: str) -> dict[str, KeptProgress]:
+        """Key of a step -> how far it has come, of the steps of a run that say so."""
+        home = home_in(self._partitions, id)
+        return await progress_of(home, id) if home else {}
 
     async def runs(self, wanted: RunFilter, *, cursor: str | None = None, limit: int = 50) -> Page[RunSummary]:
         """Up to `limit` (at most 100) runs, newest first, behind `cursor`. Raises `BadCursor`.

@@ -113,7 +113,8 @@ class RunRecord:
     """A run's header. Times in ms UTC, 0 when not (yet) so; `output` and `error` are JSON.
 
     `ran`: versions that it was leased by, once there was another than `version`. `drift`: recorded steps that it has
-    not asked for to its end. Those two, `output` and `error` are only there when the whole header was read.
+    not asked for to its end. `progress`: how far it says to have come, JSON. Those three, `output` and `error` are only
+    there when the whole header was read.
     """
 
     id: str
@@ -139,6 +140,7 @@ class RunRecord:
     link: str = ""
     ran: tuple[str, ...] = ()
     drift: tuple[str, ...] = ()
+    progress: Raw = b""
 
     @property
     def versions(self) -> tuple[str, ...]:
@@ -175,7 +177,9 @@ class RunRecord:
         ran = tuple(header.get(b"v", b"").decode().split())
         drift: list[str] = decode(header[b"drift"]) if b"drift" in header else []
         known = cls._of(run, head, info, header.get(b"o", b""), header.get(b"err", b""))
-        return replace(known, ran=ran, drift=tuple(drift)) if ran or drift else known
+        progress = header.get(b"p", b"")
+        more = ran or drift or progress
+        return replace(known, ran=ran, drift=tuple(drift), progress=progress) if more else known
 
     @classmethod
     def told(cls, line: Raw) -> Self | None:

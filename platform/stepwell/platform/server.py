@@ -22,6 +22,7 @@ from stepwell.platform.api.front import Front
 from stepwell.platform.api.functions import FunctionsApi
 from stepwell.platform.api.ingest import IngestEndpoint
 from stepwell.platform.api.keys import KeysApi
+from stepwell.platform.api.logs import LogsApi
 from stepwell.platform.api.openapi import document
 from stepwell.platform.api.operations import Operation
 from stepwell.platform.api.problems import Problem, answer_problem
@@ -76,6 +77,7 @@ def create_app(
             installation.history, installation.ingest, installation.registry, max_event, endings, closing
         ).operations(),
         *RunsApi(installation, endings, closing).operations(),
+        *LogsApi(installation.history).operations(),
         *SteeringApi(installation).operations(),
         *FunctionsApi(installation).operations(),
         *KeysApi(installation).operations(),

@@ -89,6 +89,12 @@ class Settings(BaseSettings):
         default=30.0, ge=0, description="seconds a worker has to let go of a run that is to be cancelled"
     )
 
+    log_lines: int = Field(
+        default=1_000, ge=0, le=10_000, description="newest lines that are kept of what one run logs; 0: none"
+    )
+    log_bytes: int = Field(default=256 << 10, ge=64 << 10, description="bytes of those lines")
+    capture_prints: bool = Field(default=True, description="whether lines that runs print are kept with them, too")
+
     retention_days: float = Field(default=7.0, gt=0, description="days for which finished runs and events are kept")
     retention_memory: float = Field(
         default=0.5, gt=0, le=1, description="share of maxmemory above which the oldest finished runs go before that"

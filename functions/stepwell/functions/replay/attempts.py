@@ -30,7 +30,18 @@ class Attempts:
         bench: where bodies are run.
     """
 
-    __slots__ = ("_bench", "_function", "_gate", "_journal", "_now", "_quiescence", "_record", "_started", "begun")
+    __slots__ = (
+        "_bench",
+        "_function",
+        "_gate",
+        "_journal",
+        "_now",
+        "_quiescence",
+        "_record",
+        "_started",
+        "begun",
+        "tried",
+    )
 
     def __init__(
         self, function: Function[Any], now: int, journal: Journal, gate: Gate, record: Record, bench: Bench
@@ -44,6 +55,7 @@ class Attempts:
         self._record = record
         self._bench = bench
         self.begun = False  # something was done that was in no record
+        self.tried: dict[str, int] = {}  # which attempt it is, of steps that were tried before
 
     @property
     def now(self) -> int:
@@ -55,6 +67,8 @@ class Attempts:
         if self._gate.decision.phase is Phase.DRAINING:
             await self._gate.park()
         call.tried = tried
+        if tried > 1:
+            self.tried[call.key] = tried
         self.begun = True
         quiescence = self._quiescence
         quiescence.active += 1

@@ -11,6 +11,7 @@ from stepwell.functions.context import Context, SyncContext
 from stepwell.functions.errors import NonRetriable
 from stepwell.functions.function import Function
 from stepwell.functions.journal import Journal, Outcome
+from stepwell.functions.logbook import Opening
 from stepwell.functions.misfits import misfit
 from stepwell.functions.replay.decision import Decision, Phase
 from stepwell.functions.replay.ending import Cancelled, Completed, Ending, Failed, Released, Retry
@@ -19,6 +20,7 @@ from stepwell.functions.replay.gate import Gate
 from stepwell.functions.replay.ownership import OWNER, AnyTask, Owner, install
 from stepwell.functions.replay.quiescence import Quiescence
 from stepwell.functions.replay.record import Record
+from stepwell.functions.replay.scribe import SCRIBE, Scribe
 from stepwell.functions.replay.start import Start
 from stepwell.functions.replay.steps import Steps
 from stepwell.functions.replay.threads import Threads
@@ -35,6 +37,7 @@ class Execution:
         start: the run and what is recorded of it.
         journal: where outcomes of steps go.
         threads: the worker's, for `def` handlers and bodies.
+        logbook: gives where what its code says goes; `None` for nowhere.
     """
 
     __slots__ = (
@@ -46,11 +49,19 @@ class Execution:
         "_owner",
         "_quiescence",
         "_record",
+        "_scribe",
         "_start",
         "_steps",
     )
 
-    def __init__(self, function: Function[Any], start: Start, journal: Journal, threads: Threads) -> None:
+    def __init__(
+        self,
+        function: Function[Any],
+        start: Start,
+        journal: Journal,
+        threads: Threads,
+        logbook: Opening | None = None,
+    ) -> None:
         self._loop = loop = asyncio.get_running_loop()
         self._function = function
         self._start = start
@@ -61,6 +72,8 @@ class Execution:
         gate = Gate(function.name, self._decision, self._quiescence, self._owner, loop)
         self._record = Record(start.outcomes, self._quiescence, loop)
         self._steps = Steps(function, start, journal, threads, gate, self._record, loop)
+        known = self._decision, self._record, self._steps.attempts
+        self._scribe = None if logbook is None else Scribe(logbook, start.attempt, *known)
 
     @property
     def drift(self) -> list[str]:
@@ -124,6 +137,8 @@ class Execution:
             return False
         around = copy_context()
         around.run(OWNER.set, self._owner)
+        if self._scribe is not None:
+            around.run(SCRIBE.set, self._scribe)
         main: AnyTask = asyncio.Task(self._main(context), loop=self._loop, context=around)
         self._quiescence.branches.lead(main)
         main.add_done_callback(self._main_done)
@@ -133,7 +148,7 @@ class Execution:
 
     def _context(self) -> Context[Any] | SyncContext[Any]:
         made = Context if self._function.is_async else SyncContext
-        return made(self._start, self._batch(), self._steps)
+        return made(self._start, self._batch(), self._steps, self._scribe)
 
     def _batch(self) -> list[Any]:
         """The data of every event."""
@@ -215,6 +230,8 @@ class Execution:
     def _close(self) -> None:
         self._owner.adopt = None
         self._quiescence.close()
+        if self._scribe is not None:
+            self._scribe.close()
 
 
 def _trips_over_coroutine(error: BaseException) -> bool:

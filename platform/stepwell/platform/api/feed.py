@@ -2,9 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
 
-from stepwell.platform.store.keys import FEED
+from stepwell.platform.store.keys import FEED, SAID
 from stepwell.platform.store.store import Store
 
 BACKLOG = 256
@@ -15,9 +15,15 @@ Change = tuple[str, str]
 
 
 class Watcher:
-    """One who watches. `lost` is set when it was too slow, or the feed has failed: what it would get has gaps."""
+    """One who watches. `lost` is set when it was too slow, or the feed has failed: what it would get has gaps.
 
-    def __init__(self) -> None:
+    Args:
+        run: of which it is told as well when its code has said something.
+    """
+
+    def __init__(self, run: str | None = None) -> None:
+        self._run = run
+        self._heard = False
         self._waiting: asyncio.Queue[list[Change] | None] = asyncio.Queue(BACKLOG)
         self.lost = asyncio.Event()
 
@@ -27,6 +33,17 @@ class Watcher:
             self._waiting.put_nowait(changes)
         except asyncio.QueueFull:
             self.lost.set()
+
+    def hear(self, runs: Sequence[str]) -> None:
+        """The code of these runs has said something."""
+        if self._run in runs and not self._heard:
+            self._heard = True
+            self.offer([])
+
+    def heard(self) -> bool:
+        """Whether its run has said something since it was asked last."""
+        heard, self._heard = self._heard, False
+        return heard
 
     async def next(self) -> dict[str, str] | None:
         """The latest status of each run that has changed since, or `None` when some changes may have been missed."""
@@ -53,9 +70,13 @@ class Feed:
         return len(self._watchers)
 
     @contextlib.asynccontextmanager
-    async def watch(self) -> AsyncGenerator[Watcher]:
-        """A watcher; its first message is `None`, once it is certain that nothing later is missed."""
-        watcher = Watcher()
+    async def watch(self, run: str | None = None) -> AsyncGenerator[Watcher]:
+        """A watcher; its first message is `None`, once it is certain that nothing later is missed.
+
+        Args:
+            run: see `Watcher`.
+        """
+        watcher = Watcher(run)
         self._watchers.add(watcher)
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._read())
@@ -77,10 +98,13 @@ class Feed:
     async def _read(self) -> None:
         self._subscribed = False
         try:
-            async with self._store.subscribe(FEED) as messages:
+            async with self._store.subscribe(FEED, SAID) as messages:
                 async for message in messages:
                     self._subscribed = True
-                    self._pass_on(message and message[1])
+                    if message and message[0] == SAID:
+                        self._tell(message[1].decode().split("\n"))
+                    else:
+                        self._pass_on(message and message[1])
         finally:
             for watcher in self._watchers:
                 watcher.lost.set()
@@ -89,6 +113,10 @@ class Feed:
         changes = None if lines is None else [_change(line) for line in lines.decode().splitlines()]
         for watcher in self._watchers:
             watcher.offer(changes)
+
+    def _tell(self, runs: list[str]) -> None:
+        for watcher in self._watchers:
+            watcher.hear(runs)
 
 
 def _change(line: str) -> Change:

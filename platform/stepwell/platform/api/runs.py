@@ -125,8 +125,8 @@ class RunsApi:
         rows = await self._history.steps(id)
         if rows is None:
             raise not_found("run", id)
-        children = await self._history.children(id, rows)
-        steps = [run_views.step(index, row, children.get(row.key)) for index, row in enumerate(rows)]
+        children, said = await asyncio.gather(self._history.children(id, rows), self._history.progress(id))
+        steps = [run_views.step(index, row, children.get(row.key), said.get(row.key)) for index, row in enumerate(rows)]
         return answer(Item[list[Step]](data=steps))
 
     async def cancel(self, request: Request) -> ASGIApp:

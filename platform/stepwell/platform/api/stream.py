@@ -1,7 +1,8 @@
 """`/api/v1/stream`: changes of runs as Server-Sent Events.
 
 `refetch` comes first, and again whenever changes may have been missed: read what is shown anew. `runs` then says which
-runs have changed, as `[{"id", "status"}, …]`. The format is that of
+runs have changed, as `[{"id", "status"}, …]`. In a stream of one run, `said` says that its code has logged something or
+has come further, as `{"id"}`. The format is that of
 https://html.spec.whatwg.org/multipage/server-sent-events.html.
 """
 
@@ -87,7 +88,7 @@ class Stream:
         """Answers the request."""
         headers = [(b"content-type", b"text/event-stream"), (b"x-accel-buffering", b"no")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        async with self._feed.watch() as watcher:
+        async with self._feed.watch(self._wanted.run) as watcher:
             loop = asyncio.get_running_loop()
             speaking = loop.create_task(self._speak(watcher, send))
             gone, lost = loop.create_task(until_gone(receive)), loop.create_task(watcher.lost.wait())
@@ -111,6 +112,8 @@ class Stream:
                 text = b": still here\n\n"
             else:
                 text = b"event: refetch\ndata: {}\n\n" if changes is None else await self._text(changes)
+                if watcher.heard():
+                    text += b"event: said\ndata: " + encode({"id": self._wanted.run}) + b"\n\n"
             if text:
                 await send({"type": "http.response.body", "body": text, "more_body": True})
 

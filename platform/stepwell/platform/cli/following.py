@@ -42,7 +42,7 @@ async def follow(url: str | None, run: str | None, *, json: bool) -> int:
             async for changes in messages:
                 if shown is None:
                     _print(changes, json=json)
-                elif await shown.look():
+                elif changes != [] and await shown.look():
                     return shown.code
     return 0
 
@@ -102,7 +102,9 @@ def _print(changes: Changes | None, *, json: bool) -> None:
 
 
 async def stream(connection: Connection, run: str | None) -> AsyncGenerator[Changes | None]:
-    """The changes as they come; `None` when some may have been missed. A stream that breaks is begun again.
+    """The changes as they come, none when a run has only said something; `None` when some may have been missed.
+
+    A stream that breaks is begun again.
 
     Raises `Unreachable` when the server is not there at first, or not back in time.
     """
@@ -123,7 +125,7 @@ async def stream(connection: Connection, run: str | None) -> AsyncGenerator[Chan
 async def _stream(connection: Connection, run: str | None) -> AsyncGenerator[Changes | None]:
     async with aclosing(connection.lines("/api/v1/stream", {"run": run} if run else {})) as lines:
         async for kind, data in _messages(lines):
-            yield decode(data) if kind == "runs" else None
+            yield decode(data) if kind == "runs" else [] if kind == "said" else None
 
 
 async def _messages(lines: AsyncIterator[str]) -> AsyncGenerator[tuple[str, str]]:

@@ -13,6 +13,7 @@ from stepwell.client.reading import read
 from stepwell.platform.cli.api import Url, ask, get, post, run_path
 from stepwell.platform.cli.console import AsJson, facts, listing, say, say_json, say_searched, table
 from stepwell.platform.cli.following import follow
+from stepwell.platform.cli.logs import logs
 from stepwell.platform.cli.steering import rerun, resolve, retry, wake
 from stepwell.platform.cli.times import moment, since, took
 from stepwell.platform.cli.values import failure, payload, shortened, waiting, waits
@@ -32,7 +33,7 @@ def runs() -> typer.Typer:
     group.command("show")(show)
     group.command("cancel")(cancel)
     group.command("watch")(watch)
-    for command in (rerun, retry, wake, resolve):
+    for command in (logs, rerun, retry, wake, resolve):
         group.command()(command)
     return group
 

@@ -22,6 +22,7 @@ from stepwell.platform.engine.partition import partitions_of
 from stepwell.platform.errors import InvalidManifest, StepwellError
 from stepwell.platform.executor.board import Board
 from stepwell.platform.executor.errand import BAD_TARGET, Command, Errand, Report, line
+from stepwell.platform.executor.prints import overheard
 from stepwell.platform.executor.session import Session
 from stepwell.platform.executor.worker import Worker
 from stepwell.platform.ingest import Ingest
@@ -76,6 +77,7 @@ def _end_with_parent() -> None:
 
 async def _serve(errand: Errand, apps: list[App]) -> None:
     settings, clock = Settings(), SystemClock()
+    hearing = overheard() if settings.capture_prints and settings.log_lines else contextlib.nullcontext()
     async with Store.open(settings) as store:
         partitions = partitions_of(store, clock)
         registry = Registry(partitions)
@@ -93,7 +95,8 @@ async def _serve(errand: Errand, apps: list[App]) -> None:
             board=Board.open(Path(errand.board)),
             suspects=errand.suspects,
         )
-        await _work(worker, errand, settings.drain_patience)
+        with hearing:
+            await _work(worker, errand, settings.drain_patience)
 
 
 async def _register(registry: Registry, apps: list[App]) -> None:

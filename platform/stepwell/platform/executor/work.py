@@ -22,6 +22,7 @@ from stepwell.platform.engine.answers import Refusal
 from stepwell.platform.engine.owner import Owner
 from stepwell.platform.errors import StepwellError
 from stepwell.platform.executor.journal import RunJournal, outcome_of
+from stepwell.platform.executor.logbook import Book, Desk
 from stepwell.platform.executor.saying import say_run_failed
 from stepwell.platform.records import Lease, StepRow
 
@@ -41,9 +42,10 @@ class Work:
         now: ms UTC when it was leased.
         rows: every step recorded so far.
         max_output: bytes of the output of a step, or of the function.
+        desk: sends what its code says.
     """
 
-    __slots__ = ("_heard", "_journal", "_owner", "execution", "function", "lease")
+    __slots__ = ("_book", "_desk", "_heard", "_journal", "_owner", "execution", "function", "lease")
 
     def __init__(
         self,
@@ -55,11 +57,14 @@ class Work:
         now: int,
         rows: tuple[StepRow, ...],
         max_output: int,
+        desk: Desk,
     ) -> None:
         self.lease = lease
         self.function = function
         self._journal = journal
         self._owner = owner
+        self._desk = desk
+        self._book: Book | None = None
         self._heard: set[tuple[str, int]] = set()
         start = Start(
             run_id=lease.run,
@@ -72,11 +77,13 @@ class Work:
             now=now,
             output_limit=max_output,
         )
-        self.execution = Execution(function, start, journal, threads)
+        self.execution = Execution(function, start, journal, threads, self._open_book)
 
     async def run(self) -> Ending:
         """Runs the handler, records how that ended, and gives it; while Redis is out of reach, tries again."""
         ending = await self.execution.run()
+        if self._book is not None:
+            self._book.end()
         self._say(ending)
         pause = FIRST_PAUSE
         while True:
@@ -95,6 +102,12 @@ class Work:
         if row.turn and (row.key, row.turn) not in self._heard:
             self._heard.add((row.key, row.turn))
             self.execution.resolve(outcome_of(row))
+
+    def _open_book(self) -> Book:
+        with self._desk.lock:
+            if self._book is None:
+                self._book = Book(self.lease, self._desk)
+            return self._book
 
     def _say(self, ending: Ending) -> None:
         match ending:

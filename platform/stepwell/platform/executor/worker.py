@@ -13,12 +13,14 @@ from stepwell.functions.function import Function
 from stepwell.functions.replay import Suspended, Threads
 from stepwell.platform.clock import Clock
 from stepwell.platform.engine.leases import Leases, SessionDead
+from stepwell.platform.engine.logs import Logs
 from stepwell.platform.engine.owner import Owner
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.errors import StepwellError
 from stepwell.platform.executor.board import Board
 from stepwell.platform.executor.journal import RunJournal
 from stepwell.platform.executor.leasing import Leasing, Room
+from stepwell.platform.executor.logbook import Desk
 from stepwell.platform.executor.recorded import Recorded
 from stepwell.platform.executor.session import Session
 from stepwell.platform.executor.strays import Strays
@@ -30,6 +32,8 @@ from stepwell.platform.settings import Settings
 from stepwell.platform.store.keys import session_channel, wake_channel
 from stepwell.platform.waits.waits import Waits
 
+PARTING = 1.0
+"""Seconds in which what runs have said last may still arrive."""
 NEWS = 2.0
 """Seconds after which a worker asks for news of its runs without a hint."""
 
@@ -42,6 +46,7 @@ class Place:
     leases: Leases
     owner: Owner
     strays: Strays
+    desk: Desk
 
     @classmethod
     def of(cls, partition: Partition, settings: Settings) -> "Place":
@@ -49,7 +54,9 @@ class Place:
         expiry = int(settings.session_expiry * 1000)
         leases = Leases(partition, expiry, settings.crash_limit)
         owner = Owner(partition, settings.max_steps, settings.max_run_bytes)
-        return cls(partition, leases, owner, Strays(partition, owner))
+        lines, size = settings.log_lines, settings.log_bytes
+        desk = Desk(Logs(partition, lines, size), partition.clock, lines, size)
+        return cls(partition, leases, owner, Strays(partition, owner), desk)
 
 
 class Worker:
@@ -141,12 +148,24 @@ class Worker:
             work.execution.abandon()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=1)
+        await self.hear_out(PARTING)
+
+    @property
+    def desks(self) -> list[Desk]:
+        """Where what runs say leaves."""
+        return [place.desk for place in self._places]
+
+    async def hear_out(self, patience: float) -> None:
+        """Waits until what runs have said is kept, but not for longer than `patience` seconds."""
+        await asyncio.gather(*[desk.settle(patience) for desk in self.desks])
 
     async def cut_off(self) -> None:
         """Stops every run where it is and records nothing more: what is left is what a crash would leave."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for desk in self.desks:
+            desk.close()
 
     def _make_leasings(self) -> Iterable[Leasing]:
         for is_async, bound in ((True, lambda: self._room.free), (False, lambda: self._threads.free)):
@@ -214,6 +233,7 @@ class Worker:
             self._clock.now(),
             rows,
             self._settings.max_output_bytes,
+            place.desk,
         )
 
     def _journal(self, lease: Lease, place: Place) -> RunJournal:

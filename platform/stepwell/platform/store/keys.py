@@ -105,6 +105,10 @@ KEY_NAMES: Mapping[str, str] = MappingProxyType(
         "k_gathered": ":gathered:",
         # STRING <run that never was>: "JOINED run" or "SKIPPED why", for a creation that comes again. Forgotten by TTL.
         "k_decided": ":decided:",
+        # LIST <run>: lines that its code has said, the newest; see lua/log.lua. Removed with the run.
+        "k_logs": ":logs:",
+        # HASH <run>: step -> how far it says to have come, JSON. Removed with the run.
+        "k_progress": ":progress:",
         # HASH function -> "mode ms": paused functions. A function's field goes when it is resumed.
         "k_paused": ":paused",
         # STRING <hour>:<function>, or <hour>: of all: what happened in each minute; see lua/include/counting.lua.
@@ -120,6 +124,8 @@ PERMANENT = frozenset({"k_meta", "k_apps", "k_limits", "k_log", "k_dead", "k_sch
 
 FEED = "sw:feed"
 """Channel: one line `run status` per change."""
+SAID = "sw:said"
+"""Channel: the runs that have said something, one a line."""
 ERRAND = "sw:errand:"
 """Channel, with the tag of a partition behind it: something is to be told to others."""
 ENDED = "sw:ended"

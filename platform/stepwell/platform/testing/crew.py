@@ -59,6 +59,11 @@ class Crew:
             for leases in self._leases:
                 await leases.beat(session)
 
+    async def hear_out(self, patience: float) -> None:
+        """Waits until what runs have said is kept."""
+        for worker in list(self._workers):
+            await worker.hear_out(patience)
+
     def doings(self) -> Iterator[str]:
         """What each run that a worker has is doing."""
         for worker in self._workers:

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 
-from stepwell.client import StoredEvent
+from stepwell.client import LogLine, Progress, StoredEvent
 from stepwell.platform.api.views import run as run_views
 from stepwell.platform.history import History, RunView
 from stepwell.platform.reading.filter import RunFilter
+from stepwell.platform.reading.logs import MOST_LINES, KeptProgress
 from stepwell.platform.records import EventRecord
 from stepwell.platform.testing.run import TestRun
 
@@ -95,9 +97,21 @@ class Reading:
 
     async def _seen(self, view: RunView) -> TestRun:
         rows = await self._history.steps(view.run.id) or []
-        children = await self._history.children(view.run.id, rows)
-        steps = [run_views.step(index, row, children.get(row.key)) for index, row in enumerate(rows)]
-        return TestRun.of(run_views.run(view), steps)
+        children, said = await asyncio.gather(
+            self._history.children(view.run.id, rows), self._history.progress(view.run.id)
+        )
+        steps = [run_views.step(index, row, children.get(row.key), said.get(row.key)) for index, row in enumerate(rows)]
+        newest = KeptProgress.parse(view.run.progress)
+        progress = Progress(**asdict(newest)) if newest else None
+        return TestRun.of(run_views.run(view), steps, tuple(await self._lines(view.run.id)), progress)
+
+    async def _lines(self, run: str) -> list[LogLine]:
+        found: list[LogLine] = []
+        page = await self._history.logs(run, limit=MOST_LINES)
+        while page is not None:
+            found += [LogLine(**asdict(line)) for line in page.lines]
+            page = None if page.next is None else await self._history.logs(run, after=page.next, limit=MOST_LINES)
+        return found
 
 
 def _stored(event: EventRecord) -> StoredEvent:

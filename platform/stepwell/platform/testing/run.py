@@ -6,7 +6,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from stepwell.client import Failure
+from stepwell.client import Failure, LogLine, Progress
 from stepwell.platform.api.models import run as models
 from stepwell.platform.testing.moment import datetime_or_none
 from stepwell.platform.testing.picture import lines_of, text_of
@@ -30,6 +30,8 @@ class TestRun:
         rerun_of: the run that it does again.
         versions: of its app, that have executed it.
         drift: keys of recorded steps that it did not ask for to its end.
+        logs: the lines that it has logged and printed, in their order; see `LogLine`.
+        progress: the newest that it, or one of its steps, has said.
     """
 
     __test__: ClassVar[bool] = False
@@ -50,10 +52,14 @@ class TestRun:
     rerun_of: str | None
     versions: tuple[str, ...]
     drift: tuple[str, ...]
+    logs: tuple[LogLine, ...]
+    progress: Progress | None
 
     @classmethod
-    def of(cls, run: models.Run, steps: list[models.Step]) -> "TestRun":
-        """A run as the API gives it."""
+    def of(
+        cls, run: models.Run, steps: list[models.Step], logs: tuple[LogLine, ...], progress: Progress | None
+    ) -> "TestRun":
+        """A run as the API gives it, and what its code has said."""
         due = [wait.until for wait in run.waiting_on or () if wait.until is not None]
         return cls(
             run.id,
@@ -72,6 +78,8 @@ class TestRun:
             run.rerun_of,
             tuple(run.versions),
             tuple(run.drift),
+            logs,
+            progress,
         )
 
     def completed(self) -> Any:

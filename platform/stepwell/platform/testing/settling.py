@@ -62,6 +62,7 @@ class Settling:
             if timer is not None and timer[0] <= self._clock.now():
                 await self._scheduler.tick()
             elif not await self._followed():
+                await self._crew.hear_out(self._patience)
                 return
 
     async def _errands_left(self) -> bool:

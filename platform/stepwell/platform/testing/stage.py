@@ -1,11 +1,12 @@
 """Everything that is behind a test platform, set up and cleared away."""
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 
 from stepwell.functions import App
 from stepwell.platform.clock import ManualClock
+from stepwell.platform.executor.prints import overheard
 from stepwell.platform.flow.pausing import Pausing
 from stepwell.platform.installation import Installation
 from stepwell.platform.scheduler import Scheduler
@@ -61,7 +62,8 @@ async def stage(apps: Sequence[App], settings: Settings, clock: ManualClock, pat
         made = await Stage.over(store, apps, settings, clock, patience)
         made.crew.start()
         try:
-            yield made
+            with overheard() if settings.capture_prints else nullcontext():
+                yield made
         finally:
             await made.crew.stop()
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
-from stepwell.client import Failure
+from stepwell.client import Failure, Progress
 from stepwell.platform.api.models import run as models
 from stepwell.platform.testing.moment import datetime_or_none
 
@@ -22,6 +22,7 @@ class TestStep:
         error: that of its last try.
         wakes_at: when its wait ends at the latest, or it is tried again.
         child_id: the run that it has invoked.
+        progress: the newest that its body has said.
     """
 
     __test__: ClassVar[bool] = False
@@ -36,6 +37,7 @@ class TestStep:
     ended_at: datetime | None
     wakes_at: datetime | None
     child_id: str | None
+    progress: Progress | None
 
     @classmethod
     def of(cls, step: models.Step) -> "TestStep":
@@ -51,6 +53,7 @@ class TestStep:
             datetime_or_none(step.ended_at),
             datetime_or_none(step.wakes_at),
             step.child_id,
+            Progress(**step.progress.model_dump()) if step.progress else None,
         )
 
 

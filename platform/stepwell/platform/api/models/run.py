@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import Field, Json
 
 from stepwell.platform.api.models.answer import PAYLOAD, Answer
+from stepwell.platform.api.models.log import Progress
 
 RunStatus = Literal["queued", "running", "waiting", "completed", "failed", "cancelled"]
 StepStatus = Literal["waiting", "retrying", "completed", "failed"]
@@ -86,6 +87,7 @@ class Run(RunSummary):
     output: Json[Any] | None = Field(json_schema_extra=PAYLOAD)
     hidden: bool = Field(default=False, description="its output is kept from the key that asks")
     waiting_on: list[WaitingOn] | None
+    progress: Progress | None = Field(default=None, description="the newest, until the run has ended")
     versions: list[str] = Field(default=[], description="of the app, that have executed it; the last 20")
     drift: list[str] = Field(default=[], description="keys of recorded steps that it did not ask for to its end")
 
@@ -106,3 +108,4 @@ class Step(Answer):
     wakes_at: int | None = Field(description="when its wait or its retry is due")
     events: list[SoughtEvent] = Field(default=[], description="that it waits for, each of which ends the wait")
     child_id: str | None = Field(default=None, description="the run that it has invoked")
+    progress: Progress | None = Field(default=None, description="the newest")

@@ -4,8 +4,10 @@ from typing import Any
 
 from stepwell.platform.api.models.run import Run, RunSummary, SoughtEvent, Step, StepStatus, WaitingOn
 from stepwell.platform.api.views.failure import failure
+from stepwell.platform.api.views.log import progress
 from stepwell.platform.history import RunView
 from stepwell.platform.reading import pending, runs
+from stepwell.platform.reading.logs import KeptProgress
 from stepwell.platform.reading.wait import Wait
 from stepwell.platform.records import RunRecord, Status, StepRow
 
@@ -31,6 +33,7 @@ def run(view: RunView) -> Run:
         event_ids=list(view.events),
         output=_json(view.run.output),
         waiting_on=waits,
+        progress=None if view.run.status.ended else progress(KeptProgress.parse(view.run.progress)),
         versions=list(view.run.versions),
         drift=list(view.run.drift),
     )
@@ -87,8 +90,8 @@ def _events(what: pending.Pending) -> list[SoughtEvent]:
     return [SoughtEvent(name=e.name, condition=e.condition or None, entry=e.entry or None) for e in what.events]
 
 
-def step(index: int, row: StepRow, child: str | None = None) -> Step:
-    """A step, at its place in the run, and the run that it has invoked."""
+def step(index: int, row: StepRow, child: str | None = None, said: KeptProgress | None = None) -> Step:
+    """A step, at its place in the run, the run that it has invoked, and how far it says to have come."""
     failed = row.state in ("failed", "retrying")
     return Step(
         id=row.key,
@@ -103,4 +106,5 @@ def step(index: int, row: StepRow, child: str | None = None) -> Step:
         wakes_at=pending.until(row),
         events=_events(pending.pending_of(row)),
         child_id=child,
+        progress=progress(said),
     )

@@ -24,7 +24,8 @@
 -- that cancels it, "k:<step>" the run that a step has invoked, "gb" bytes of the events that a batch has, "nt" what is
 -- owed of a debounced run once its event is known (see owing.lua), "v" the versions it was leased by, with spaces
 -- between, once there was another than its own; "reruns" how often it was to be done again, "q:<request>" the run that
--- does so at that request; "drift" the keys of recorded steps that it did not ask for to its end, as JSON.
+-- does so at that request; "drift" the keys of recorded steps that it did not ask for to its end, as JSON; "lg" what its
+-- code has said, see log.lua, and "p" how far it says to have come.
 local runs = {}
 
 local function set(run, name, value)
