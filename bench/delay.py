@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from time import time_ns
+from typing import Any, cast
 
 from bench.stack import Stack
 from stepwell.client import Event
@@ -11,9 +12,12 @@ from stepwell.client import Event
 async def delays(stack: Stack, events: Sequence[Event], seconds: float) -> list[float]:
     """Ms for each of the events, sent one by one and evenly over so many seconds; their runs say when they began."""
     sent = await send_evenly(stack, events, seconds)
-    outputs = await stack.outputs([id for _, id in sent])
-    begun = [output[0] if isinstance(output, list) else output for output in outputs]
+    begun: list[int] = [_first(output) for output in await stack.outputs([id for _, id in sent])]
     return [(at - since) / 1e6 for at, (since, _) in zip(begun, sent, strict=True)]
+
+
+def _first(output: Any) -> int:
+    return cast("int", output[0] if isinstance(output, list) else output)
 
 
 async def send_evenly(stack: Stack, events: Sequence[Event], seconds: float) -> list[tuple[int, str]]:

@@ -29,9 +29,11 @@ def moves_of(before: Mapping[str, str], after: Mapping[str, str], unsettled: Map
     moves = dict[str, Homes]()
     for function, home in after.items():
         last = before.get(function, home)
-        left = tuple(dict.fromkeys([*unsettled.get(function, ()), *([last] if last != home else [])]))
+        left = [*unsettled.get(function, ())]
+        if last not in (home, *left):
+            left.append(last)
         if set(left) - {home}:
-            moves[function] = left
+            moves[function] = tuple(left)
     return moves
 
 
