@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize(
-    ("expiry", "standstill"), [(3, 8.0), pytest.param(15, 20.0, marks=pytest.mark.soak)], ids=["short", "usual"]
+    ("expiry", "standstill"), [(5, 11.0), pytest.param(15, 20.0, marks=pytest.mark.soak)], ids=["short", "usual"]
 )
 async def test_a_worker_that_stood_still_records_nothing_and_comes_back(
     short_path: Path, expiry: float, standstill: float
