@@ -310,8 +310,8 @@ class SteeringMachine(WaitsMachine):
     def _judge_controls(self, run: RunRecord, own: Event) -> None:
         super()._judge_controls(run, replace(own, at=max(own.at, run.created)) if run.rerun_of else own)
 
-    def _judge_keys(self, runs: dict[str, RunRecord]) -> None:
-        super()._judge_keys({id: run for id, run in runs.items() if not run.rerun_of})
+    def _has_key(self, run: RunRecord) -> bool:
+        return not run.rerun_of
 
 
 def _ended(row: StepRow) -> bool:

@@ -571,10 +571,14 @@ class WaitsMachine(Moves):
             same = [event for event in self.history.events.values() if event.at == own.at and event.id != own.id]
             assert stops or any(stop(event) for event in same for stop in stopping), f"{run} was cancelled by nothing"
 
+    def _has_key(self, run: RunRecord) -> bool:
+        """Whether it has the key of its function to itself."""
+        return True
+
     def _judge_keys(self, runs: dict[str, RunRecord]) -> None:
         created: dict[int, list[int]] = {}
         for run in runs.values():
-            if run.function == "app/once":
+            if run.function == "app/once" and self._has_key(run):
                 created.setdefault(self._own(runs, run.id).value, []).append(run.created)
         for times in created.values():
             ordered = sorted(times)
