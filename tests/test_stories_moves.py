@@ -203,6 +203,61 @@ async def test_runs_that_wake_again_and_again_in_the_old_home_hold_nobody_back(s
         assert len(rounds) > before
 
 
+async def test_a_run_that_has_slept_since_holds_nobody_back_although_it_executes_at_every_look(store: Store) -> None:
+    gates = defaultdict[str, asyncio.Event](asyncio.Event)
+
+    def app(*controls: Concurrency) -> App:
+        app = App("shop")
+
+        @app.function(on="go", concurrency=controls)
+        async def work(ctx: Context[Any]) -> None:
+            if ctx.data.get("turns"):
+                await ctx.step.run("one", gates["one"].wait)
+                await ctx.step.sleep("nap", "1s")
+                await ctx.step.run("two", gates["two"].wait)
+
+        return app
+
+    async with harness(store, app(Concurrency(5))) as platform:
+        old = await started(platform, turns=True)
+        await platform.until(old, Status.RUNNING)
+        await platform.registry.register(app(Concurrency(5), Shop().shared(store.partitions)).manifest)
+        new = await started(platform)
+        await pass_by(platform)
+        assert await waits(platform, new) == ["moved"]
+        gates["one"].set()
+        await platform.until(old, Status.WAITING)
+        platform.clock.advance(SECOND)
+        for partition in platform.partitions:  # it goes on before anybody looks
+            await partition.script("tick", 64, 3, 15_000, 5_000, 1_000)
+        await platform.until(old, Status.RUNNING)
+        await pass_by(platform)
+        await platform.until(new, Status.COMPLETED)
+        gates["two"].set()
+        await platform.until(old, Status.COMPLETED)
+
+
+async def test_a_schedule_that_two_homes_know_fires_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever registers dies between taking it up where it lives now, and dropping it where it lived."""
+
+    async def die(*_: object) -> None:
+        raise ConnectionError
+
+    async with harness(store, timed(ALONE)) as platform:
+        await platform.advance(HOUR)
+        with monkeypatch.context() as dying:
+            dying.setattr(planning.Plan, "drop_others", die)
+            with pytest.raises(ConnectionError):
+                await platform.registry.register(timed(ALONE, Shop().shared(store.partitions)).manifest)
+        held = [await one.read("HLEN", one.keys.name("k_schedules")) for one in platform.partitions]
+        assert sum(held) == 2
+        for _ in range(2):
+            await platform.advance(HOUR)
+            await pass_by(platform)
+        counts = await History(platform.partitions, platform.registry).counts()
+        assert (counts.completed, counts.unfinished) == (3, 0)
+
+
 async def test_a_run_that_sleeps_in_the_old_home_holds_none_back(store: Store) -> None:
     shop = Shop()
     async with harness(store, shop.app(ALONE)) as platform:

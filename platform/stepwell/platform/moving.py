@@ -8,7 +8,7 @@ import structlog
 
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.errors import StepwellError
-from stepwell.platform.flow.moves import Homes, held_in, partitions_of
+from stepwell.platform.flow.moves import Homes, held_in, partitions_with
 from stepwell.platform.ids import home_of
 from stepwell.platform.reading.executing import executing_in
 from stepwell.platform.reading.unbegun import has_unbegun
@@ -32,12 +32,12 @@ class Watch:
         rows: the last row of each outbox to it, by source and target, when all partitions knew of the move; `None`
             before that.
         quiet: looks in a row that have found nothing that has not begun.
-        executing: the runs that executed after these, and have done so ever since; `None` before.
+        executing: the runs that executed after these, with their tokens, and have done so ever since; `None` before.
     """
 
     rows: dict[tuple[int, int], Row] | None = None
     quiet: int = 0
-    executing: set[str] | None = None
+    executing: set[tuple[str, str]] | None = None
 
 
 class Moving:
@@ -86,7 +86,7 @@ class Moving:
         count, registered = len(self._partitions), snapshot.functions.get(function)
         if registered is None:
             return True
-        old = partitions_of(move[0], count)
+        old = partitions_with(move[0], count)
         if move[0] != registered.home and old == {home_of(registered.home, count)}:
             return True  # It has another name for the same partition.
         if not await self._is_known(snapshot, old, watch) or not await self._are_delivered(watch):
@@ -133,10 +133,9 @@ class Moving:
 
     async def _have_let_go(self, function: str, old: Sequence[int], watch: Watch) -> bool:
         """Whether what executed when nothing was left to begin has slept, waited or ended since."""
-        now = set[str]()
-        for number in old:
-            now.update(run for run, of in (await executing_in(self._partitions[number])).items() if of == function)
-        # Those that have gone on since had slept or waited: what they do is counted where they are.
+        runs = [run for number in old for run in await executing_in(self._partitions[number])]
+        # By their tokens: those that have gone on since had slept or waited, and are counted where they are.
+        now = {(run.id, run.token) for run in runs if run.function == function}
         watch.executing = now if watch.executing is None else watch.executing & now
         return not watch.executing
 

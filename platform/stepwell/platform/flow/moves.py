@@ -37,7 +37,7 @@ def moves_of(before: Mapping[str, str], after: Mapping[str, str], unsettled: Map
     return moves
 
 
-def partitions_of(home: str, partitions: int) -> set[int]:
+def partitions_with(home: str, partitions: int) -> set[int]:
     """Where runs of a home may be, of so many partitions."""
     return set(range(partitions)) if home == EVERYWHERE else {home_of(home, partitions)}
 
@@ -45,8 +45,8 @@ def partitions_of(home: str, partitions: int) -> set[int]:
 def held_in(move: Homes, home: str, partitions: int) -> set[int]:
     """The partitions, of so many, in which no run of a function begins that has its home in `home`."""
     oldest, *others = move
-    held = {home_of(home, partitions)}.union(*[partitions_of(one, partitions) for one in others])
-    return held if oldest in (home, EVERYWHERE) else held - partitions_of(oldest, partitions)
+    held = {home_of(home, partitions)}.union(*[partitions_with(one, partitions) for one in others])
+    return held if oldest in (home, EVERYWHERE) else held - partitions_with(oldest, partitions)
 
 
 def held(function: str, names: str) -> Iterator[tuple[str, str]]:
