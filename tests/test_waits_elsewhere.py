@@ -209,15 +209,22 @@ async def test_events_that_come_between_arming_and_listing_count_without_look_ba
         assert await platform.output(run) == 2
 
 
-async def test_an_event_that_comes_while_a_wait_for_the_first_of_several_is_listed_overtakes_no_older_one(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    app, enlist = App("shop"), Index.enlist
-    news = ["said"]
+def waiting_for_any() -> App:
+    """An app of one function that gives back which of two events came first."""
+    app = App("shop")
 
     @app.function(on="go")
     async def work(ctx: Context[Any]) -> str:
         return (await ctx.step.wait_for_any("any", {"said": on_event("said"), "told": on_event("told")})).name
+
+    return app
+
+
+async def test_an_event_that_comes_while_a_wait_for_the_first_of_several_is_listed_overtakes_no_older_one(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, enlist = waiting_for_any(), Index.enlist
+    news = ["said"]
 
     async with harness(store, app) as platform:
 
@@ -241,12 +248,8 @@ async def test_an_event_that_comes_while_a_wait_for_the_first_of_several_is_list
 async def test_an_older_event_that_somebody_is_about_to_give_to_a_wait_goes_before_one_that_its_listing_finds(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    app, enlist, offer = App("shop"), Index.enlist, Hearing._offer  # pyright: ignore[reportPrivateUsage]
+    app, enlist, offer = waiting_for_any(), Index.enlist, Hearing._offer  # pyright: ignore[reportPrivateUsage]
     news = ["told", "said"]
-
-    @app.function(on="go")
-    async def work(ctx: Context[Any]) -> str:
-        return (await ctx.step.wait_for_any("any", {"said": on_event("said"), "told": on_event("told")})).name
 
     async with harness(store, app) as platform:
 
@@ -274,12 +277,8 @@ async def test_an_older_event_that_somebody_is_about_to_give_to_a_wait_goes_befo
 async def test_events_are_given_to_one_wait_in_their_order_however_long_that_takes(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    app, look_back = App("shop"), Hearing._look_back  # pyright: ignore[reportPrivateUsage]
+    app, look_back = waiting_for_any(), Hearing._look_back  # pyright: ignore[reportPrivateUsage]
     slow = [True]
-
-    @app.function(on="go")
-    async def work(ctx: Context[Any]) -> str:
-        return (await ctx.step.wait_for_any("any", {"said": on_event("said"), "told": on_event("told")})).name
 
     async def hesitate(hearing: Hearing, member: Member) -> None:
         if slow and slow.pop():
