@@ -277,9 +277,9 @@ async def test_of_many_steps_the_first_and_last_are_shown(pages: Pages, client: 
     for number in range(1, 404):
         await owner.checkpoint(run, lease.token, number, f"s{number}", "run", ok=True, attempts=1, took=0, payload=b"1")
     html = await read(client, f"/runs/{run}")
-    assert html.count("<details") == 400
+    assert html.count('<details class="step"') == 400
     assert "3 steps between are left out" in words(html)
-    assert (await read(client, f"/runs/{run}?steps=all")).count("<details") == 403
+    assert (await read(client, f"/runs/{run}?steps=all")).count('<details class="step"') == 403
 
 
 async def test_a_run_that_is_not_there_is_a_page_that_says_so(client: httpx2.AsyncClient) -> None:

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from stepwell.dashboard.theme.choice import THEMES, theme_of
 from stepwell.dashboard.visitor import visitor_of
 from stepwell.platform.api.problems import problem_of
 from stepwell.platform.clock import Clock
@@ -32,11 +33,33 @@ HEADERS = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
+class View:
+    """A page that the header leads to, and the letter that does so after `g`."""
+
+    label: str
+    url: str
+    key: str
+
+
+VIEWS = (
+    View("Home", "/", "h"),
+    View("Runs", "/runs", "r"),
+    View("Events", "/events", "e"),
+    View("Functions", "/functions", "f"),
+    View("Schedules", "/schedules", "s"),
+    View("Queues", "/queues", "q"),
+    View("Workers", "/workers", "w"),
+    View("System", "/system", "y"),
+)
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """What is around every page."""
 
     dev: bool
     version: str = version("stepwell")
+    views: tuple[View, ...] = VIEWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +95,8 @@ class Renderer:
             layout=f"layout/{layout}.html",
             frame=self._frame,
             visitor=visitor_of(request),
+            theme=theme_of(request),
+            themes=THEMES,
             now=self._clock.now(),
         )
         return HTMLResponse(html, status, HEADERS)

@@ -1,11 +1,13 @@
 """One run, what is recorded of it in full, and its cancelling."""
 
+from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import ConfigDict
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from stepwell.dashboard.address import Address, acting, reading
 from stepwell.dashboard.forms import Form
 from stepwell.dashboard.rendering import HEADERS, Renderer
 from stepwell.dashboard.run.concealing import concealed
@@ -39,6 +41,12 @@ class RunPage:
         self._installation = installation
         self._history = installation.history
         self._renderer = renderer
+
+    def addresses(self) -> Iterator[Address]:
+        """Where it is."""
+        yield reading("/runs/{id}", self.show)
+        yield reading("/runs/{id}/payload", self.payload)
+        yield acting("/runs/{id}/cancel", self.cancel)
 
     async def show(self, request: Request) -> Response:
         """GET /runs/{id}."""

@@ -1,8 +1,11 @@
 """The list of runs."""
 
+from collections.abc import Iterator
+
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from stepwell.dashboard.address import Address, reading
 from stepwell.dashboard.rendering import Renderer
 from stepwell.dashboard.runs.query import RunsQuery
 from stepwell.dashboard.runs.view import runs_view
@@ -19,6 +22,10 @@ class RunsPage:
         self._installation = installation
         self._renderer = renderer
         self._dev = dev
+
+    def addresses(self) -> Iterator[Address]:
+        """Where it is."""
+        yield reading("/runs", self.show)
 
     async def show(self, request: Request) -> Response:
         """GET /runs."""

@@ -1,5 +1,6 @@
 """Signing in with an API key, and out again."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
 
@@ -7,10 +8,11 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from stepwell.dashboard.address import Address
 from stepwell.dashboard.forms import access_of, form_of, sent_form
 from stepwell.dashboard.rendering import Renderer
 from stepwell.platform.api.auth import check_origin
-from stepwell.platform.api.door import SIGN_IN, local
+from stepwell.platform.api.door import SIGN_IN, SIGN_OUT, local
 from stepwell.platform.api.scopes import Grant, Scope, grant_of
 from stepwell.platform.api.sessions import cookie
 from stepwell.platform.clock import Clock
@@ -34,6 +36,12 @@ class SignInPage:
     def __init__(self, renderer: Renderer, clock: Clock) -> None:
         self._renderer = renderer
         self._clock = clock
+
+    def addresses(self) -> Iterator[Address]:
+        """Where it is; anybody may ask."""
+        yield Address("GET", SIGN_IN, self.show)
+        yield Address("POST", SIGN_IN, self.enter)
+        yield Address("POST", SIGN_OUT, self.leave)
 
     async def show(self, request: Request) -> Response:
         """GET /sign-in."""

@@ -2,8 +2,8 @@
 
 import { morph } from "./morph.js";
 
-/** At least so many ms are between two readings, however much changes; and as long as the reading itself took. */
-const PACE = 250;
+/** Between two readings are at least as many ms as the page says, however much changes; and twice as long as one took. */
+const SLOWNESS = 2;
 /** After so many ms a broken stream is opened again; until it is there, the page is read at that pace. */
 const RETRY = 2_000;
 
@@ -15,6 +15,7 @@ let stream = null;
 let retry = 0;
 let reading = false;
 let stale = false;
+let clock = 0;
 
 /**
  * Tells the reader how fresh the page is.
@@ -38,6 +39,7 @@ function follow() {
   stream.addEventListener("open", () => show("live"));
   stream.addEventListener("refetch", () => refetch());
   stream.addEventListener("runs", () => refetch());
+  stream.addEventListener("said", () => refetch());
   stream.addEventListener("error", broken);
 }
 
@@ -65,7 +67,7 @@ async function refetch() {
     stale = false;
     const begun = performance.now();
     await read();
-    const pause = Math.max(PACE, performance.now() - begun);
+    const pause = Math.max(Number(page.dataset.pace), SLOWNESS * (performance.now() - begun));
     await new Promise((resolve) => setTimeout(resolve, pause));
   }
   reading = false;
@@ -85,6 +87,13 @@ async function read() {
   }
 }
 
+/** Some of what is shown changes without anything being said: such a page tells how often it has to be read, in ms. */
+function tick() {
+  clearTimeout(clock);
+  const every = Number(page.dataset.every);
+  if (every && !document.hidden) clock = setTimeout(() => refetch().then(tick), every);
+}
+
 /** @param {Document} fresh */
 function replace(fresh) {
   const main = fresh.getElementById("page");
@@ -97,7 +106,12 @@ function replace(fresh) {
   follow();
 }
 
-document.addEventListener("visibilitychange", follow);
+function begin() {
+  follow();
+  tick();
+}
+
+document.addEventListener("visibilitychange", begin);
 addEventListener("pagehide", leave);
-addEventListener("pageshow", follow);
-follow();
+addEventListener("pageshow", begin);
+begin();

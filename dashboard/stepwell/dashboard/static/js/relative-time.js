@@ -8,6 +8,9 @@ const said = /** @type {const} */ ([
   ["data-since", /** @param {number} at @param {number} now */ (at, now) => elapsed(now - at)],
 ]);
 
+const TIME = /** @type {const} */ ({ hour: "2-digit", minute: "2-digit" });
+const DATE = /** @type {const} */ ({ day: "numeric", month: "short" });
+
 /** What the clock of the server is ahead of that of the browser, ms. */
 let ahead = 0;
 
@@ -33,7 +36,19 @@ function explain(event) {
   time.title = `${at.toLocaleString()}\n${at.toISOString().replace("T", " ").slice(0, 19)} UTC`;
 }
 
+/** Times of day under charts are those of the reader's zone. */
+function clocks() {
+  for (const text of document.querySelectorAll("[data-clock]")) {
+    const at = new Date(text.getAttribute("data-clock") ?? "");
+    const form = /:/.test(text.textContent ?? "") ? TIME : DATE;
+    const shown = at.toLocaleString(undefined, form);
+    if (text.textContent !== shown) text.textContent = shown;
+  }
+}
+
 compare();
+clocks();
 setInterval(tick, 1_000);
 document.addEventListener("stepwell:fresh", compare);
+document.addEventListener("stepwell:fresh", clocks);
 document.addEventListener("pointerover", explain);

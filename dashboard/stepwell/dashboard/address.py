@@ -1,0 +1,41 @@
+"""Addresses of pages, each with who may ask for it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from stepwell.dashboard.forms import Form, sent_form
+from stepwell.platform.api.scopes import Scope, required
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+Action = Callable[[Request, Form], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A path with `{name}` for what varies, and what answers there."""
+
+    method: str
+    path: str
+    endpoint: Endpoint
+
+
+def reading(path: str, endpoint: Endpoint) -> Address:
+    """A page for those who may read."""
+
+    async def read(request: Request) -> Response:
+        required(request, Scope.READ)
+        return await endpoint(request)
+
+    return Address("GET", path, read)
+
+
+def acting(path: str, action: Action, scope: Scope = Scope.OPERATE) -> Address:
+    """What a form of our own pages, and of no other site's, does for those who may do what takes `scope`."""
+
+    async def act(request: Request) -> Response:
+        return await action(request, await sent_form(request, scope))
+
+    return Address("POST", path, act)
