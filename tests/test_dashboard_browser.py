@@ -218,6 +218,7 @@ async def test_cancelling_asks_nothing_of_javascript(desktop: Desktop) -> None:
     context = await desktop.browser.new_context(java_script_enabled=False)
     page = await context.new_page()
     await page.goto(f"{desktop.url}/runs/{run}")
+    await page.locator("summary", has_text="Cancel").click()
     await page.get_by_role("button", name="Cancel run").click()
     await expect(page.locator(".run-title")).to_contain_text("Cancelled")
     assert page.url == f"{desktop.url}/runs/{run}"

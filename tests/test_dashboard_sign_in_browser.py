@@ -97,6 +97,7 @@ async def test_nothing_of_it_needs_javascript(locked: Desktop) -> None:
     async with window(locked, scripts=False) as page:
         await page.goto(f"{locked.url}/runs/{run}")
         await enter(page, "do")
+        await page.locator("summary", has_text="Cancel").click()
         await page.get_by_role("button", name="Cancel run").click()
         await expect(page.locator(".run-title")).to_contain_text("Cancelled")
         await page.get_by_label("This dashboard").click()

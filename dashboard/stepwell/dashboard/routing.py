@@ -12,7 +12,10 @@ from starlette.routing import BaseRoute, Mount, Route
 from stepwell.dashboard.address import Address, reading
 from stepwell.dashboard.find.page import FindPage
 from stepwell.dashboard.rendering import Frame, Renderer
+from stepwell.dashboard.run.acting import RunActing
 from stepwell.dashboard.run.page import RunPage
+from stepwell.dashboard.run.rerun import RerunPage
+from stepwell.dashboard.run.resolve import ResolvePage
 from stepwell.dashboard.runs.page import RunsPage
 from stepwell.dashboard.sign_in.page import SignInPage
 from stepwell.dashboard.static_files import StaticFiles
@@ -47,6 +50,9 @@ def routes(installation: Installation, *, dev: bool = False) -> list[BaseRoute]:
         Home(),
         RunsPage(installation, renderer, dev=dev),
         RunPage(installation, renderer),
+        RerunPage(installation, renderer),
+        ResolvePage(installation, renderer),
+        RunActing(installation),
         FindPage(installation, renderer),
         ThemePage(),
         SignInPage(renderer, installation.clock),

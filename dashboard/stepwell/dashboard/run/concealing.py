@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from stepwell.dashboard.run.steps import StepView
 from stepwell.dashboard.run.view import RunPageView
+from stepwell.dashboard.wording.failures import FailureView
 from stepwell.dashboard.wording.payloads import Payload
-from stepwell.platform.api.models.run import Failure
 
 
 def concealed(view: RunPageView) -> RunPageView:
@@ -28,5 +28,5 @@ def _payload(payload: Payload | None) -> Payload | None:
     return payload and replace(payload, link=None, tokens=None)
 
 
-def _error(error: Failure | None) -> Failure | None:
+def _error(error: FailureView | None) -> FailureView | None:
     return error and error.without_payloads()

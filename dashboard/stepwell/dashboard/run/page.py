@@ -1,30 +1,21 @@
-"""One run, what is recorded of it in full, and its cancelling."""
+"""One run, and what is recorded of it in full."""
 
 from collections.abc import Iterator
 from typing import Literal
 
-from pydantic import ConfigDict
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
-from stepwell.dashboard.address import Address, acting, reading
-from stepwell.dashboard.forms import Form
+from stepwell.dashboard.address import Address, reading
 from stepwell.dashboard.rendering import HEADERS, Renderer
 from stepwell.dashboard.run.concealing import concealed
+from stepwell.dashboard.run.query import RunQuery
 from stepwell.dashboard.run.view import run_view
 from stepwell.platform.api.operations import Query, parameters
 from stepwell.platform.api.problems import not_found
 from stepwell.platform.api.scopes import Scope, required
 from stepwell.platform.codec import encode
 from stepwell.platform.installation import Installation
-
-
-class StepsQuery(Query):
-    """How many steps are shown."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    steps: Literal["all"] | None = None
 
 
 class PayloadQuery(Query):
@@ -46,16 +37,14 @@ class RunPage:
         """Where it is."""
         yield reading("/runs/{id}", self.show)
         yield reading("/runs/{id}/payload", self.payload)
-        yield acting("/runs/{id}/cancel", self.cancel)
 
     async def show(self, request: Request) -> Response:
         """GET /runs/{id}."""
         id = request.path_params["id"]
-        whole = parameters(request, StepsQuery).steps == "all"
-        view = await run_view(self._installation, id, whole=whole)
+        seen = required(request, Scope.READ).payloads
+        view = await run_view(self._installation, id, parameters(request, RunQuery), payloads=seen)
         if view is None:
             raise not_found("run", id)
-        seen = required(request, Scope.READ).payloads
         return self._renderer.page(request, "run.html", view if seen else concealed(view))
 
     async def payload(self, request: Request) -> Response:
@@ -83,11 +72,3 @@ class RunPage:
         view = await self._history.run(run)
         event = await self._history.event(view.run.event) if view else None
         return encode(event.data) if event else None
-
-    async def cancel(self, request: Request, _: Form) -> Response:
-        """POST /runs/{id}/cancel."""
-        id = request.path_params["id"]
-        if await self._history.run(id) is None:
-            raise not_found("run", id)
-        await self._installation.runs_at(id).cancel(id)
-        return RedirectResponse(f"/runs/{id}", 303)

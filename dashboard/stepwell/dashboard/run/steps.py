@@ -1,17 +1,17 @@
 """The steps of a run, as rows of its page."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from stepwell.dashboard.run.timeline import Axis, Bar, step_bar
 from stepwell.dashboard.wording import tone
 from stepwell.dashboard.wording.durations import duration, elapsed
+from stepwell.dashboard.wording.failures import FailureView, failure_view
 from stepwell.dashboard.wording.moments import Moment, coming, past
 from stepwell.dashboard.wording.payloads import Payload, payload
 from stepwell.dashboard.wording.tone import Tone
-from stepwell.platform.api.models.run import Failure
-from stepwell.platform.api.views.failure import failure
+from stepwell.platform.reading.logs import KeptProgress
 from stepwell.platform.reading.pending import until
 from stepwell.platform.records import StepRow
 
@@ -21,9 +21,32 @@ INLINE = 256 << 10
 """Bytes of payloads of all steps together that are on the page; the rest is behind links."""
 
 
+WAITS = ("wait_for_event", "wait_for_any", "invoke")
+"""Kinds of steps that a person can give an outcome to."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressView:
+    """How far something has come: `percent`, and in words."""
+
+    percent: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is known of steps besides their rows, by their keys: runs they have invoked, and how far they have come."""
+
+    children: Mapping[str, str]
+    progress: Mapping[str, KeptProgress]
+
+
 @dataclass(frozen=True, slots=True)
 class StepView:
-    """A step. `since` is when it began, ms UTC, while it goes on; then `duration` grows."""
+    """A step. `since` is when it began, ms UTC, while it goes on; then `duration` grows.
+
+    `can`: what may be done to it now, of "retry", "wake" and "resolve".
+    """
 
     key: str
     anchor: str
@@ -37,7 +60,10 @@ class StepView:
     ended: Moment | None
     wakes: Moment | None
     output: Payload | None
-    error: Failure | None
+    error: FailureView | None
+    child: str | None
+    progress: ProgressView | None
+    can: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,24 +76,24 @@ class StepsView:
     last: tuple[StepView, ...]
 
 
-def steps_view(run: str, rows: Sequence[StepRow], axis: Axis, now: int, *, whole: bool) -> StepsView:
+def steps_view(run: str, rows: Sequence[StepRow], told: Told, axis: Axis, now: int, *, whole: bool) -> StepsView:
     """The steps of `run`, all of them if `whole` or if they are not very many."""
     hidden = 0 if whole else max(0, len(rows) - 2 * EDGE)
     cut = EDGE if hidden else len(rows)
     numbered = list(enumerate(rows, start=1))
-    shown = list(_views(run, [*numbered[:cut], *numbered[cut + hidden :]], axis, now))
+    shown = list(_views(run, [*numbered[:cut], *numbered[cut + hidden :]], told, axis, now))
     return StepsView(len(rows), tuple(shown[:cut]), hidden, tuple(shown[cut:]))
 
 
-def _views(run: str, numbered: Sequence[tuple[int, StepRow]], axis: Axis, now: int) -> Iterator[StepView]:
+def _views(run: str, numbered: Sequence[tuple[int, StepRow]], told: Told, axis: Axis, now: int) -> Iterator[StepView]:
     room = INLINE
     for number, row in numbered:
-        yield _view(run, number, row, axis, now, room)
+        yield _view(run, number, row, told, axis, now, room)
         if len(row.payload) <= room:
             room -= len(row.payload)
 
 
-def _view(run: str, number: int, row: StepRow, axis: Axis, now: int, room: int) -> StepView:
+def _view(run: str, number: int, row: StepRow, told: Told, axis: Axis, now: int, room: int) -> StepView:
     shown = tone.of_step(row)
     going_on = row.state in ("pending", "retrying")
     return StepView(
@@ -83,8 +109,25 @@ def _view(run: str, number: int, row: StepRow, axis: Axis, now: int, room: int) 
         ended=past(row.ended, now) if row.ended and not going_on else None,
         wakes=coming(due, now) if (due := until(row)) else None,
         output=_output(run, row, room),
-        error=failure(row.payload) if row.state in ("failed", "retrying") else None,
+        error=failure_view(row.payload) if row.state in ("failed", "retrying") else None,
+        child=told.children.get(row.key),
+        progress=progress_view(told.progress.get(row.key)) if going_on else None,
+        can=tuple(_can(row)),
     )
+
+
+def _can(row: StepRow) -> Iterator[str]:
+    if row.state == "retrying" and row.due:
+        yield "retry"
+    if row.state == "pending" and until(row):
+        yield "wake"
+    if row.state == "pending" and row.kind in WAITS:
+        yield "resolve"
+
+
+def progress_view(said: KeptProgress | None) -> ProgressView | None:
+    """How far something says to have come; `None` when it says nothing."""
+    return ProgressView(round(100 * max(0.0, min(said.value, 1.0))), said.text) if said else None
 
 
 def _output(run: str, row: StepRow, room: int) -> Payload | None:

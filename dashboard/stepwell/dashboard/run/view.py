@@ -2,20 +2,23 @@
 
 import asyncio
 from dataclasses import dataclass
+from uuid import uuid4
 
-from stepwell.dashboard.run.steps import StepsView, steps_view
+from stepwell.dashboard.run.logs import LogsView, logs_view
+from stepwell.dashboard.run.query import RunQuery, Tab
+from stepwell.dashboard.run.steps import ProgressView, StepsView, Told, progress_view, steps_view
 from stepwell.dashboard.run.timeline import Axis, Bar, Mark, run_bars
 from stepwell.dashboard.run.waiting import Waiting, waiting
 from stepwell.dashboard.wording import tone
 from stepwell.dashboard.wording.durations import duration, elapsed
+from stepwell.dashboard.wording.failures import FailureView, failure_view
 from stepwell.dashboard.wording.moments import Moment, past
 from stepwell.dashboard.wording.payloads import Payload, payload
 from stepwell.dashboard.wording.tone import Tone
-from stepwell.platform.api.models.run import Failure
-from stepwell.platform.api.views.failure import failure
 from stepwell.platform.codec import encode
 from stepwell.platform.history import RunView
 from stepwell.platform.installation import Installation
+from stepwell.platform.reading.logs import KeptProgress
 from stepwell.platform.records import EventRecord, RunRecord, Status
 
 
@@ -31,7 +34,8 @@ class Length:
 class RunPageView:
     """The page. `queued` and `active` are `None` until it has come to that; `all_steps` is an address.
 
-    `versions` are those that have executed it, unless that is only its own.
+    `versions` are those that have executed it, unless that is only its own. `logs` is there when they are looked at.
+    `request`: under which doing it again is asked for, however often the button is pressed.
     """
 
     id: str
@@ -42,6 +46,7 @@ class RunPageView:
     cancelling: bool
     event_id: str
     event_name: str | None
+    batch: int
     created: Moment
     queued: Length
     active: Length | None
@@ -49,7 +54,8 @@ class RunPageView:
     attempts: int | None
     crashes: int
     waiting: Waiting | None
-    error: Failure | None
+    error: FailureView | None
+    progress: ProgressView | None
     input: Payload | None
     output: Payload | None
     marks: tuple[Mark, ...]
@@ -60,16 +66,31 @@ class RunPageView:
     rerun_of: str | None
     versions: tuple[str, ...]
     drift: tuple[str, ...]
+    tab: Tab
+    query: RunQuery
+    logs: LogsView | None
+    request: str
+
+    @property
+    def same_error(self) -> str:
+        """The expression that is true of runs that have failed like this one."""
+        return f"error.type == {encode(self.error.troubles[0].type).decode()}" if self.error else ""
 
 
-async def run_view(installation: Installation, id: str, *, whole: bool) -> RunPageView | None:
-    """Reads a run, its steps and its event; of many steps only the ends, unless `whole`. `None` if there is no run."""
+async def run_view(installation: Installation, id: str, query: RunQuery, *, payloads: bool) -> RunPageView | None:
+    """Reads a run, its steps and its event, and what else the chosen tab shows. `None` if there is no run.
+
+    Without `payloads` nothing is read of what its code has said: nobody can tell what of that are payloads.
+    """
     history, now = installation.history, installation.clock.now()
     known, rows = await asyncio.gather(history.run(id), history.steps(id))
     if known is None or rows is None:
         return None
     run = known.run
-    event = await history.event(run.event)
+    event, children, progress = await asyncio.gather(
+        history.event(run.event), history.children(id, rows), history.progress(id)
+    )
+    logs = await logs_view(history, id, known.created, query) if query.tab is Tab.LOGS and payloads else None
     axis = Axis.of(run, known.created, rows, now)
     return RunPageView(
         id=run.id,
@@ -80,6 +101,7 @@ async def run_view(installation: Installation, id: str, *, whole: bool) -> RunPa
         cancelling=run.cancel > 0 and not run.status.ended,
         event_id=run.event,
         event_name=known.event_name,
+        batch=len(known.events),
         created=past(known.created, now),
         queued=_queued(known, now),
         active=_active(run, now),
@@ -87,17 +109,22 @@ async def run_view(installation: Installation, id: str, *, whole: bool) -> RunPa
         attempts=run.attempt + 1 if run.started else None,
         crashes=run.crashes,
         waiting=waiting(known.waiting_on, now),
-        error=failure(run.error) if run.status is Status.FAILED else None,
+        error=failure_view(run.error) if run.status is Status.FAILED else None,
+        progress=None if run.status.ended else progress_view(KeptProgress.parse(run.progress)),
         input=_input(run.id, event),
         output=payload(run.output, f"/runs/{run.id}/payload") if run.output else None,
         marks=axis.marks(),
         bars=run_bars(axis, run),
-        steps=steps_view(run.id, rows, axis, now, whole=whole),
+        steps=steps_view(run.id, rows, Told(children, progress), axis, now, whole=query.steps == "all"),
         all_steps=f"/runs/{run.id}?steps=all",
         parent=run.parent[0] if run.parent else None,
         rerun_of=run.rerun_of,
         versions=() if set(run.versions) <= {run.version} else run.versions,
         drift=run.drift,
+        tab=query.tab,
+        query=query,
+        logs=logs,
+        request=uuid4().hex,
     )
 
 

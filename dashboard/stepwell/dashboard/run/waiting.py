@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from stepwell.dashboard.wording.failures import failure_view
 from stepwell.dashboard.wording.moments import Moment, coming
-from stepwell.platform.api.views.failure import failure
 from stepwell.platform.reading.pending import Pending, SoughtEvent
 from stepwell.platform.reading.wait import Wait
 
@@ -15,7 +15,8 @@ MOST_LINES = 5
 class Reason:
     """One thing that is waited for, as a line of parts: `text`, `step`, what comes `then`, and `when` that is.
 
-    `error` is of the last attempt, `command` what helps.
+    `error` is of the last attempt, `command` what helps, `can` what may be done now: "retry", "wake" or "resolve".
+    `links`: runs it waits for; `sends`: names of events that would end it.
     """
 
     text: str
@@ -24,6 +25,9 @@ class Reason:
     when: Moment | None = None
     error: str | None = None
     command: str | None = None
+    can: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+    sends: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +51,20 @@ def reason(wait: Wait, now: int) -> Reason:
     when = coming(wait.until, now) if wait.until else None
     match wait.kind:
         case "sleep":
-            return Reason("Sleeping in", wait.step, ", wakes", when)
+            return Reason("Sleeping in", wait.step, ", wakes", when, can=("wake",))
         case "retry" if wait.step:
-            return Reason(f"{_failed(wait.attempts)} of", wait.step, ", tries again", when, _error(wait.error))
+            text = f"{_failed(wait.attempts)} of"
+            return Reason(text, wait.step, ", tries again", when, _error(wait.error), can=("retry",))
         case "retry":
             text = f"{_failed(wait.attempts)} of the function, runs again"
-            return Reason(text, when=when, error=_error(wait.error))
+            return Reason(text, when=when, error=_error(wait.error), can=("retry",))
         case "wait_for_event" | "wait_for_any":
-            return Reason(f"Waiting for {_events(wait.what.events)} in", wait.step, _longest(when), when)
+            text, can = f"Waiting for {_events(wait.what.events)} in", _can(when)
+            sends = tuple(dict.fromkeys(event.name for event in wait.what.events))
+            return Reason(text, wait.step, _longest(when), when, can=can, sends=sends)
         case "invoke":
-            return Reason(_invoked(wait.what), wait.step, _longest(when), when)
+            links = (wait.what.child,) if wait.what.child else ()
+            return Reason(_invoked(wait.what), wait.step, _longest(when), when, can=_can(when), links=links)
         case kind if wait.step:
             return Reason(f"Waiting ({kind}) in", wait.step, _longest(when), when)
         case _:
@@ -82,11 +90,15 @@ def _queued(wait: Wait, when: Moment | None) -> Reason:
             text = "No worker serves this function. Start one for the file that holds its app:"
             return Reason(text, command="stepwell worker path/to/app.py")
         case "concurrency":
-            return Reason(_slots(wait))
+            return Reason(_slots(wait), links=wait.holders)
         case "queue":
             return Reason(_ahead(wait.ahead))
         case kind:
             return Reason(f"Waiting ({kind})", when=when)
+
+
+def _can(when: Moment | None) -> tuple[str, ...]:
+    return ("wake", "resolve") if when else ("resolve",)
 
 
 def _longest(when: Moment | None) -> str:
@@ -99,7 +111,7 @@ def _events(events: Sequence[SoughtEvent]) -> str:
 
 
 def _invoked(what: Pending) -> str:
-    return f"Waiting for run {what.child} of {what.function}, invoked by" if what.child else "Waiting (invoke) in"
+    return f"Waiting for a run of {what.function}, invoked by" if what.child else "Waiting (invoke) in"
 
 
 def _failed(attempts: int | None) -> str:
@@ -107,7 +119,8 @@ def _failed(attempts: int | None) -> str:
 
 
 def _slots(wait: Wait) -> str:
-    return f"Every slot{_of_key(wait)} is taken, {wait.held} of {wait.limit}"
+    place = f", {wait.position} before it" if wait.position else ", next in line" if wait.position == 0 else ""
+    return f"Every slot{_of_key(wait)} is taken, {wait.held} of {wait.limit}{place}"
 
 
 def _of_key(wait: Wait) -> str:
@@ -123,5 +136,5 @@ def _counted(count: int, noun: str) -> str:
 
 
 def _error(error: bytes | None) -> str | None:
-    found = failure(error)
-    return f"{found.type}: {found.message}" if found else None
+    found = failure_view(error)
+    return found.line if found else None

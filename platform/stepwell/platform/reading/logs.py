@@ -62,11 +62,15 @@ class KeptLine:
 
 @dataclass(frozen=True, slots=True)
 class LogPage:
-    """Lines of a run, oldest first. `next` continues it: the number of the last line; `None` at the end for now."""
+    """Lines of a run, oldest first. `next` continues it: the number of the last line; `None` at the end for now.
+
+    `dropped` lines are not kept any more, of all that were `said`.
+    """
 
     lines: tuple[KeptLine, ...]
     next: int | None
     dropped: int
+    said: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,7 @@ async def log_of(partition: Partition, run: str, after: int, limit: int) -> LogP
 def _page(said: Said, first: int, texts: Sequence[bytes]) -> LogPage:
     lines = [KeptLine.parse(said.dropped + first + index, text) for index, text in enumerate(texts, 1)]
     more = first + len(texts) < said.kept and lines
-    return LogPage(tuple(lines), lines[-1].number if more else None, said.dropped)
+    return LogPage(tuple(lines), lines[-1].number if more else None, said.dropped, said.lines)
 
 
 async def _said(partition: Partition, run: str) -> tuple[bool, Said]:
