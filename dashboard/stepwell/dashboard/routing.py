@@ -17,6 +17,7 @@ from stepwell.dashboard.run.page import RunPage
 from stepwell.dashboard.run.rerun import RerunPage
 from stepwell.dashboard.run.resolve import ResolvePage
 from stepwell.dashboard.runs.page import RunsPage
+from stepwell.dashboard.runs.selected import SelectedRuns
 from stepwell.dashboard.sign_in.page import SignInPage
 from stepwell.dashboard.static_files import StaticFiles
 from stepwell.dashboard.theme.page import ThemePage
@@ -49,6 +50,7 @@ def routes(installation: Installation, *, dev: bool = False) -> list[BaseRoute]:
     places: tuple[Place, ...] = (
         Home(),
         RunsPage(installation, renderer, dev=dev),
+        SelectedRuns(installation),
         RunPage(installation, renderer),
         RerunPage(installation, renderer),
         ResolvePage(installation, renderer),

@@ -11,6 +11,7 @@ from stepwell.dashboard.runs.query import RunsQuery
 from stepwell.dashboard.runs.view import runs_view
 from stepwell.platform.api.operations import parameters
 from stepwell.platform.api.problems import Problem
+from stepwell.platform.api.searching import check_search
 from stepwell.platform.installation import Installation
 from stepwell.platform.reading.pages import BadCursor
 
@@ -32,6 +33,7 @@ class RunsPage:
         if "" in request.query_params.values():
             return RedirectResponse(_without_blanks(request), 307)
         query = parameters(request, RunsQuery)
+        check_search(request, query.q)
         try:
             view = await runs_view(self._installation, query, _origin(request), dev=self._dev)
         except BadCursor as error:

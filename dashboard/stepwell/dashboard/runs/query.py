@@ -7,7 +7,10 @@ from urllib.parse import urlencode
 from pydantic import ConfigDict, Field
 
 from stepwell.platform.api.operations import Query
+from stepwell.platform.api.runs import LAST_MS
+from stepwell.platform.api.searching import MOST_CHARACTERS
 from stepwell.platform.reading.filter import RunFilter
+from stepwell.platform.reading.where import where_of_run
 from stepwell.platform.records import Status
 
 
@@ -41,6 +44,9 @@ class RunsQuery(Query):
     app: str | None = Field(None, max_length=64)
     event: str | None = Field(None, max_length=512)
     within: Span | None = None
+    after: int | None = Field(None, ge=0, le=LAST_MS)
+    before: int | None = Field(None, ge=0, le=LAST_MS)
+    q: str | None = Field(None, max_length=MOST_CHARACTERS)
     cursor: str | None = None
 
     @property
@@ -51,12 +57,13 @@ class RunsQuery(Query):
     @property
     def narrowed(self) -> bool:
         """The same, leaving out the status."""
-        return any((self.function, self.app, self.event, self.within))
+        return any((self.function, self.app, self.event, self.within, self.after, self.before, self.q))
 
     def filter(self, now: int) -> RunFilter:
-        """For a reader, at `now` ms UTC."""
-        after = now - SPANS[self.within] if self.within else None
-        return RunFilter(self.status, self.function, self.app, self.event, after)
+        """For a reader, at `now` ms UTC. Raises `ExpressionError`."""
+        after = now - SPANS[self.within] if self.within else self.after
+        where = where_of_run(self.q) if self.q else None
+        return RunFilter(self.status, self.function, self.app, self.event, after, self.before, where=where)
 
     def url(self, **changes: Any) -> str:
         """The address of the list with other filters. It begins at the newest run unless `cursor` is among them."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
+from uuid import uuid4
 
 from stepwell.dashboard.runs.query import SPAN_LABELS, RunsQuery
 from stepwell.dashboard.runs.teaching import Lesson, lesson
@@ -11,8 +12,11 @@ from stepwell.dashboard.wording.durations import duration, elapsed
 from stepwell.dashboard.wording.moments import Moment, past
 from stepwell.dashboard.wording.tone import Tone
 from stepwell.platform.api.views.failure import failure
+from stepwell.platform.expressions import ExpressionError
 from stepwell.platform.installation import Installation
 from stepwell.platform.reading.counts import Counts
+from stepwell.platform.reading.filter import RunFilter
+from stepwell.platform.reading.pages import Page
 from stepwell.platform.reading.runs import RunSummary
 from stepwell.platform.records import RunRecord, Status
 
@@ -57,8 +61,31 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class Search:
+    """How many runs an expression was asked of for this page, of how many; of some it could not be told."""
+
+    searched: int
+    total: int
+    undecided: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """What is wrong with an expression: the part before the mistake, and the part from there on."""
+
+    message: str
+    column: int
+    before: str
+    rest: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunsView:
-    """The page. `older` and `newest` are addresses, where there is anything; `lesson` is there when no run is."""
+    """The page. `older` and `newest` are addresses, where there is anything; `lesson` is there when no run is.
+
+    `mistake`: what is wrong with the expression; then nothing was looked for. `search`: how far was looked.
+    `request`: under which the marked runs are done again, once.
+    """
 
     query: RunsQuery
     tabs: tuple[Tab, ...]
@@ -70,13 +97,17 @@ class RunsView:
     newest: str | None
     clear: str
     lesson: Lesson | None
+    search: Search | None
+    mistake: Mistake | None
+    request: str
 
 
 async def runs_view(installation: Installation, query: RunsQuery, origin: str, *, dev: bool) -> RunsView:
     """Reads one page of runs for who asked for it at `origin`. Raises `BadCursor`."""
     now = installation.clock.now()
+    wanted, mistake = _understood(query, now)
     page, counts, registry = await asyncio.gather(
-        installation.history.runs(query.filter(now), cursor=query.cursor),
+        _page(installation, wanted, query.cursor),
         _counts(installation, query),
         installation.registry.load(),
     )
@@ -90,9 +121,25 @@ async def runs_view(installation: Installation, query: RunsQuery, origin: str, *
         rows=tuple(_row(summary, now) for summary in page.items),
         older=query.url(cursor=page.next) if page.next else None,
         newest=query.url() if query.cursor else None,
-        clear=query.url(function=None, app=None, event=None, within=None),
+        clear=query.url(function=None, app=None, event=None, within=None, after=None, before=None, q=None),
         lesson=lesson(registry.functions, origin, dev=dev) if bare else None,
+        search=Search(page.searched, page.total, page.undecided) if wanted and query.q else None,
+        mistake=mistake,
+        request=uuid4().hex,
     )
+
+
+def _understood(query: RunsQuery, now: int) -> tuple[RunFilter | None, Mistake | None]:
+    """The filter, or why it is none."""
+    try:
+        return query.filter(now), None
+    except ExpressionError as error:
+        text, place = query.q or "", error.column - 1
+        return None, Mistake(error.message, error.column, text[:place], text[place:])
+
+
+async def _page(installation: Installation, wanted: RunFilter | None, cursor: str | None) -> Page[RunSummary]:
+    return await installation.history.runs(wanted, cursor=cursor) if wanted else Page((), None)
 
 
 def _suggestions(names: Iterable[str]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ const LISTED = /** @type {const} */ ([
   ["Search on this page, or find anything", "/"],
   ["Next and previous of a list", "j k"],
   ["Open what is chosen", "↵"],
+  ["Mark what is chosen", "x"],
   ["Open and close all details", "e w"],
   ["This list", "?"],
 ]);
@@ -53,6 +54,7 @@ const GENERAL = {
   g: () => (going = performance.now() + PATIENCE),
   j: () => step(1),
   k: () => step(-1),
+  x: mark,
   e: () => unfold(true),
   w: () => unfold(false),
 };
@@ -72,6 +74,12 @@ function step(by) {
   const next = place < 0 ? (by > 0 ? 0 : rows.length - 1) : Math.max(0, Math.min(rows.length - 1, place + by));
   const row = rows[next];
   if (row instanceof HTMLElement) row.focus();
+}
+
+/** Marks the row that has the focus, or takes the mark away. */
+function mark() {
+  const box = document.activeElement?.closest("tr")?.querySelector("input[type=checkbox]");
+  if (box instanceof HTMLInputElement) box.checked = !box.checked;
 }
 
 /** @param {boolean} open */
