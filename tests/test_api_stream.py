@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import httpx2
 import orjson
 import pytest
 
-from stepwell.platform.api.feed import BACKLOG, Feed, Watcher
+from stepwell.platform.api.feed import BACKLOG, REMEMBERED, Feed, Recent, Watcher
 from stepwell.platform.api.stream import Functions, Stream, StreamQuery
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.keys import FEED
@@ -26,8 +26,10 @@ async def desk(store: Store) -> Desk:
 
 
 @asynccontextmanager
-async def listening(url: str, **query: str) -> AsyncGenerator[AsyncIterator[tuple[str, Any]]]:
-    """What a browser's EventSource would hear, as name and data."""
+async def listening(
+    url: str, after: str = "", ids: list[str] | None = None, **query: str
+) -> AsyncGenerator[AsyncIterator[tuple[str, Any]]]:
+    """What a browser's EventSource would hear, as name and data, behind the id `after`; their own go into `ids`."""
 
     async def heard(lines: AsyncIterator[str]) -> AsyncIterator[tuple[str, Any]]:
         name = ""
@@ -35,12 +37,14 @@ async def listening(url: str, **query: str) -> AsyncGenerator[AsyncIterator[tupl
             field, _, value = line.partition(": ")
             if field == "event":
                 name = value
+            elif field == "id" and ids is not None:
+                ids.append(value)
             elif field == "data":
                 yield name, orjson.loads(value)
 
     async with (
         httpx2.AsyncClient(base_url=url, timeout=10) as client,
-        client.stream("GET", "/api/v1/stream", params=query) as response,
+        client.stream("GET", "/api/v1/stream", params=query, headers={"Last-Event-ID": after}) as response,
     ):
         assert response.status_code == 200
         assert response.headers["content-type"] == "text/event-stream"
@@ -86,7 +90,11 @@ async def test_who_watches_is_told_to_look_anew_when_something_may_be_missed(red
             assert await anext(heard) == ("refetch", {})
 
 
-async def test_the_subscription_is_there_only_while_somebody_watches(redis_server: Server) -> None:
+async def test_the_subscription_is_there_only_while_somebody_watches_or_may_come_back(
+    redis_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stepwell.platform.server.LINGER", 0.1)
+
     def subscribed() -> int:
         count: int = redis_server.ask("PUBSUB", "NUMSUB", FEED)[1]
         return count
@@ -101,6 +109,67 @@ async def test_the_subscription_is_there_only_while_somebody_watches(redis_serve
             await eventually(lambda: subscribed() == 0)
             async with listening(server.url) as again:
                 assert await anext(again) == ("refetch", {})
+
+
+async def test_who_was_cut_off_goes_on_where_it_was(desk: Desk) -> None:
+    async with desk.serving() as server:
+        ids = list[str]()
+        async with listening(server.url, ids=ids) as heard:
+            assert await anext(heard) == ("refetch", {})
+            first = await desk.start("order.placed")
+            assert await anext(heard) == ("runs", [{"id": first, "status": "queued"}])
+        missed = [await desk.start("order.placed") for _ in range(3)]
+        mail = await desk.start("user.joined")
+        assert len(set(ids)) == 2
+        async with listening(server.url, after=ids[-1]) as heard:
+            told = dict[str, str]()
+            while len(told) < 4:
+                name, runs = await anext(heard)
+                assert name == "runs"
+                told |= {run["id"]: run["status"] for run in runs}
+            assert told == dict.fromkeys([*missed, mail], "queued")
+        async with listening(server.url, after=ids[0], function="shop/mail") as heard:
+            assert await anext(heard) == ("runs", [{"id": mail, "status": "queued"}])
+
+
+@pytest.mark.parametrize("after", ["0123456789abcdef-0", "x", "-", "0123456789abcdef-" + "9" * 40])
+async def test_who_comes_back_with_what_nobody_knows_looks_anew(desk: Desk, after: str) -> None:
+    async with desk.serving() as server, listening(server.url) as kept:
+        assert await anext(kept) == ("refetch", {})
+        async with listening(server.url, after=after) as heard:
+            assert await anext(heard) == ("refetch", {})
+
+
+async def test_what_was_missed_and_is_not_remembered_any_more_is_looked_for_anew() -> None:
+    recent = Recent()
+    recent.add([("A", "queued")])
+    behind = recent.position
+    for index in range(REMEMBERED):
+        recent.add([(f"R{index}", "queued")])
+    assert len(recent.since(behind) or ()) == REMEMBERED
+    recent.add([])
+    assert recent.since(behind) is None
+    assert recent.since(recent.position) == []
+    last = recent.position
+    recent.add(None)
+    assert recent.since(last) is None, "there is a gap behind it"
+
+
+async def test_only_those_of_a_status_are_told(desk: Desk) -> None:
+    async with desk.serving() as server, listening(server.url, status="cancelled") as heard:
+        assert await anext(heard) == ("refetch", {})
+        run = await desk.start("order.placed")
+        await desk.installation.runs_at(run).cancel(run)
+        assert await anext(heard) == ("runs", [{"id": run, "status": "cancelled"}])
+
+
+@pytest.mark.slow
+async def test_five_hundred_watch_at_once_and_hear_the_same(desk: Desk) -> None:
+    async with desk.serving() as server, AsyncExitStack() as stack:
+        streams = [await stack.enter_async_context(listening(server.url)) for _ in range(500)]
+        assert [await anext(heard) for heard in streams] == [("refetch", {})] * 500
+        run = await desk.start("order.placed")
+        assert [await anext(heard) for heard in streams] == [("runs", [{"id": run, "status": "queued"}])] * 500
 
 
 async def test_a_server_that_stops_ends_the_stream(desk: Desk) -> None:

@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Route
 from stepwell.platform.api.auth import Access
 from stepwell.platform.api.endings import Endings
 from stepwell.platform.api.events import EventsApi
-from stepwell.platform.api.feed import Feed
+from stepwell.platform.api.feed import LINGER, Feed
 from stepwell.platform.api.front import Front
 from stepwell.platform.api.functions import FunctionsApi
 from stepwell.platform.api.ingest import IngestEndpoint
@@ -71,7 +71,7 @@ def create_app(
     Raises `UnsafeAddress` when the host is not loopback and the settings have no keys, `BadKey` for a wrong one.
     """
     access, max_event = Access(installation.settings, dev=dev, host=host), installation.settings.max_event_bytes
-    endings, feed, closing = Endings(), Feed(installation.store), asyncio.Event()
+    endings, feed, closing = Endings(), Feed(installation.store, LINGER), asyncio.Event()
     operations = [
         *EventsApi(
             installation.history, installation.ingest, installation.registry, max_event, endings, closing
@@ -93,7 +93,7 @@ def create_app(
     rest = Starlette(
         routes=[*[operation.route() for operation in operations], describe(operations, dev=dev), *routes],
         exception_handlers=dict.fromkeys(ANSWERED, answer_problem),
-        lifespan=lambda _: working([hear, *work]),
+        lifespan=lambda _: living(feed, [hear, *work]),
     )
     rest.router.redirect_slashes = False
     events = IngestEndpoint(installation.ingest, access, max_event)
@@ -127,6 +127,16 @@ async def listen(store: Store, registry: Registry, endings: Endings) -> None:
                     endings.heard(lines)
                 case _:
                     await registry.load()
+
+
+@contextlib.asynccontextmanager
+async def living(feed: Feed, work: Sequence[Work]) -> AsyncGenerator[None]:
+    """Runs the work meanwhile, and ends the feed behind it."""
+    async with working(work):
+        try:
+            yield
+        finally:
+            await feed.close()
 
 
 @contextlib.asynccontextmanager

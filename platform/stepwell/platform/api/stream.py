@@ -2,7 +2,8 @@
 
 `refetch` comes first, and again whenever changes may have been missed: read what is shown anew. `runs` then says which
 runs have changed, as `[{"id", "status"}, …]`. In a stream of one run, `said` says that its code has logged something or
-has come further, as `{"id"}`. The format is that of
+has come further, as `{"id"}`. Each has an id: a stream that is opened again with it as `Last-Event-ID` goes on behind
+it, without `refetch`, as long as the same process knows what came since. The format is that of
 https://html.spec.whatwg.org/multipage/server-sent-events.html.
 """
 
@@ -19,6 +20,7 @@ from stepwell.platform.api.held import SILENCE, drop, first_of, until_gone
 from stepwell.platform.api.operations import Operation, Query, parameters
 from stepwell.platform.codec import encode
 from stepwell.platform.history import History
+from stepwell.platform.records import Status
 
 REMEMBERED = 10_000
 PARTING = 1.0
@@ -32,6 +34,7 @@ class StreamQuery(Query):
     function: str | None = Field(
         default=None, max_length=129, description="of the runs of this function, as app/function"
     )
+    status: Status | None = Field(default=None, description="only those that have come to this status")
 
 
 class StreamApi:
@@ -48,7 +51,8 @@ class StreamApi:
 
     async def stream(self, request: Request) -> ASGIApp:
         """GET /stream."""
-        return Stream(self._feed, self._functions, parameters(request, StreamQuery), self._closing)
+        wanted, after = parameters(request, StreamQuery), request.headers.get("last-event-id", "")
+        return Stream(self._feed, self._functions, wanted, self._closing, after=after)
 
 
 class Functions:
@@ -69,16 +73,26 @@ class Functions:
 
 
 class Stream:
-    """An endless response, as ASGI: it ends when the other side hangs up or is too slow, or the server closes."""
+    """An endless response, as ASGI: it ends when the other side hangs up or is too slow, or the server closes.
+
+    `after` is the id of what was heard last.
+    """
 
     def __init__(
-        self, feed: Feed, functions: Functions, wanted: StreamQuery, closing: asyncio.Event, silence: float = SILENCE
+        self,
+        feed: Feed,
+        functions: Functions,
+        wanted: StreamQuery,
+        closing: asyncio.Event,
+        silence: float = SILENCE,
+        after: str = "",
     ) -> None:
         self._feed = feed
         self._functions = functions
         self._wanted = wanted
         self._closing = closing
         self._silence = silence
+        self._after = after
 
     def without_payloads(self) -> "Stream":
         """Itself: ids and statuses are all it tells."""
@@ -88,7 +102,7 @@ class Stream:
         """Answers the request."""
         headers = [(b"content-type", b"text/event-stream"), (b"x-accel-buffering", b"no")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        async with self._feed.watch(self._wanted.run) as watcher:
+        async with self._feed.watch(self._wanted.run, self._after) as watcher:
             loop = asyncio.get_running_loop()
             speaking = loop.create_task(self._speak(watcher, send))
             gone, lost = loop.create_task(until_gone(receive)), loop.create_task(watcher.lost.wait())
@@ -111,16 +125,18 @@ class Stream:
             except TimeoutError:
                 text = b": still here\n\n"
             else:
-                text = b"event: refetch\ndata: {}\n\n" if changes is None else await self._text(changes)
+                id = b"id: " + watcher.position.encode() + b"\n"
+                text = id + b"event: refetch\ndata: {}\n\n" if changes is None else await self._text(id, changes)
                 if watcher.heard():
-                    text += b"event: said\ndata: " + encode({"id": self._wanted.run}) + b"\n\n"
+                    text += id + b"event: said\ndata: " + encode({"id": self._wanted.run}) + b"\n\n"
             if text:
                 await send({"type": "http.response.body", "body": text, "more_body": True})
 
-    async def _text(self, changes: Mapping[str, str]) -> bytes:
+    async def _text(self, id: bytes, changes: Mapping[str, str]) -> bytes:
         if self._wanted.run:
             changes = {run: status for run, status in changes.items() if run == self._wanted.run}
         if self._wanted.function:
             changes = await self._functions.only(self._wanted.function, changes)
-        runs = [{"id": run, "status": status} for run, status in changes.items()]
-        return b"event: runs\ndata: " + encode(runs) + b"\n\n" if runs else b""
+        wanted = self._wanted.status
+        runs = [{"id": run, "status": status} for run, status in changes.items() if wanted in (None, status)]
+        return id + b"event: runs\ndata: " + encode(runs) + b"\n\n" if runs else b""
