@@ -2,7 +2,7 @@
 #
 #   make dev      make .venv, install Stepwell, start it with the example shop
 #   make test     install what the tests need, run them        ARGS="-k sleep" goes to pytest
-#   make check    lint, format check and two type checkers
+#   make check    lint, format check and the type checkers of Python and of JavaScript
 #   make bench    measure the hot path
 #
 # A stamp file in .venv says what is installed there, so that only a change of pyproject.toml installs again.
@@ -29,6 +29,7 @@ check: $(VENV)/.check
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pyright
+	$(BIN)/npx --yes --package typescript@5.9.3 tsc --project dashboard/jsconfig.json
 
 bench: $(VENV)/.installed
 	$(BIN)/python bench $(ARGS)
