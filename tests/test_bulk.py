@@ -289,7 +289,11 @@ async def test_runs_are_done_again_from_the_step_that_failed(desk: Desk) -> None
         await owner.checkpoint(
             by_step.run, by_step.token, number, key, "run", ok=ok, attempts=1, took=1, payload=payload
         )
-    error = {"type": "StepFailed", "message": "step 'ship' failed after 1 attempt: E: m", "traceback": []}
+    error: dict[str, Any] = {
+        "type": "StepFailed",
+        "message": "step 'ship' failed after 1 attempt: E: m",
+        "traceback": [],
+    }
     home = desk.installation.partitions[0]
     await desk.owner(home).finish(by_step.run, by_step.token, 5, "failed", encode(error))
     await desk.finish(outside, "failed", DECLINED)

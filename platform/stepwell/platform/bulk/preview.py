@@ -14,6 +14,8 @@ MOST_SEARCHED = 2_000
 SECONDS = 2.0
 """After which no further page is looked at."""
 EXAMPLES = 10
+MOST_ERRORS = 20
+"""Kinds of errors that are told apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +30,8 @@ class Preview:
         total: runs there are to look at.
         undecided: of those searched, where an expression needed too many steps.
         examples: the newest of those found.
-        failed: those of the searched that are failed, of which `errors` tells.
-        errors: why, the most frequent first.
+        failed: those of the found and looked at that have failed with an error.
+        errors: which, the 20 most frequent.
     """
 
     order: BulkOrder
@@ -59,7 +61,7 @@ async def preview_of(history: History, order: BulkOrder, now: int) -> Preview:
         undecided=sum(page.undecided for page in pages),
         examples=tuple(found[:EXAMPLES]),
         failed=sum(group.count for group in errors),
-        errors=tuple(errors),
+        errors=tuple(errors[:MOST_ERRORS]),
     )
 
 
