@@ -1,18 +1,29 @@
 """Bulk jobs over HTTP, by our client and by the command line."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+import io
+from collections.abc import AsyncGenerator, Generator
 from typing import Any
 
 import httpx2
+import orjson
 import pytest
 from pydantic import SecretStr
 
+from stepwell.client import BulkRefusal, Client, ErrorGroup
+from stepwell.client.errors import NotFound, Refused
+from stepwell.platform.bulk import carrying as pacing
 from stepwell.platform.bulk.acting import Acting
 from stepwell.platform.bulk.carrying import Carrying
+from stepwell.platform.bulk.jobs import Note
+from stepwell.platform.bulk.order import BulkOrder
+from stepwell.platform.bulk.wanted import Wanted
+from stepwell.platform.cli import bulk_job, main
+from stepwell.platform.records import Status
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.memory import memory_store
 from tests.api_desk import Desk, function
+from tests.cli_logs import logs_restored
 
 DECLINED: dict[str, Any] = {"type": "CardDeclined", "message": "no money", "traceback": []}
 BULK = "/api/v1/bulk"
@@ -42,13 +53,17 @@ async def failed(desk: Desk, count: int, error: Any = DECLINED) -> list[str]:
     return runs
 
 
-async def carry_on(desk: Desk) -> None:
-    """What a scheduler does with the jobs there are."""
+def carrying(desk: Desk) -> Carrying:
+    """What a scheduler has for the jobs there are."""
     there = desk.installation
     acting = Acting(there.partitions, there.runs, there.steering)
-    carrying = Carrying(there.bulk, there.history, acting, desk.clock, lambda _: asyncio.sleep(0))
-    for id in await there.bulk.open():
-        await carrying.carry_on(id)
+    return Carrying(there.bulk, there.history, acting, desk.clock, lambda _: asyncio.sleep(0))
+
+
+async def carry_on(desk: Desk) -> None:
+    """Does all that the jobs have to do."""
+    for id in await desk.installation.bulk.open():
+        await carrying(desk).carry_on(id)
 
 
 async def get(client: httpx2.AsyncClient, path: str = "", **query: Any) -> Any:
@@ -183,3 +198,155 @@ async def test_who_may_not_see_payloads_may_not_ask_by_them(desk: Desk) -> None:
         assert (shown["q"], shown["hidden"]) == (None, True)
         assert (await by("see", "POST", f"{BULK}/{job['id']}/stop")).status_code == 403
         assert (await by("blind", "POST", f"{BULK}/{job['id']}/stop")).status_code == 200
+
+
+# By our client.
+
+
+async def test_the_client_steers_many(desk: Desk) -> None:
+    runs = await failed(desk, 4)
+    async with desk.serving() as server, Client(server.url) as client:
+        seen = await client.bulk.preview("rerun", status="failed", where='error.type == "CardDeclined"')
+        assert (seen.count, seen.exact, len(seen.examples)) == (4, True, 4)
+        assert seen.errors == (ErrorGroup("CardDeclined", "no money", 4, 1, runs[-1]),)
+        job = await client.bulk.begin("rerun", status="failed", where='error.type == "CardDeclined"', rate=7)
+        assert (job.ended, job.rate, job.filter["q"]) == (False, 7, 'error.type == "CardDeclined"')
+        await carry_on(desk)
+        job = await client.bulk.get(job.id)
+        assert (job.ended, job.state, job.done, job.left) == (True, "done", 4, 0)
+        made = await client.bulk.runs(job.id)
+        assert sorted([(await client.runs.get(run)).rerun_of or "" for run in made]) == runs
+        desk.clock.advance(1)
+        other = await client.bulk.begin("rerun", from_failed=True, function="shop/charge", event=None)
+        listed = await client.bulk.list(limit=1)
+        assert ([one.id for one in listed], listed.next) == ([other.id], other.id)
+        await carry_on(desk)
+        job = await client.bulk.stop(other.id)
+        assert job.refusals == (BulkRefusal("no step of it has failed", 4, tuple(runs[:0:-1])),)
+        assert [one.id for one in await client.bulk.list(cursor=other.id)] != [other.id]
+
+
+async def test_the_client_says_why_not(desk: Desk) -> None:
+    async with desk.serving() as server, Client(server.url) as client:
+        with pytest.raises(Refused, match="this would cancel all runs"):
+            await client.bulk.begin("cancel")
+        assert (await client.bulk.begin("cancel", all_runs=True)).state == "running"
+        with pytest.raises(NotFound):
+            await client.bulk.get(NOBODY)
+        seen = await client.bulk.preview("rerun", from_failed=True)
+        assert (seen.count, seen.from_failed) == (0, True)
+
+
+# By the command line.
+
+
+@pytest.fixture(autouse=True)
+def as_from_a_new_shell(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
+    """And one in which nobody waits long."""
+    monkeypatch.setattr(pacing, "PERIOD", 0.01)
+    monkeypatch.setattr(bulk_job, "LOOKS", (0.01,))
+    with logs_restored():
+        yield
+
+
+class Person(io.StringIO):
+    """Somebody at a terminal, who types this."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+async def test_the_command_line_shows_asks_and_follows(
+    desk: Desk, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = await failed(desk, 12)
+    await failed(desk, 1, {"type": "Timeout", "message": "late", "traceback": []})
+    async with desk.serving(work=[carrying(desk).run]) as server:
+
+        async def said(*words: str, code: int = 0, typed: str | None = None) -> str:
+            desk.clock.advance(1)
+            monkeypatch.setattr("sys.stdin", io.StringIO() if typed is None else Person(typed))
+            assert await asyncio.to_thread(main, ["bulk", *words, "--url", server.url]) == code
+            printed = capsys.readouterr()
+            return printed.err if code == 2 else printed.out
+
+        assert await said("list") == "no jobs\n"
+        assert "this asks before it does anything, and nobody can answer: say --yes" in await said(
+            "rerun", "--status", "failed", code=2
+        )
+        shown = await said("rerun", "--status", "failed", code=1, typed="n\n")
+        assert "do again  13 runs\n" in shown
+        assert "error     12 × CardDeclined: no money\n" in shown
+        assert "error     1 × Timeout: late\n" in shown
+        assert shown.endswith("Do them again? [y/N]: Nothing was done.\n")
+        assert await said("list") == "no jobs\n"
+
+        shown = await said("rerun", "--where", 'error.type == "CardDeclined"', "--since", "400d", typed="y\n")
+        assert "job 01" in shown
+        assert shown.endswith("done: 12 done, 0 refused\n")
+        done = orjson.loads(await said("rerun", "--status", "failed", "--from-failed", "--yes", "--json"))
+        assert (done["state"], done["refused"], done["from_failed"]) == ("done", 13, True)
+        shown = await said("rerun", "--status", "failed", "--from-failed", "--yes", "--rate", "500")
+        assert "13: no step of it has failed; such as " in shown
+
+        jobs = orjson.loads(await said("list", "--json"))["data"]
+        first = jobs[-1]["id"]
+        assert first in await said("list")
+        shown = await said("show", first, "--runs")
+        assert "done      12 of 12 found\n" in shown
+        assert len([line for line in shown.splitlines() if line.startswith("01")]) == 12
+        assert len(orjson.loads(await said("show", first, "--runs", "--json"))["runs"]) == len(runs)
+        assert await said("stop", first) == f"{first} is done; 12 done\n"
+        assert "no bulk job" in await said("show", NOBODY, code=2)
+
+
+async def test_the_command_line_does_nothing_to_all_runs_by_a_slip(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await desk.start("order.placed")
+    desk.clock.advance(1)
+    async with desk.serving(work=[carrying(desk).run]) as server:
+
+        async def said(*words: str, code: int = 0) -> str:
+            assert await asyncio.to_thread(main, ["bulk", *words, "--yes", "--url", server.url]) == code
+            printed = capsys.readouterr()
+            return printed.err if code == 2 else printed.out
+
+        slip = "without a filter, this would cancel all runs: give one, or say so with --all"
+        assert slip in await said("cancel", code=2)
+        assert slip in await said("cancel", "--until", "0s", code=2)
+        assert "not for those that are failed" in await said("cancel", "--status", "failed", code=2)
+        assert await said("retry", "--app", "other") == "  try again now  0 runs\n"
+        assert "done: 1 done, 0 refused" in await said("cancel", "--all")
+
+
+async def test_who_leaves_is_told_that_the_job_goes_on(
+    desk: Desk, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await failed(desk, 2)
+
+    def follow(*_: Any, **__: Any) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("stepwell.platform.cli.bulk.follow", follow)
+    async with desk.serving() as server:
+        words = ["bulk", "rerun", "--status", "failed", "--yes", "--url", server.url]
+        assert await asyncio.to_thread(main, words) == 0
+    [job] = await desk.installation.bulk.open()
+    assert f"the job goes on: `stepwell bulk show {job}` says how far" in capsys.readouterr().err
+
+
+async def test_a_job_that_is_stopped_says_what_is_left(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    await failed(desk, 2)
+    job = await desk.installation.bulk.begin(BulkOrder("rerun", Wanted(status=Status.FAILED)), "oncall")
+    taken = await desk.installation.bulk.take(job, "me")
+    assert taken
+    await desk.installation.bulk.note(taken, "me", Note("-", ["a", "b"], searched=2, total=2, matched=2))
+    async with desk.serving() as server:
+        assert await asyncio.to_thread(main, ["bulk", "stop", job, "--url", server.url]) == 0
+        desk.clock.advance(20_000)
+        await carry_on(desk)
+        assert await asyncio.to_thread(bulk_job.follow, server.url, job, json=False) == 1
+    said = capsys.readouterr().out
+    assert said.startswith(f"{job} is stopping; 0 done\n")
+    assert said.endswith("stopped: 0 done, 0 refused, 2 left\n")
