@@ -20,6 +20,7 @@ from stepwell.platform.doctor.ownership import examine_keys
 from stepwell.platform.errors import StoreUnavailable
 from stepwell.platform.expressions import ExpressionError
 from stepwell.platform.reading import where
+from stepwell.platform.reading.errors import cause_of
 from stepwell.platform.reading.filter import RunFilter
 from stepwell.platform.reading.runs import RunSummary
 from stepwell.platform.records import Status
@@ -229,6 +230,16 @@ async def test_a_function_that_is_not_registered_is_said_once(desk: Desk) -> Non
     assert len(job.refused[0].examples) == 3
 
 
+async def test_reasons_that_name_runs_are_one(desk: Desk) -> None:
+    """As of a singleton, whose place another run has."""
+    await desk.register(function("charge", singleton={"key": "event.data.id", "mode": "skip"}))
+    await failed(desk, 3)
+    for number in range(3):
+        await desk.start("order.placed", {"id": number})
+    [refused] = (await ended(desk, await begun(desk))).refused
+    assert (refused.count, "…" in refused.reason) == (3, True)
+
+
 async def test_reasons_without_end_are_counted_together(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     await failed(desk, 30)
 
@@ -408,6 +419,27 @@ async def test_a_scheduler_carries_jobs_on() -> None:
         id = await begun(desk)
         async with asyncio.timeout(20):
             while (await job_of(desk, id)).state != "done":  # noqa: ASYNC110 - what is waited for happens in Redis
+                await asyncio.sleep(0.01)
+        running.cancel()
+        assert await done_again(desk) == runs
+
+
+async def test_a_job_that_cannot_be_read_holds_up_no_other() -> None:
+    async with memory_store() as store:
+        desk = await with_functions(store)
+        runs = await failed(desk, 3)
+        broken, fine = await begun(desk), await begun(desk)
+        home = desk.installation.partitions[0]
+        await store.call(0, "HSET", home.keys.name("k_bulk", broken), "what", '{"action": "of a newer version"}')
+        paused, trouble = list[float](), asyncio.Event()
+
+        async def pause(seconds: float) -> None:
+            paused.append(seconds)
+            await (trouble.wait() if seconds == pacing.TROUBLE else asyncio.sleep(0))
+
+        running = asyncio.create_task(carrying(desk, pause).run())
+        async with asyncio.timeout(20):
+            while (await job_of(desk, fine)).state != "done" or pacing.TROUBLE not in paused:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         running.cancel()
         assert await done_again(desk) == runs
@@ -617,6 +649,26 @@ async def test_messages_that_differ_in_numbers_are_one_error(desk: Desk) -> None
         await failed(desk, 1, step_failed(f"card x-{card} has {card}.50"))
     [group] = (await previewed(desk)).errors
     assert (group.count, group.messages, group.message) == (3, 2, "card x-2 has 2.50")
+
+
+@pytest.mark.parametrize(
+    ("kind", "message", "cause"),
+    [
+        ("KeyError", "'id'", ("KeyError", "'id'")),
+        ("StepFailed", 'step "it\'s" failed after 1 attempt: Timeout: a\nb', ("Timeout", "a\nb")),
+        ("StepFailed", "somebody's own", ("StepFailed", "somebody's own")),
+        (
+            "InvokeFailed",
+            "step 'call': shop/child did not complete (run 01KDVDNA0000SS5Q8MFXV5EQ69): Timeout: late",
+            ("InvokeFailed", "step 'call': shop/child did not complete: Timeout: late"),
+        ),
+        (None, None, ("Error", "")),
+    ],
+)
+def test_the_cause_of_an_error_is_that_of_its_step(
+    kind: str | None, message: str | None, cause: tuple[str, str]
+) -> None:
+    assert cause_of(encode({"type": kind, "message": message})) == cause
 
 
 async def test_the_job_of_a_preview_does_what_was_shown(desk: Desk) -> None:

@@ -1,5 +1,6 @@
 """What a bulk job does to each of its runs. Done again, as after a crash, it does nothing twice."""
 
+import re
 from collections.abc import Sequence
 
 from stepwell.platform.bulk.job import Job
@@ -15,6 +16,7 @@ from stepwell.platform.waits.outcome import failed
 
 MOST_CHARACTERS = 200
 """Of a reason."""
+ID = re.compile(r"\b[0-7][0-9A-HJKMNP-TV-Z]{25}\b")
 GONE, ENDED = "it is not kept any more", "it had ended"
 
 
@@ -48,7 +50,8 @@ class Acting:
         except NoSuchRun:
             return Outcome(run, reason=GONE)
         except NotSteered as refusal:
-            return Outcome(run, reason=refusal.problem[:MOST_CHARACTERS])
+            # One reason for all, whichever runs are in the way.
+            return Outcome(run, reason=ID.sub("…", refusal.problem)[:MOST_CHARACTERS])
 
     async def _cancel(self, job: Job, run: str) -> Outcome:
         why = failed("Cancelled", f"by bulk job {job.id}")

@@ -21,6 +21,8 @@ PERIOD = 0.5
 """Seconds between two looks for jobs that nobody carries on."""
 PAUSE = 1.0
 """Seconds between tries while Redis is out of reach, or full."""
+TROUBLE = 30.0
+"""Seconds before a job is tried again that could not even be read."""
 PAGE = 100
 """Runs that are written down at a time."""
 AT_ONCE = 20
@@ -72,6 +74,10 @@ class Carrying:
     async def _keep(self, id: str) -> None:
         try:
             await self.carry_on(id)
+        except Exception:
+            # One job that cannot be read, as of a newer version, must not hold up all else that this process does.
+            structlog.get_logger().exception("bulk_job_not_carried_on", job=id)
+            await self._pause(TROUBLE)
         finally:
             self._busy.discard(id)
 
