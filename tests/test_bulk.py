@@ -680,6 +680,17 @@ async def test_the_job_of_a_preview_does_what_was_shown(desk: Desk) -> None:
     assert await done_again(desk) == runs
 
 
+async def test_what_an_expression_takes_too_long_for_is_told_and_left_alone(desk: Desk) -> None:
+    await desk.start("order.placed", {"id": 1, "xs": list(range(2_000))})
+    [other] = await failed(desk, 1)
+    costly = "[1,2,3,4,5,6,7,8,9].all(a, [1,2,3,4,5,6,7,8,9].all(b, event.data.xs.all(x, x >= 0)))"
+    wanted = Wanted(q=f"!has(event.data.xs) || {costly}")
+    seen = await previewed(desk, wanted=wanted)
+    assert (seen.count, seen.exact, seen.undecided) == (1, False, 1)
+    job = await ended(desk, await begun(desk, wanted=wanted))
+    assert (told(job), job.undecided, await done_again(desk)) == (("done", 1, 1, 0), 1, [other])
+
+
 async def test_a_preview_of_very_many_says_how_far_it_has_looked(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stepwell.platform.bulk.preview.MOST_SEARCHED", 100)
     await failed(desk, 120)

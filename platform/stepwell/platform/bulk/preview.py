@@ -51,14 +51,15 @@ async def preview_of(history: History, order: BulkOrder, now: int) -> Preview:
     pages = await _pages(history, until)
     found = [item for page in pages for item in page.items]
     errors = grouped(item.run for item in found)
+    undecided = sum(page.undecided for page in pages)
     whole, counted = pages[-1].next is None, until.filter.is_indexed
     return Preview(
         until,
         count=pages[0].total if counted and not whole else len(found),
-        exact=whole or counted,
+        exact=(whole or counted) and not undecided,
         searched=sum(page.searched for page in pages),
         total=pages[0].total,
-        undecided=sum(page.undecided for page in pages),
+        undecided=undecided,
         examples=tuple(found[:EXAMPLES]),
         failed=sum(group.count for group in errors),
         errors=tuple(errors[:MOST_ERRORS]),
