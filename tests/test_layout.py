@@ -22,9 +22,13 @@ PARTS = ["client", "functions", "platform", "dashboard"]
 # What each part offers; a name that comes or goes is a change that users notice.
 PUBLIC = {
     "client": [
+        "BulkJob",
+        "BulkPreview",
+        "BulkRefusal",
         "Busy",
         "Client",
         "ClientError",
+        "ErrorGroup",
         "Event",
         "Failure",
         "Faulty",

@@ -13,13 +13,30 @@ from stepwell.client.errors import (
     Unreachable,
 )
 from stepwell.client.event import Event
-from stepwell.client.records import Failure, LogLine, Page, Progress, Run, RunStatus, Step, StoredEvent
+from stepwell.client.records import (
+    BulkJob,
+    BulkPreview,
+    BulkRefusal,
+    ErrorGroup,
+    Failure,
+    LogLine,
+    Page,
+    Progress,
+    Run,
+    RunStatus,
+    Step,
+    StoredEvent,
+)
 from stepwell.client.retry import Retry
 
 __all__ = [
+    "BulkJob",
+    "BulkPreview",
+    "BulkRefusal",
     "Busy",
     "Client",
     "ClientError",
+    "ErrorGroup",
     "Event",
     "Failure",
     "Faulty",

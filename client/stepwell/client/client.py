@@ -14,6 +14,7 @@ from ulid import ULID
 
 from stepwell.client.address import Address
 from stepwell.client.background import Background
+from stepwell.client.bulk import Bulk
 from stepwell.client.event import Event
 from stepwell.client.events import Events
 from stepwell.client.line import Lines
@@ -55,8 +56,9 @@ class Client:
         self._lines = Lines(Address.of(url, key, api_key), retry, timeout)
         self._lock = threading.Lock()
         self._background: Background | None = None
-        # Neither refers to this client: a cycle would leave it to the collector, which closes it wherever that runs.
+        # None refers to this client: a cycle would leave it to the collector, which closes it wherever that runs.
         self.runs = Runs(self._lines.connection)
+        self.bulk = Bulk(self._lines.connection)
         self.events = Events(self._lines.connection)
 
     async def send(self, events: Event | Sequence[Event]) -> list[str]:

@@ -131,6 +131,89 @@ class StoredEvent:
     hidden: bool = False
 
 
+BulkAction = Literal["cancel", "rerun", "retry"]
+BulkState = Literal["running", "stopping", "stopped", "done", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorGroup:
+    """Errors of one type whose messages differ at most in words with a digit, such as ids.
+
+    `count` runs failed so; `message` is the most frequent of so many `messages`, and that of the run `example`.
+    """
+
+    type: str
+    message: str
+    count: int
+    messages: int = 1
+    example: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BulkPreview:
+    """What a bulk job would do to runs as they are now.
+
+    `count` runs were found, at least so many unless `exact`; `searched` of `total` were looked at. `filter` is that of
+    the job, with a `before`; `examples` are the newest of those found; `failed` of those that were looked at have
+    failed with one of the `errors`, of which these are the 20 most frequent.
+    """
+
+    action: BulkAction
+    filter: dict[str, Any]
+    count: int
+    exact: bool
+    searched: int = 0
+    total: int = 0
+    undecided: int = 0
+    examples: tuple[Run, ...] = ()
+    failed: int = 0
+    errors: tuple[ErrorGroup, ...] = ()
+    from_failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BulkRefusal:
+    """So many runs that something could not be done to, why, and ids of the first of them."""
+
+    reason: str
+    count: int
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BulkJob:
+    """Many runs that are cancelled, done again or tried again now, and how far that has come.
+
+    Of `total` runs `searched` were looked at; of those `matched` were found, of which `done` were steered, `refused`
+    could not be (`refusals` says why), and `left` are yet to be. `by` is the API key of who asked, `problem` why it has
+    failed, `rate` is in runs per second, and times are ms UTC.
+    """
+
+    id: str
+    action: BulkAction
+    filter: dict[str, Any]
+    state: BulkState
+    rate: int = 0
+    by: str = ""
+    problem: str | None = None
+    created_at: int | None = None
+    ended_at: int | None = None
+    searched: int = 0
+    total: int = 0
+    undecided: int = 0
+    matched: int = 0
+    done: int = 0
+    refused: int = 0
+    refusals: tuple[BulkRefusal, ...] = ()
+    left: int = 0
+    from_failed: bool = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more is done by it."""
+        return self.state in ("stopped", "done", "failed")
+
+
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
     """Part of a list; `next` is the cursor of the following part, None on the last.

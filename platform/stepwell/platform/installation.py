@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from stepwell.platform.bulk.jobs import Jobs
 from stepwell.platform.clock import Clock
 from stepwell.platform.cron.schedules import Schedules
 from stepwell.platform.engine.partition import Partition, partitions_of
@@ -31,6 +32,7 @@ class Installation:
     runs: tuple[Runs, ...]
     schedules: Schedules
     steering: Steering
+    bulk: Jobs
 
     @classmethod
     def over(cls, store: Store, settings: Settings, clock: Clock) -> "Installation":
@@ -52,6 +54,7 @@ class Installation:
             runs,
             Schedules(partitions, registry),
             Steering(partitions, runs, registry, settings, clock),
+            Jobs(partitions[0]),
         )
 
     def runs_at(self, run: str) -> Runs:

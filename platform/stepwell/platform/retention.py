@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from stepwell.platform.bulk.jobs import Jobs
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.engine.ticks import BATCH, Ticks
 from stepwell.platform.errors import ScriptFault, StepwellError
@@ -20,11 +21,12 @@ RECENT = 60_000
 class Retention:
     """Trims every partition."""
 
-    __slots__ = ("_age", "_partitions", "_share", "_ticks")
+    __slots__ = ("_age", "_jobs", "_partitions", "_share", "_ticks")
 
     def __init__(self, partitions: Sequence[Partition], ticks: Sequence[Ticks], settings: Settings) -> None:
         self._partitions = partitions
         self._ticks = ticks
+        self._jobs = Jobs(partitions[0])
         self._age = int(settings.retention_days * DAY)
         self._share = settings.retention_memory
 
@@ -47,6 +49,7 @@ class Retention:
         for failure in trimmed:
             if isinstance(failure, BaseException):
                 raise failure
+        await self._jobs.trim(self._age)
         return sum(count for count in trimmed if isinstance(count, int))
 
     async def _trim(self, index: int) -> int:

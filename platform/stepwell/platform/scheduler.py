@@ -1,4 +1,4 @@
-"""The scheduler: ticks partitions as often as there is something to do, fires schedules, clears away what is old."""
+"""The scheduler: ticks partitions as often as there is something to do, fires schedules, sees to bulk jobs, trims."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -7,17 +7,22 @@ from functools import partial
 
 import structlog
 
+from stepwell.platform.bulk.acting import Acting
+from stepwell.platform.bulk.carrying import Carrying
+from stepwell.platform.bulk.jobs import Jobs
 from stepwell.platform.clock import Clock
 from stepwell.platform.cron.crons import Crons
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.engine.runs import Runs
 from stepwell.platform.engine.ticks import Ticked, Ticks
 from stepwell.platform.errors import StepwellError
+from stepwell.platform.history import History
 from stepwell.platform.moving import Moving
 from stepwell.platform.outbox import PERIOD, Outbox
 from stepwell.platform.registry import Registry
 from stepwell.platform.retention import Retention
 from stepwell.platform.settings import Settings
+from stepwell.platform.steering.steering import Steering
 from stepwell.platform.store.keys import crons_channel, errand_channel, tick_channel
 from stepwell.platform.waits.errands import AllErrands
 
@@ -90,6 +95,10 @@ class Scheduler:
         self._moving = Moving(partitions, known) if len(partitions) > 1 else None
         self._errands = errands
         self._retention = Retention(partitions, self._ticks, settings)
+        steering = Steering(partitions, runs, known, settings, clock)
+        self._bulk = Carrying(
+            Jobs(partitions[0]), History(partitions, known), Acting(partitions, runs, steering), clock
+        )
 
     async def tick(self) -> None:
         """Does all that is due now, in every partition."""
@@ -113,7 +122,7 @@ class Scheduler:
         await self._retention.trim()
 
     async def run(self) -> None:
-        """Ticks and trims until cancelled."""
+        """Ticks, carries bulk jobs on, and trims until cancelled."""
         async with asyncio.TaskGroup() as group:
             for ticker in self._tickers:
                 group.create_task(ticker.run())
@@ -126,6 +135,7 @@ class Scheduler:
             group.create_task(self._see_to_errands())
             group.create_task(self._listen())
             group.create_task(self._retention.run())
+            group.create_task(self._bulk.run())
 
     async def _listen(self) -> None:
         hints: dict[str, Callable[[], None]] = {}

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from stepwell.platform.api.auth import Access
+from stepwell.platform.api.bulk import BulkApi
 from stepwell.platform.api.endings import Endings
 from stepwell.platform.api.events import EventsApi
 from stepwell.platform.api.feed import LINGER, Feed
@@ -79,6 +80,7 @@ def create_app(
         *RunsApi(installation, endings, closing).operations(),
         *LogsApi(installation.history).operations(),
         *SteeringApi(installation).operations(),
+        *BulkApi(installation).operations(),
         *FunctionsApi(installation).operations(),
         *KeysApi(installation).operations(),
         *SchedulesApi(installation.schedules).operations(),

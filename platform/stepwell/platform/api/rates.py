@@ -11,7 +11,7 @@ from stepwell.platform.api.models.answer import Item
 from stepwell.platform.api.models.rates import Per, Rates, RatesPoint
 from stepwell.platform.api.operations import Operation, Query, answer, parameters
 from stepwell.platform.api.problems import Problem, not_found
-from stepwell.platform.api.runs import LAST_MS
+from stepwell.platform.api.wanted import LAST_MS
 from stepwell.platform.installation import Installation
 from stepwell.platform.reading import rates
 

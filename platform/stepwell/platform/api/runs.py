@@ -14,49 +14,19 @@ from stepwell.platform.api.models.run import Run, RunSummary, Step
 from stepwell.platform.api.operations import NoQuery, Operation, Query, answer, parameters
 from stepwell.platform.api.problems import not_found
 from stepwell.platform.api.scopes import Scope
-from stepwell.platform.api.searching import check_search, found, q, searched, understood
+from stepwell.platform.api.searching import check_search, found, searched
 from stepwell.platform.api.views import run as run_views
+from stepwell.platform.api.wanted import RunFields, filter_of
 from stepwell.platform.history import RunView
 from stepwell.platform.installation import Installation
-from stepwell.platform.reading.filter import RunFilter
 from stepwell.platform.reading.pages import MOST_ITEMS
-from stepwell.platform.reading.where import where_of_run
-from stepwell.platform.records import Status
-
-LAST_MS = (1 << 48) - 1
-ID_BEGINS = r"^[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{0,25}$"
 
 
-class RunsQuery(Query):
+class RunsQuery(RunFields, Query):
     """Which runs; every filter that is given has to hold."""
 
-    status: Status | None = None
-    function: str | None = Field(default=None, max_length=129, description="as app/function")
-    app: str | None = Field(default=None, max_length=64)
-    event: str | None = Field(default=None, max_length=512, description="name of the event that started them")
-    after: int | None = Field(default=None, ge=0, le=LAST_MS, description="created at or after this time, ms UTC")
-    before: int | None = Field(default=None, ge=0, le=LAST_MS, description="created before this time, ms UTC")
-    id: str | None = Field(default=None, pattern=ID_BEGINS, description="what their ids begin with")
-    event_id: str | None = Field(
-        default=None, max_length=26, description="id of an event that started them, or has become part of them"
-    )
-    q: str | None = q('error.type == "CardDeclined"')
     limit: int = Field(default=50, ge=1, le=MOST_ITEMS)
     cursor: str | None = Field(default=None, description="`next` of the page before")
-
-    def filter(self) -> RunFilter:
-        """Without what concerns the page. Raises a `Problem` when the expression is none."""
-        return RunFilter(
-            self.status,
-            self.function,
-            self.app,
-            self.event,
-            self.after,
-            self.before,
-            self.id and self.id.upper(),
-            self.event_id and self.event_id.upper(),
-            understood(self.q, where_of_run, "event, output, error and run"),
-        )
 
 
 class WaitQuery(Query):
@@ -100,7 +70,7 @@ class RunsApi:
         """GET /runs."""
         query = parameters(request, RunsQuery)
         check_search(request, query.q)
-        page = await searched(self._history.runs(query.filter(), cursor=query.cursor, limit=query.limit))
+        page = await searched(self._history.runs(filter_of(query.wanted()), cursor=query.cursor, limit=query.limit))
         return answer(found([run_views.run_summary(item) for item in page.items], page))
 
     async def get(self, request: Request) -> ASGIApp:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from typer.exceptions import TyperException
 
 from stepwell.client import ClientError
+from stepwell.platform.cli.bulk import bulk
 from stepwell.platform.cli.console import MISUSE, Misuse, complain, say
 from stepwell.platform.cli.dev import dev
 from stepwell.platform.cli.doctor import doctor
@@ -59,6 +60,7 @@ def command_line() -> typer.Typer:
     app.callback()(_about)
     _add(app, dev, server, worker, send)
     app.add_typer(runs(), name="runs")
+    app.add_typer(bulk(), name="bulk")
     app.add_typer(events(), name="events")
     app.add_typer(schedules(), name="schedules")
     app.add_typer(functions(), name="functions")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import TypeAdapter
 
-from stepwell.client import Run, RunStatus, Step
+from stepwell.client import Run, Step
 from stepwell.client.connection import Connection
 from stepwell.client.reading import read
 from stepwell.platform.cli.api import Url, ask, get, post, run_path
@@ -15,9 +15,20 @@ from stepwell.platform.cli.console import AsJson, facts, listing, say, say_json,
 from stepwell.platform.cli.following import follow
 from stepwell.platform.cli.logs import logs
 from stepwell.platform.cli.steering import rerun, resolve, retry, wake
-from stepwell.platform.cli.times import moment, since, took
+from stepwell.platform.cli.times import moment, took
 from stepwell.platform.cli.values import failure, payload, shortened, waiting, waits
-from stepwell.platform.clock import SystemClock
+from stepwell.platform.cli.wanted import (
+    OfApp,
+    OfEvent,
+    OfEventId,
+    OfFunction,
+    OfId,
+    OfStatus,
+    Since,
+    Until,
+    Where,
+    wanted,
+)
 
 RUN = TypeAdapter(Run)
 RUNS = TypeAdapter(tuple[Run, ...])
@@ -39,38 +50,28 @@ def runs() -> typer.Typer:
 
 
 def list_runs(
-    status: Annotated[RunStatus | None, typer.Option(help="Only those of this status.")] = None,
-    function: Annotated[str | None, typer.Option(help="Only those of this function, as app/function.")] = None,
-    app: Annotated[str | None, typer.Option(help="Only those of this app.")] = None,
-    event: Annotated[str | None, typer.Option(help="Only those started by events of this name.")] = None,
-    where: Annotated[
-        str | None,
-        typer.Option(metavar="EXPRESSION", help="Only those it is true of, such as 'error.type == \"CardDeclined\"'."),
-    ] = None,
-    id: Annotated[str | None, typer.Option(metavar="PREFIX", help="Only those whose ids begin so.")] = None,
-    event_id: Annotated[str | None, typer.Option(metavar="EVENT", help="Only those of this event.")] = None,
-    after: Annotated[
-        str | None, typer.Option("--since", metavar="TIME", help="Only those created since: 90m, 7d, or ISO 8601.")
-    ] = None,
-    before: Annotated[
-        str | None, typer.Option("--until", metavar="TIME", help="Only those created before, likewise.")
-    ] = None,
+    status: OfStatus = None,
+    function: OfFunction = None,
+    app: OfApp = None,
+    event: OfEvent = None,
+    where: Where = None,
+    id: OfId = None,
+    event_id: OfEventId = None,
+    after: Since = None,
+    before: Until = None,
     limit: Annotated[int, typer.Option(min=1, max=100, help="Most runs to list.")] = 20,
     cursor: Annotated[str | None, typer.Option(help="`next` of the list before.")] = None,
     url: Url = None,
     json: AsJson = False,
 ) -> None:
     """List runs, newest first."""
-    now = SystemClock().now()
-    filters = {"status": status, "function": function, "app": app, "event": event, "id": id, "event_id": event_id}
-    times = {"after": after and since(after, now), "before": before and since(before, now)}
-    wanted: dict[str, str | int | None] = {**filters, **times, "q": where, "limit": limit, "cursor": cursor}
-    answer = get(url, "/api/v1/runs", wanted)
+    filters = wanted(status, function, app, event, where, id, event_id, after, before)
+    answer = get(url, "/api/v1/runs", {**filters, "limit": limit, "cursor": cursor})
     if json:
         say_json(answer)
         return
     rows = [_row(run) for run in read(RUNS, answer, "/api/v1/runs")]
-    none = "no runs" if cursor is None and not any((*filters.values(), after, before, where)) else "no such runs"
+    none = "no such runs" if filters or cursor else "no runs"
     listing(("run", "function", "status", "created", "took"), rows, none, answer.get("next"))
     if where is not None:
         say_searched(answer)

@@ -15,6 +15,11 @@ DAY = 86_400_000
 OWNERS: Mapping[str, str] = MappingProxyType({"k_runs_of": "k_functions", "k_outbox": "k_outboxes"})
 """Name of a family of keys -> name of the set whose members they belong to."""
 
+FORGOTTEN = frozenset(
+    ["k_dedupe", "k_once", "k_heard", "k_rate", "k_throttle", "k_gathering", "k_decided", "k_counts", "k_asked"]
+)
+"""Families of keys that go by their TTL."""
+
 
 def family_of(keys: Keys, key: str) -> tuple[str, str] | None:
     """Name in `KEY_NAMES` of what a key is, and what comes behind it; `None` for a key that is none of ours."""
@@ -69,7 +74,10 @@ async def _unowned(partition: Partition, key: str, oldest: int) -> str | None:
         case "k_runs_of" | "k_outbox":
             member = await partition.read("SISMEMBER", keys.name(OWNERS[family]), rest)
             return None if member else f"{rest} is not listed"
-        case "k_dedupe" | "k_once" | "k_heard" | "k_rate" | "k_throttle" | "k_gathering" | "k_decided" | "k_counts":
+        case "k_bulk" | "k_handled":
+            listed = await partition.read("ZSCORE", keys.name("k_bulks"), rest)
+            return "its bulk job is not listed" if listed is None else None
+        case _ if family in FORGOTTEN:
             return "it never expires" if await partition.read("TTL", key) == -1 else None
         case "k_single":
             holder: bytes | None = await partition.read("GET", key)

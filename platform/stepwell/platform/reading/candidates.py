@@ -82,6 +82,8 @@ async def _keys(partition: Partition, wanted: RunFilter) -> list[str]:
     match wanted.status:
         case Status.QUEUED | Status.RUNNING | Status.WAITING:
             return [keys.name("k_live")]
+        case None if wanted.ended is False:
+            return [keys.name("k_live")]
         case Status.FAILED | Status.CANCELLED:
             return [keys.name("k_outcome", wanted.status)]
         case _ if wanted.function:

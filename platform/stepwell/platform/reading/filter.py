@@ -25,6 +25,7 @@ class RunFilter:
         id: what their ids begin with.
         event_id: id of an event that started them, or has become part of them.
         where: an expression that is true of them; see `where.py`.
+        ended: whether they have ended.
     """
 
     status: Status | None = None
@@ -36,6 +37,7 @@ class RunFilter:
     id: str | None = None
     event_id: str | None = None
     where: Expression | None = None
+    ended: bool | None = None
 
     def allows_function(self, function: str) -> bool:
         """Whether runs of `function` may be wanted."""
@@ -43,7 +45,22 @@ class RunFilter:
 
     def allows(self, run: RunRecord) -> bool:
         """Whether all that a header tells is as wanted."""
-        return self.status in (None, run.status) and self.allows_function(run.function)
+        fits = self.status in (None, run.status) and self.ended in (None, run.status.ended)
+        return fits and self.allows_function(run.function)
+
+    @property
+    def is_indexed(self) -> bool:
+        """Whether all runs of the indexes that it is looked up in are wanted: their number is that of the wanted."""
+        others = (self.function, self.app, self.event, self.event_id, self.where)
+        if any(other is not None for other in others):
+            return False
+        match self.status:
+            case Status.FAILED | Status.CANCELLED:
+                return self.ended is not False
+            case None:
+                return self.ended is not True
+            case _:
+                return False
 
     @property
     def oldest(self) -> str:

@@ -1,8 +1,10 @@
 """Steering runs by hand: doing them again, and ending what they wait for."""
 
+import asyncio
 from collections.abc import Sequence
 
 from stepwell.platform.clock import Clock
+from stepwell.platform.codec import decode
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.engine.runs import Runs
 from stepwell.platform.ids import partition_of
@@ -64,6 +66,26 @@ class Steering:
         row = await subject.step(key)
         if row.state != "retrying" or row.due or subject.run.status.ended:
             raise NotNow(f"step {key!r} is not about to be tried again", _hint(subject))
+
+    async def hurry(self, id: str) -> None:
+        """Has all of a run that is about to be tried again tried now: its function, or its steps."""
+        subject = await Subject.find(self._partitions, id)
+        rows = await steps_of(subject.home, subject.run)
+        keys = ["", *[row.key for row in rows if row.state == "retrying"]]
+        answers = await asyncio.gather(*[self._runs_of(id).retry_now(id, key) for key in keys])
+        if "OK" not in answers:
+            raise NotNow("nothing of it is about to be tried again", _hint(subject))
+
+    async def failed_step(self, id: str) -> str:
+        """Key of the step by which a run has failed; of one whose function caught that, the step that failed last."""
+        subject = await Subject.find(self._partitions, id)
+        rows = await steps_of(subject.home, subject.run)
+        failed = sorted((row for row in rows if row.state == "failed"), key=lambda row: row.turn)
+        if not failed:
+            raise NotNow("no step of it has failed", "Do it again whole")
+        message = str(decode(subject.header.get(b"err") or b"{}").get("message", ""))
+        told = [row for row in failed if message.startswith(f"step {row.key!r}")]
+        return (told or failed)[-1].key
 
     async def wake(self, id: str, key: str) -> None:
         """Ends a wait as if its time were over.

@@ -116,6 +116,14 @@ KEY_NAMES: Mapping[str, str] = MappingProxyType(
         "k_counts": ":counts:",
         # ZSET run id -> ms when it ended; ends that somebody has to be told of. Removed when they were.
         "k_ends": ":ends",
+        # ZSET bulk job -> ms when it ended, +inf until then; only in partition 0. Retention eats it from the front.
+        "k_bulks": ":bulks",
+        # HASH <bulk job>: what it is to do, and how far it has come; see lua/include/bulk.lua. Removed by retention.
+        "k_bulk": ":bulk:",
+        # LIST <bulk job>: the first runs that it has created, or else steered. Removed with the job.
+        "k_handled": ":handled:",
+        # STRING <request>: the bulk job that was made at it. Forgotten by TTL.
+        "k_asked": ":asked:",
     }
 )
 
