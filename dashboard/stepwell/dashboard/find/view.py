@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from stepwell.dashboard.rendering import VIEWS
 from stepwell.dashboard.wording import tone
 from stepwell.dashboard.wording.tone import Tone
-from stepwell.platform.api.runs import ID_BEGINS
+from stepwell.platform.api.wanted import ID_BEGINS
 from stepwell.platform.ids import is_id
 from stepwell.platform.installation import Installation
 from stepwell.platform.reading.filter import RunFilter
