@@ -10,10 +10,14 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from stepwell.dashboard.address import Address, reading
+from stepwell.dashboard.event.page import EventPage
+from stepwell.dashboard.event_names.page import EventNamesPage
+from stepwell.dashboard.events.page import EventsPage
 from stepwell.dashboard.find.page import FindPage
 from stepwell.dashboard.rendering import Frame, Renderer
 from stepwell.dashboard.run.page import RunPage
 from stepwell.dashboard.runs.page import RunsPage
+from stepwell.dashboard.send.page import SendPage
 from stepwell.dashboard.sign_in.page import SignInPage
 from stepwell.dashboard.static_files import StaticFiles
 from stepwell.dashboard.theme.page import ThemePage
@@ -47,6 +51,10 @@ def routes(installation: Installation, *, dev: bool = False) -> list[BaseRoute]:
         Home(),
         RunsPage(installation, renderer, dev=dev),
         RunPage(installation, renderer),
+        EventsPage(installation, renderer),
+        EventNamesPage(installation, renderer),
+        SendPage(installation, renderer),
+        EventPage(installation, renderer),
         FindPage(installation, renderer),
         ThemePage(),
         SignInPage(renderer, installation.clock),
