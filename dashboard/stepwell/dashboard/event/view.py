@@ -43,6 +43,7 @@ class EventView:
         happened: when, if that is not when it was received; `ahead` when it has not come yet.
         runs: the first of `count` that it has started or joined; `hidden` others are kept, `gone` are not.
         nothing: why it has started nothing, when no function has anything to say about it.
+        trigger: how a function listens for it, if none does; else empty.
         commands: that send the like of it; `None` when it is hidden, too large, or of the platform itself.
         again: address of the form that does so; empty when it is of the platform itself.
         known: it was just sent again with the same id.
@@ -62,6 +63,7 @@ class EventView:
     missing: tuple[Missing, ...]
     unkeyed: tuple[Unkeyed, ...]
     nothing: str
+    trigger: str
     data: Payload
     commands: Commands | None
     again: str
@@ -93,6 +95,7 @@ async def event_view(installation: Installation, id: str, origin: str, *, seen: 
         missing=found.missing,
         unkeyed=found.unkeyed,
         nothing="" if event.runs or found.missing else nothing(event.name, snapshot),
+        trigger="" if own or snapshot.is_heard(event.name) else f"@app.function(on={event.name!r})",
         data=_data(id, body, seen=seen),
         commands=commands(origin, event.name, body) if seen and not own else None,
         again="" if own else f"/events/send?from={id}",

@@ -47,11 +47,11 @@ async def names_view(installation: Installation) -> NamesView:
     recent = Counter(event.name for event in page.items)
     last = {event.name: event.received for event in reversed(page.items)}
     listening = Listening(snapshot)
-    names = sorted({*listening.names, *recent})
+    names = sorted({*listening.named, *recent})
 
     def row(name: str) -> NameRow:
         pattern = name.endswith("*") and name not in recent
-        found = _of_pattern(listening, name) if pattern else listening.to(name)
+        found = listening.named[name] if pattern else listening.to(name)
         shown, at = found[:MOST_LISTENERS], last.get(name)
         return NameRow(
             name,
@@ -65,8 +65,3 @@ async def names_view(installation: Installation) -> NamesView:
 
     rows = tuple(row(name) for name in names[:MOST_NAMES])
     return NamesView(rows, f"{page.searched:,}", f"{page.total:,}", max(0, len(names) - MOST_NAMES))
-
-
-def _of_pattern(listening: Listening, pattern: str) -> tuple[Listener, ...]:
-    """Who starts on a wildcard; whether they do so always depends on the name."""
-    return tuple(Listener(id, ()) for id in listening.names[pattern])

@@ -28,19 +28,24 @@ class Listening:
             if isinstance(on, TriggerManifest)
         ]
         self._matcher = Matcher(triggers)
-        self.names = _names((name, id) for name, (id, _) in triggers)
+        self.named = _named(triggers)
 
     def to(self, name: str) -> tuple[Listener, ...]:
         """Those that start on events of this name, or may."""
-        found: dict[str, list[str]] = defaultdict(list)
-        for id, condition in self._matcher.match(name):
-            found[id].append(condition)
-        return tuple(Listener(id, () if "" in found[id] else tuple(found[id])) for id in sorted(found))
+        return _listeners(self._matcher.match(name))
 
 
-def _names(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
-    """Names and wildcards -> ids of the functions that start on them, both in order."""
+def _named(triggers: Iterable[tuple[str, tuple[str, str]]]) -> dict[str, tuple[Listener, ...]]:
+    """Names and wildcards, in order -> who starts on just these."""
+    found: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for name, trigger in triggers:
+        found[name].append(trigger)
+    return {name: _listeners(found[name]) for name in sorted(found)}
+
+
+def _listeners(triggers: Iterable[tuple[str, str]]) -> tuple[Listener, ...]:
+    """The functions of triggers, which come as function and condition."""
     found: dict[str, list[str]] = defaultdict(list)
-    for name, id in pairs:
-        found[name].append(id)
-    return {name: tuple(dict.fromkeys(found[name])) for name in sorted(found)}
+    for id, condition in triggers:
+        found[id].append(condition)
+    return tuple(Listener(id, () if "" in found[id] else tuple(found[id])) for id in sorted(found))

@@ -57,6 +57,11 @@ class EventsView:
     toggle: str
     lesson: Lesson | None
 
+    @property
+    def moves(self) -> bool:
+        """Whether the page follows what happens."""
+        return not (self.query.still or self.mistake)
+
 
 async def events_view(installation: Installation, query: EventsQuery, origin: str) -> EventsView:
     """Reads one page of events for who asked for it at `origin`. Raises `BadCursor`.
@@ -69,7 +74,7 @@ async def events_view(installation: Installation, query: EventsQuery, origin: st
         history.events(query.name, where=where, cursor=query.cursor), installation.registry.load()
     )
     runs = await history.headers(page.items, MOST_RUNS)
-    names = Listening(snapshot).names
+    names = list(Listening(snapshot).named)
     bare = not (page.items or page.next or query.filtered or query.cursor)
     now = installation.clock.now()
     return EventsView(

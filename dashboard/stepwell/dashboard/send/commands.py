@@ -18,23 +18,35 @@ class Commands:
     send: str
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A program that sends events: what stands `before` and `after` the words that are the event, or that it has."""
+
+    name: str
+    before: str
+    after: str
+
+
+def ways(origin: str) -> tuple[Way, Way]:
+    """The two, to the server at `origin`."""
+    # The event key comes from the environment, as for programs that send; a server in `dev` takes any.
+    curl = f'curl {quote(origin)}/e/"${{STEPWELL_EVENT_KEY:-dev}}" -d '
+    return Way("send", "stepwell send ", "" if origin in USUAL else f" --url {quote(origin)}"), Way("curl", curl, "")
+
+
 def commands(origin: str, name: str, data: bytes) -> Commands | None:
     """How to send an event of this name and JSON to the server at `origin`; `None` when its data is too large."""
     if len(data) > LONGEST or "\0" in name:
         return None
-    return Commands(as_curl(origin, name, data), as_send(origin, name, data.decode()))
-
-
-def as_curl(origin: str, name: str, data: bytes) -> str:
-    """With the event key from the environment, where it is for those that send; a server in `dev` takes any."""
     body = (b'{"name":%b,"data":%b}' % (encode(name), data)).decode()
-    return f'curl {quote(origin)}/e/"${{STEPWELL_EVENT_KEY:-dev}}" -d {quote(body)}'
+    _, curl = ways(origin)
+    return Commands(f"{curl.before}{quote(body)}{curl.after}", as_send(origin, name, data.decode()))
 
 
 def as_send(origin: str, name: str, data: str) -> str:
     """`stepwell send`."""
+    send, _ = ways(origin)
     words = f"{quote(name)} {quote(data)}"
-    url = "" if origin in USUAL else f"--url {quote(origin)}"
     if name.startswith("-"):
-        return " ".join(filter(None, ("stepwell send", url, "--", words)))
-    return " ".join(filter(None, ("stepwell send", words, url)))
+        return f"{send.before.strip()}{send.after} -- {words}"
+    return f"{send.before}{words}{send.after}"

@@ -79,13 +79,14 @@ def moment(text: str, now: int) -> int:
 
 def _json(text: str) -> str:
     """JSON that was typed, of an object. Raises `Mistake`."""
+    text = text if text.strip() else "{}"
     try:
-        found = decode(text) if text.strip() else {}
+        found = decode(text)
     except MalformedJSON as error:
         raise Mistake("data", f"line {error.lineno}, column {error.colno}: {error.msg}") from None
     if not isinstance(found, dict):
         raise Mistake("data", 'the data of an event is an object, such as {"id": "A-1"}')
-    return text if text.strip() else "{}"
+    return text
 
 
 def _mistake(message: str) -> Mistake:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from stepwell.dashboard.events.listeners import Listener, Listening
-from stepwell.dashboard.send.commands import Commands, commands
+from stepwell.dashboard.send.commands import Commands, Way, commands, ways
 from stepwell.dashboard.send.draft import Draft, Mistake
 from stepwell.platform.codec import MalformedJSON, decode, encode
 from stepwell.platform.incoming import RESERVED
@@ -32,6 +32,7 @@ class SendView:
         listeners: who starts on the name that stands there.
         quiet: a name stands there, and nobody starts on it.
         commands: that send the same; `None` as long as it cannot be sent.
+        ways: of which these are made, when other things are typed.
     """
 
     draft: Draft
@@ -42,6 +43,7 @@ class SendView:
     listeners: tuple[Listener, ...]
     quiet: bool
     commands: Commands | None
+    ways: tuple[Way, ...]
 
 
 async def send_view(
@@ -56,18 +58,23 @@ async def send_view(
     """The form with a draft, and what is wrong with it; commands are for the server at `url`."""
     snapshot = await installation.registry.load()
     listening = Listening(snapshot)
-    known = [(name, ids) for name, ids in listening.names.items() if can_be_sent(name)]
+    known = [(name, listeners) for name, listeners in listening.named.items() if can_be_sent(name)]
     found = listening.to(draft.name) if draft.name else ()
     return SendView(
         draft=draft,
         mistakes={mistake.field: mistake.message} if mistake else {},
         origin=origin,
         hidden=hidden,
-        names=tuple(Name(name, ", ".join(ids[:MOST_SHOWN])) for name, ids in known[:MOST_NAMES]),
+        names=tuple(_name(name, listeners) for name, listeners in known[:MOST_NAMES]),
         listeners=found[:MOST_SHOWN],
         quiet=bool(draft.name) and not found,
+        ways=ways(url),
         commands=None if mistake or not draft.name else _commands(draft, url),
     )
+
+
+def _name(name: str, listeners: tuple[Listener, ...]) -> Name:
+    return Name(name, ", ".join(one.function for one in listeners[:MOST_SHOWN]))
 
 
 def can_be_sent(name: str) -> bool:

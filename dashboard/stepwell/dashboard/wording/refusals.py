@@ -13,7 +13,7 @@ class Why:
     text: str
 
 
-CONDITION = Why("condition is false", "no condition of its triggers, as it is registered now, is true for this event")
+CONDITION = Why("condition false", "no condition of its triggers, as it is registered now, is true for this event")
 REASONS: dict[Reason, Why] = {
     "paused": Why("paused", "it was paused, and drops what comes meanwhile"),
     "duplicate": Why("duplicate", "a run with the same idempotency key came first"),
