@@ -127,6 +127,14 @@ async def test_of_many_runs_the_first_are_shown(pages: Pages, client: httpx2.Asy
     assert words(await read(client, f"/events/{event}")).count("Queued") == 5
 
 
+async def test_runs_that_are_not_kept_any_more_are_told_of(pages: Pages, client: httpx2.AsyncClient) -> None:
+    event = await pages.desk.send("nap")
+    [partition] = pages.desk.installation.partitions
+    await partition.read("DEL", partition.keys.name("k_run", await pages.desk.run_of(event)))
+    assert "nap 1 run, no longer kept" in row_of(await read(client, "/events"), event)
+    assert "1 run is not kept any more" in words(await read(client, f"/events/{event}"))
+
+
 async def test_events_are_found_by_name_and_by_expression(pages: Pages, client: httpx2.AsyncClient) -> None:
     small, large = [await pages.desk.send("order.placed", {"total": total}) for total in (5, 500)]
     nap = await pages.desk.send("nap")

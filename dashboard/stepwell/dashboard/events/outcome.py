@@ -52,6 +52,14 @@ class Outcome:
     more_missed: int
     nothing: str
 
+    @property
+    def others(self) -> str:
+        """The other runs, in words: either there is no room for them, or they are not kept any more."""
+        if self.runs:
+            return f"+{self.more}"
+        runs = "1 run" if self.more == 1 else f"{self.more:,} runs"
+        return f"{runs}, no longer kept" if self.more <= MOST_RUNS else runs
+
 
 def outcome(event: EventRecord, snapshot: Snapshot, runs: Mapping[str, RunRecord]) -> Outcome:
     """What became of an event, with those of its runs that were read."""

@@ -6,7 +6,10 @@ const LONGEST = 32_768;
 const form = document.querySelector("form.send-form");
 const commands = document.getElementById("same");
 
-/** As a word for a shell; @param {string} text */
+/**
+ * As a word for a shell.
+ * @param {string} text
+ */
 function quoted(text) {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'"'"'`)}'`;
 }
