@@ -132,6 +132,8 @@ async def test_no_page_complains_or_is_too_wide_and_all_text_has_contrast(deskto
         await expect(page.get_by_text("No run yet")).to_be_visible()
     paths += [f"/runs/{run}" for run in (await pages.failed(), await pages.sleeping())]
     await pages.completed(HOSTILE)
+    event = await pages.desk.send("w" * 500, {"text": "x" * 3_000}, id="i" * 500)
+    paths += ["/events", "/events/names", "/events/send", f"/events/{event}", f"/events/send?from={event}"]
     for path in [*paths, "/runs?function=none"]:
         async with desktop.window(path) as page:
             for width in WIDTHS:
@@ -241,3 +243,36 @@ async def test_a_page_says_that_it_lost_the_server_and_finds_it_again(desktop: D
         await expect(sign).to_have_text("Live")
         await expect(page.locator("tr[id]")).to_have_count(1)
         assert await same(page)
+
+
+async def test_an_event_shows_up_by_itself_though_it_starts_nothing(desktop: Desktop) -> None:
+    await desktop.pages.desk.send("first")
+    async with desktop.window("/events") as page:
+        await live(page)
+        await desktop.pages.desk.send("second")
+        await expect(page.get_by_role("link", name="second", exact=True)).to_be_visible()
+        assert await same(page)
+        await page.keyboard.press("p")
+        await expect(page.locator("#still")).to_have_text("Paused")
+        await expect(page.locator("#live")).to_be_empty()
+    assert desktop.complaints == []
+
+
+async def test_the_commands_beside_the_form_follow_what_is_typed(desktop: Desktop) -> None:
+    async with desktop.window("/events") as page:
+        await page.keyboard.press("n")
+        await page.wait_for_url("**/events/send")
+        box = page.locator("#same")
+        await expect(box).to_be_hidden()
+        await page.keyboard.type("order.placed")
+        await expect(box).to_contain_text("stepwell send order.placed '{}'")
+        await page.locator("#data").fill('{ "who": "O\'Neill",\n "n": 12345678901234567890.50 ')
+        await expect(box).to_be_hidden()
+        await page.locator("#data").press_sequentially("}")
+        shown = """'{"who":"O'"'"'Neill","n":12345678901234567890.50}'"""
+        await expect(box).to_contain_text(f"stepwell send order.placed {shown}")
+        await expect(box).to_contain_text("""-d '{"name":"order.placed","data":{"who":"O'"'"'Neill",""")
+        await page.get_by_role("button", name="Send event").click()
+        await expect(page.locator("h1")).to_have_text("order.placed")
+        await expect(page.locator("#event-runs")).to_contain_text("shop/charge")
+    assert desktop.complaints == []

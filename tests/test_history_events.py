@@ -130,3 +130,19 @@ async def test_positions_of_partitions_are_told_apart(wide: Desk) -> None:
 async def test_a_cursor_that_is_none_is_refused(desk: Desk, cursor: str) -> None:
     with pytest.raises(BadCursor, match="next"):
         await desk.installation.history.events(cursor=cursor)
+
+
+async def test_the_first_runs_of_several_events_are_read_at_once_as_far_as_they_are_kept(desk: Desk) -> None:
+    await desk.register(*[function(name) for name in ("charge", "fulfil", "mail")])
+    history = desk.installation.history
+    for _ in range(2):
+        await desk.send("order.placed")
+    known = await everything(desk)
+    first, second = known
+    assert list(await history.headers(known, 2)) == [*first.runs[:2], *second.runs[:2]]
+    [partition] = desk.installation.partitions
+    await partition.read("DEL", partition.keys.name("k_run", first.runs[0]))
+    left = await history.headers(known, 3)
+    assert set(left) == {*first.runs[1:], *second.runs}
+    assert {run.function for run in left.values()} == {"shop/charge", "shop/fulfil", "shop/mail"}
+    assert await history.headers([], 3) == {}

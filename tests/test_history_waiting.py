@@ -154,6 +154,8 @@ async def test_a_run_on_its_way_to_another_partition_is_queued() -> None:
                 break
         assert (found.run.id, found.run.status, found.event_name) == (event.runs[0], Status.QUEUED, "order.placed")
         assert await desk.installation.history.ended_runs(event.id, event.name, event.runs) is None
+        headers = await desk.installation.history.headers([event], 1)
+        assert headers[event.runs[0]].status is Status.QUEUED
 
 
 async def created(partitions: tuple[Partition, ...], run: str) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from stepwell.dashboard.forms import Form, sent_form
+from stepwell.dashboard.forms import MOST_BYTES, Form, sent_form
 from stepwell.platform.api.scopes import Scope, required
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -32,10 +32,17 @@ def reading(path: str, endpoint: Endpoint) -> Address:
     return Address("GET", path, read)
 
 
-def acting(path: str, action: Action, scope: Scope = Scope.OPERATE) -> Address:
-    """What a form of our own pages, and of no other site's, does for those who may do what takes `scope`."""
+def acting(path: str, action: Action, scope: Scope = Scope.OPERATE, most: int = MOST_BYTES) -> Address:
+    """What a form of our own pages, and of no other site's, does for those who may do what takes `scope`.
+
+    Args:
+        path: where it is sent to.
+        action: what is done.
+        scope: see `Scope`.
+        most: bytes of the form.
+    """
 
     async def act(request: Request) -> Response:
-        return await action(request, await sent_form(request, scope))
+        return await action(request, await sent_form(request, scope, most))
 
     return Address("POST", path, act)

@@ -49,11 +49,14 @@ async def _read(request: Request, most: int) -> bytes:
     return bytes(body)
 
 
-async def sent_form(request: Request, scope: Scope) -> Form:
-    """The fields of a form of one of our pages, sent by who may do what takes `scope`. Raises a `Problem`."""
+async def sent_form(request: Request, scope: Scope, most: int = MOST_BYTES) -> Form:
+    """The fields of a form of one of our pages, of `most` bytes, sent by who may do what takes `scope`.
+
+    Raises a `Problem`.
+    """
     grant, access = required(request, scope), access_of(request)
     check_origin(dict(request.scope["headers"]))
-    form = await form_of(request)
+    form = await form_of(request, most)
     # Without keys there is nothing to make a token of, and nothing that a browser sends by itself.
     if not access.free and not compare_digest(form.get("token", "").encode(), access.sessions.token(grant).encode()):
         message = "the form was not made for who sends it: somebody else has signed in since"

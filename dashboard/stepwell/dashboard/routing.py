@@ -10,6 +10,9 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from stepwell.dashboard.address import Address, reading
+from stepwell.dashboard.event.page import EventPage
+from stepwell.dashboard.event_names.page import EventNamesPage
+from stepwell.dashboard.events.page import EventsPage
 from stepwell.dashboard.find.page import FindPage
 from stepwell.dashboard.rendering import Frame, Renderer
 from stepwell.dashboard.run.acting import RunActing
@@ -18,6 +21,7 @@ from stepwell.dashboard.run.rerun import RerunPage
 from stepwell.dashboard.run.resolve import ResolvePage
 from stepwell.dashboard.runs.page import RunsPage
 from stepwell.dashboard.runs.selected import SelectedRuns
+from stepwell.dashboard.send.page import SendPage
 from stepwell.dashboard.sign_in.page import SignInPage
 from stepwell.dashboard.static_files import StaticFiles
 from stepwell.dashboard.theme.page import ThemePage
@@ -55,6 +59,10 @@ def routes(installation: Installation, *, dev: bool = False) -> list[BaseRoute]:
         RerunPage(installation, renderer),
         ResolvePage(installation, renderer),
         RunActing(installation),
+        EventsPage(installation, renderer),
+        EventNamesPage(installation, renderer),
+        SendPage(installation, renderer),
+        EventPage(installation, renderer),
         FindPage(installation, renderer),
         ThemePage(),
         SignInPage(renderer, installation.clock),

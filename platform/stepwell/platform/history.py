@@ -11,7 +11,7 @@ from stepwell.platform.ids import partition_of, time_of
 from stepwell.platform.reading.counts import Counts, WorkerSession, counts_of, sessions_of
 from stepwell.platform.reading.events import EventFilter, EventPages
 from stepwell.platform.reading.filter import RunFilter
-from stepwell.platform.reading.headers import event_name, events_of, header_of, home_in, whole_of
+from stepwell.platform.reading.headers import event_name, events_of, header_of, headers_of, home_in, whole_of
 from stepwell.platform.reading.logs import KeptProgress, LogPage, log_of, progress_of
 from stepwell.platform.reading.pages import MOST_ITEMS, Page
 from stepwell.platform.reading.rates import Per, Rates, rates_of
@@ -126,6 +126,19 @@ class History:
         names = zip(event.runs, known, strict=True)
         views = [view or _on_its_way(travelling.get(id), event) for id, view in names]
         return [view for view in views if view]
+
+    async def headers(self, events: Sequence[EventRecord], most: int) -> dict[str, RunRecord]:
+        """The first `most` runs of each of these events that are kept, also those on their way, without what is large.
+
+        By run id: without output and error.
+        """
+        asked = {event.id: event.runs[:most] for event in events}
+        wanted = list(dict.fromkeys([run for runs in asked.values() for run in runs]))
+        read = await headers_of(self._partitions, wanted)
+        known = {run.id: run for run in read if run}
+        missing = {event: [run for run in runs if run not in known] for event, runs in asked.items()}
+        away = await asyncio.gather(*[self._travelling(event, runs) for event, runs in missing.items() if runs])
+        return {**known, **{id: run for runs in away for id, run in runs.items()}}
 
     async def ended_runs(
         self, event: str, name: str, runs: Sequence[str], known: Mapping[str, RunRecord] = NOTHING

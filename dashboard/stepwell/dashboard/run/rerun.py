@@ -22,8 +22,10 @@ from stepwell.platform.records import StepRow
 from stepwell.platform.steering.order import Given, Order
 from stepwell.platform.steering.refusals import NoSuchRun, NotSteered
 
-MOST_CHARACTERS = 512 << 10
+MOST_CHARACTERS = 256 << 10
 """Of an input that is put into the form; a larger one is kept as it is, unless another is typed."""
+MOST_BYTES = 16 << 20
+"""Of the form, in which a byte may take three, and which has the input twice."""
 
 
 class RerunQuery(Query):
@@ -64,7 +66,7 @@ class RerunPage:
     def addresses(self) -> Iterator[Address]:
         """Where it is."""
         yield reading("/runs/{id}/rerun", self.show)
-        yield acting("/runs/{id}/rerun", self.rerun)
+        yield acting("/runs/{id}/rerun", self.rerun, most=MOST_BYTES)
 
     async def show(self, request: Request) -> Response:
         """GET /runs/{id}/rerun."""

@@ -23,6 +23,9 @@ from stepwell.platform.records import StepRow
 from stepwell.platform.steering.order import Given
 from stepwell.platform.steering.refusals import NoSuchRun, NotSteered
 
+MOST_BYTES = 16 << 20
+"""Of the form, in which a byte of the outcome may take three."""
+
 
 class ResolveQuery(Query):
     """Which wait."""
@@ -58,7 +61,7 @@ class ResolvePage:
     def addresses(self) -> Iterator[Address]:
         """Where it is."""
         yield reading("/runs/{id}/resolve", self.show)
-        yield acting("/runs/{id}/resolve", self.resolve)
+        yield acting("/runs/{id}/resolve", self.resolve, most=MOST_BYTES)
 
     async def show(self, request: Request) -> Response:
         """GET /runs/{id}/resolve."""

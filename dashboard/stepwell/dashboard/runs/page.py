@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from stepwell.dashboard.address import Address, reading
+from stepwell.dashboard.asked import origin_of, without_blanks
 from stepwell.dashboard.rendering import Renderer
 from stepwell.dashboard.runs.query import RunsQuery
 from stepwell.dashboard.runs.view import runs_view
@@ -31,22 +32,11 @@ class RunsPage:
     async def show(self, request: Request) -> Response:
         """GET /runs."""
         if "" in request.query_params.values():
-            return RedirectResponse(_without_blanks(request), 307)
+            return RedirectResponse(without_blanks(request), 307)
         query = parameters(request, RunsQuery)
         check_search(request, query.q)
         try:
-            view = await runs_view(self._installation, query, _origin(request), dev=self._dev)
+            view = await runs_view(self._installation, query, origin_of(request), dev=self._dev)
         except BadCursor as error:
             raise Problem(400, "bad_cursor", str(error), "Open the list from its beginning") from None
         return self._renderer.page(request, "runs.html", view)
-
-
-def _origin(request: Request) -> str:
-    return str(request.base_url).rstrip("/")
-
-
-def _without_blanks(request: Request) -> str:
-    """A form sends the fields that were left empty, too: they only lengthen the address."""
-    empty = [name for name, value in request.query_params.items() if value == ""]
-    url = request.url.remove_query_params(empty)
-    return f"{url.path}?{url.query}" if url.query else url.path

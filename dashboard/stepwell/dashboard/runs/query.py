@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 from pydantic import ConfigDict, Field
 
 from stepwell.platform.api.operations import Query
-from stepwell.platform.api.wanted import LAST_MS
 from stepwell.platform.api.searching import MOST_CHARACTERS
+from stepwell.platform.api.wanted import LAST_MS
 from stepwell.platform.reading.filter import RunFilter
 from stepwell.platform.reading.where import where_of_run
 from stepwell.platform.records import Status
