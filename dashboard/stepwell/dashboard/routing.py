@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from stepwell.dashboard.address import Address, reading
+from stepwell.dashboard.bulk.page import BulkPage
 from stepwell.dashboard.event.page import EventPage
 from stepwell.dashboard.event_names.page import EventNamesPage
 from stepwell.dashboard.events.page import EventsPage
@@ -59,6 +60,7 @@ def routes(installation: Installation, *, dev: bool = False) -> list[BaseRoute]:
         RerunPage(installation, renderer),
         ResolvePage(installation, renderer),
         RunActing(installation),
+        BulkPage(installation, renderer),
         EventsPage(installation, renderer),
         EventNamesPage(installation, renderer),
         SendPage(installation, renderer),

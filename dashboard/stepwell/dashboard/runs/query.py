@@ -70,3 +70,9 @@ class RunsQuery(Query):
         wanted = {**self.model_dump(mode="json"), "cursor": None, **changes}
         given = {name: value for name, value in wanted.items() if value is not None}
         return f"/runs?{urlencode(given)}" if given else "/runs"
+
+    def bulk_url(self, action: str) -> str:
+        """The address at which `action` is done to all runs of the list."""
+        given = {name: value for name, value in self.model_dump(mode="json").items() if value is not None}
+        given.pop("cursor", None)
+        return f"/bulk/new?{urlencode(given | {'action': action})}"

@@ -11,10 +11,10 @@ from stepwell.dashboard.wording import tone
 from stepwell.dashboard.wording.durations import duration, elapsed
 from stepwell.dashboard.wording.moments import Moment, past
 from stepwell.dashboard.wording.tone import Tone
-from stepwell.platform.api.views.failure import failure
 from stepwell.platform.expressions import ExpressionError
 from stepwell.platform.installation import Installation
 from stepwell.platform.reading.counts import Counts
+from stepwell.platform.reading.errors import cause_of
 from stepwell.platform.reading.filter import RunFilter
 from stepwell.platform.reading.pages import Page
 from stepwell.platform.reading.runs import RunSummary
@@ -199,8 +199,7 @@ def _duration(run: RunRecord, now: int) -> str:
 
 
 def _error(run: RunRecord) -> str | None:
-    found = failure(run.error) if run.status is Status.FAILED else None
-    if found is None:
+    if run.status is not Status.FAILED or not run.error:
         return None
-    line = " ".join(f"{found.type}: {found.message}".split())
+    line = " ".join(": ".join(filter(None, cause_of(run.error))).split())
     return line if len(line) <= ERROR_CHARACTERS else f"{line[:ERROR_CHARACTERS]}…"
