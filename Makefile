@@ -4,6 +4,7 @@
 #   make test     install what the tests need, run them        ARGS="-k sleep" goes to pytest
 #   make check    lint, format check and the type checkers of Python and of JavaScript
 #   make bench    measure the hot path
+#   make images   take the pictures of the dashboard anew
 #
 # A stamp file in .venv says what is installed there, so that only a change of pyproject.toml installs again.
 
@@ -13,7 +14,7 @@ ARGS ?=
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help dev test check bench
+.PHONY: help dev test check bench images
 
 help:
 	@sed -n 's/^#   make/  make/p' Makefile
@@ -33,6 +34,9 @@ check: $(VENV)/.check
 
 bench: $(VENV)/.installed
 	$(BIN)/python bench $(ARGS)
+
+images: $(VENV)/.test
+	$(BIN)/python docs/images/take.py
 
 # pip understands dependency groups from 25.1 on; the one that comes with a new .venv is often older.
 $(VENV)/.made:

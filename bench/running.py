@@ -6,6 +6,7 @@ import os
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -43,6 +44,17 @@ from stepwell.platform.store.binary import bundled
 
 Section = Callable[[Setting], Awaitable[list[Figure]]]
 
+
+async def pages_measured(setting: Setting) -> list[Figure]:
+    """The section of the pages, for which a browser is needed, and what drives it."""
+    try:
+        pages = import_module("bench.pages")
+    except ImportError:
+        raise BenchFailed("Playwright is not installed: pip install --group test") from None
+    found: list[Figure] = await pages.measure(setting)
+    return found
+
+
 SECTIONS: MappingProxyType[str, Section] = MappingProxyType(
     {
         "W1": throughput.measure,
@@ -66,8 +78,12 @@ SECTIONS: MappingProxyType[str, Section] = MappingProxyType(
         "memory": memory.measure,
         "transitions": transitions.measure,
         "A/A": throughput.measure_twice,
+        "pages": pages_measured,
     }
 )
+ASKED = frozenset({"pages"})
+"""Sections that are measured only when they are asked for: not every machine has a browser."""
+USUAL = tuple(section for section in SECTIONS if section not in ASKED)
 TOGETHER = MappingProxyType(
     {
         TARGET: frozenset({"W1", "W2", "W3", "W4", "W5", "W7", "W10", "memory", "A/A"}),
@@ -159,7 +175,7 @@ def chosen(words: Sequence[str] | None) -> Choice:
         "--quick", dest="size", action="store_const", const="quick", default="full", help="fewer and smaller rounds"
     )
     parser.add_argument("--size", choices=SIZES, help="the same, and smaller still (default: full)")
-    parser.add_argument("--only", type=names, default=tuple(SECTIONS), help=f"some of {','.join(SECTIONS)}")
+    parser.add_argument("--only", type=names, default=USUAL, help=f"some of {','.join(SECTIONS)}")
     parser.add_argument("--fsync", choices=("everysec", "always", "both"), default="both", help="default: both")
     parser.add_argument("--repeat", type=positive, help="rounds of each workload")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything to a file")

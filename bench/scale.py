@@ -58,6 +58,7 @@ class Scale:
         others: that wait meanwhile.
         children: of the parent of W8.
         schedules: of W9.
+        kept: runs that are stored while pages are looked at.
         crowds: of flow control.
         together: whether sections share a platform where they can; starting one takes longer than a small section.
     """
@@ -78,20 +79,39 @@ class Scale:
     others: int
     children: int
     schedules: int
+    kept: int
     crowds: Crowds
     together: bool = False
 
 
 FULL = Scale(
-    *(5, 1_000, 200, (50, 200, 800), 200, 1_000, 5_000, 200, 15.0, 3, 20_000, 1_280, 1_000, 100_000, 1_000, 10_000),
+    *(
+        5,
+        1_000,
+        200,
+        (50, 200, 800),
+        200,
+        1_000,
+        5_000,
+        200,
+        15.0,
+        3,
+        20_000,
+        1_280,
+        1_000,
+        100_000,
+        1_000,
+        10_000,
+        100_000,
+    ),
     Crowds(100_000, 1_000, 10, 1_000, 60, 500, 50_000, 50),
 )
 QUICK = Scale(
-    *(2, 1_000, 100, (50, 200, 800), 200, 1_000, 5_000, 200, 15.0, 1, 5_000, 320, 1_000, 10_000, 1_000, 10_000),
+    *(2, 1_000, 100, (50, 200, 800), 200, 1_000, 5_000, 200, 15.0, 1, 5_000, 320, 1_000, 10_000, 1_000, 10_000, 10_000),
     Crowds(10_000, 500, 5, 300, 10, 500, 5_000, 50),
 )
 TINY = Scale(
-    *(1, 20, 5, (2, 4, 8), 8, 10, 200, 5, 3.0, 1, 50, 64, 10, 20, 10, 70),
+    *(1, 20, 5, (2, 4, 8), 8, 10, 200, 5, 3.0, 1, 50, 64, 10, 20, 10, 70, 60),
     Crowds(20, 10, 0.2, 10, 1, 5, 20, 5),
     together=True,
 )

@@ -17,7 +17,8 @@ from bench import load
 from bench.cpu import Cpu, children, resident, seconds_of
 from bench.figure import Figure, Target, percentile
 from bench.request import Request
-from bench.running import SECTIONS
+from bench.running import USUAL
+from tests.test_dashboard_browser import chromium as chromium
 
 ROOT = Path(__file__).parents[1]
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -41,7 +42,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_every_section_is_measured(report: dict[str, Any]) -> None:
-    assert {figure["section"] for figure in report["figures"]} == set(SECTIONS)
+    assert {figure["section"] for figure in report["figures"]} == set(USUAL)
     assert report["failures"] == []
 
 
@@ -52,6 +53,16 @@ def test_both_persistence_settings_are_measured_unless_one_is_chosen(tmp_path: P
     assert {(figure["fsync"], figure["section"]) for figure in figures} == {
         ("everysec", "transitions"),
         ("always", "transitions"),
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_pages_are_measured_in_a_browser(tmp_path: Path, chromium: str) -> None:
+    found = measured(tmp_path / "report.json", "--only", "pages", "--fsync", "everysec")
+    assert found["failures"] == []
+    assert {"first paint of Runs, 60 runs stored", "all of the first page, compressed"} <= {
+        figure["name"] for figure in found["figures"]
     }
 
 
