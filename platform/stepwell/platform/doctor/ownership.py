@@ -55,7 +55,7 @@ async def _unowned(partition: Partition, key: str, oldest: int) -> str | None:
         return "nothing of Stepwell is called like this"
     family, rest = known
     match family:
-        case "k_run" | "k_steps" | "k_gathered" | "k_logs" | "k_progress":
+        case "k_run" | "k_steps" | "k_gathered" | "k_logs" | "k_progress" | "k_history":
             live = await partition.read("ZSCORE", keys.name("k_live"), rest)
             ended = await partition.read("ZSCORE", keys.name("k_ended"), rest)
             if live is not None or ended is not None:

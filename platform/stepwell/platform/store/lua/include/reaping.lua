@@ -12,6 +12,7 @@ local function take_back(rid, session, executing, crash_limit)
   later('SREM', k_held .. session, rid)
   local run = load_run(rid)
   if not run or run.status ~= 'running' or session_of(run.token) ~= session then return end
+  note_turn(run, executing and 'x' or 'r')
   set(run, 'token', '-')
   free_slots(run)
   if executing and crashed(run, crash_limit) then return end
