@@ -13,16 +13,32 @@ from stepwell.client.errors import (
     Unreachable,
 )
 from stepwell.client.event import Event
-from stepwell.client.records import Failure, LogLine, Page, Progress, Run, RunStatus, Step, StoredEvent
+from stepwell.client.records import (
+    Cause,
+    Failure,
+    History,
+    HistoryEntry,
+    LogLine,
+    Page,
+    Progress,
+    Run,
+    RunStatus,
+    Step,
+    StoredEvent,
+    Try,
+)
 from stepwell.client.retry import Retry
 
 __all__ = [
     "Busy",
+    "Cause",
     "Client",
     "ClientError",
     "Event",
     "Failure",
     "Faulty",
+    "History",
+    "HistoryEntry",
     "LogLine",
     "NotFound",
     "Page",
@@ -34,6 +50,7 @@ __all__ = [
     "Step",
     "StoredEvent",
     "TooLarge",
+    "Try",
     "Unauthorized",
     "Unexpected",
     "Unreachable",

@@ -230,7 +230,7 @@ class RunRecord:
 
 
 def _times(text: str) -> tuple[int, int, int]:
-    """When a run was first leased, last made ready and last leased: "started", "started+later" or "started+later+later"."""
+    """When a run was first leased, last made ready, and last leased: "started", behind it "+later", and again."""
     started, *later = map(int, text.split("+"))
     if not later:
         return started, 0, started

@@ -125,8 +125,13 @@ class RunsApi:
         rows = await self._history.steps(id)
         if rows is None:
             raise not_found("run", id)
-        children, said = await asyncio.gather(self._history.children(id, rows), self._history.progress(id))
-        steps = [run_views.step(index, row, children.get(row.key), said.get(row.key)) for index, row in enumerate(rows)]
+        children, said, tries = await asyncio.gather(
+            self._history.children(id, rows), self._history.progress(id), self._history.tries(id, rows)
+        )
+        steps = [
+            run_views.step(index, row, children.get(row.key), said.get(row.key), tries.get(row.key, ()))
+            for index, row in enumerate(rows)
+        ]
         return answer(Item[list[Step]](data=steps))
 
     async def cancel(self, request: Request) -> ASGIApp:

@@ -17,14 +17,15 @@ def told(error: bytes) -> bytes:
     try:
         whole: dict[str, Any] = decode(error)
     except MalformedJSON:
-        return error[:0]
-    frames = whole.get("traceback")
+        return b""
+    frames: list[Any] = whole["traceback"] if isinstance(whole.get("traceback"), list) else []
     message = str(whole.get("message", ""))
     return encode(
         {
             "type": whole.get("type", "Error"),
             "message": message if len(message) <= CHARACTERS else f"{message[:CHARACTERS]}…",
-            "traceback": frames[-FRAMES:] if isinstance(frames, list) else [],
-            "shortened": True,
+            "traceback": frames[-FRAMES:],
+            "cut": whole.get("cut", 0) + max(0, len(frames) - FRAMES),
+            "causes_cut": whole.get("causes_cut", 0) + len(whole.get("causes", [])),
         }
     )

@@ -109,8 +109,8 @@ KEY_NAMES: Mapping[str, str] = MappingProxyType(
         "k_logs": ":logs:",
         # HASH <run>: step -> how far it says to have come, JSON. Removed with the run.
         "k_progress": ":progress:",
-        # LIST <run>: what has happened to it and nothing else tells, the newest; see lua/include/noting.lua. Removed with
-        # the run.
+        # LIST <run>: what has happened to it and nothing else tells, the newest; see lua/include/noting.lua. Removed
+        # with the run.
         "k_history": ":history:",
         # HASH function -> "mode ms": paused functions. A function's field goes when it is resumed.
         "k_paused": ":paused",

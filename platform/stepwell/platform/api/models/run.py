@@ -11,6 +11,21 @@ RunStatus = Literal["queued", "running", "waiting", "completed", "failed", "canc
 StepStatus = Literal["waiting", "retrying", "completed", "failed"]
 
 
+class Cause(Answer):
+    """Another exception that an error has come from."""
+
+    relation: Literal["cause", "context", "member"] = Field(
+        description=(
+            "to the one before, or to one before that: cause (raised from it), context (raised while it was handled), "
+            "member (of the group that it is)"
+        )
+    )
+    type: str = Field(description="of the exception")
+    message: str
+    traceback: str | None = Field(json_schema_extra=PAYLOAD)
+    hidden: bool = Field(default=False, description="its traceback is kept from the key that asks")
+
+
 class Failure(Answer):
     """Why a run or a step failed."""
 
@@ -18,6 +33,18 @@ class Failure(Answer):
     message: str
     traceback: str | None = Field(json_schema_extra=PAYLOAD)
     hidden: bool = Field(default=False, description="its traceback is kept from the key that asks")
+    causes: list[Cause] = Field(default=[], description="what it has come from, the nearest first; at most 8")
+    causes_cut: int = Field(default=0, description="causes that are not kept")
+
+
+class Try(Answer):
+    """A failed attempt of a step."""
+
+    attempt: int
+    started_at: int
+    ended_at: int
+    error: Failure | None = Field(description="shortened, unless it is that of the last attempt")
+    worker: str | None = Field(description="the session that has made it")
 
 
 class SoughtEvent(Answer):
@@ -109,3 +136,4 @@ class Step(Answer):
     events: list[SoughtEvent] = Field(default=[], description="that it waits for, each of which ends the wait")
     child_id: str | None = Field(default=None, description="the run that it has invoked")
     progress: Progress | None = Field(default=None, description="the newest")
+    tries: list[Try] = Field(default=[], description="its failed attempts that are kept, oldest first")

@@ -1,12 +1,13 @@
 """Runs and steps as JSON models."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from stepwell.platform.api.models.run import Run, RunSummary, SoughtEvent, Step, StepStatus, WaitingOn
+from stepwell.platform.api.models.run import Run, RunSummary, SoughtEvent, Step, StepStatus, Try, WaitingOn
 from stepwell.platform.api.views.failure import failure
 from stepwell.platform.api.views.log import progress
 from stepwell.platform.history import RunView
-from stepwell.platform.reading import pending, runs
+from stepwell.platform.reading import noted, pending, runs
 from stepwell.platform.reading.logs import KeptProgress
 from stepwell.platform.reading.wait import Wait
 from stepwell.platform.records import RunRecord, Status, StepRow
@@ -90,8 +91,14 @@ def _events(what: pending.Pending) -> list[SoughtEvent]:
     return [SoughtEvent(name=e.name, condition=e.condition or None, entry=e.entry or None) for e in what.events]
 
 
-def step(index: int, row: StepRow, child: str | None = None, said: KeptProgress | None = None) -> Step:
-    """A step, at its place in the run, the run that it has invoked, and how far it says to have come."""
+def step(
+    index: int,
+    row: StepRow,
+    child: str | None = None,
+    said: KeptProgress | None = None,
+    tries: Sequence[noted.Try] = (),
+) -> Step:
+    """A step, at its place in the run, the run that it has invoked, how far it says to have come, and what failed."""
     failed = row.state in ("failed", "retrying")
     return Step(
         id=row.key,
@@ -107,4 +114,15 @@ def step(index: int, row: StepRow, child: str | None = None, said: KeptProgress 
         events=_events(pending.pending_of(row)),
         child_id=child,
         progress=progress(said),
+        tries=[_try(one) for one in tries],
+    )
+
+
+def _try(one: noted.Try) -> Try:
+    return Try(
+        attempt=one.attempt,
+        started_at=one.started,
+        ended_at=one.ended,
+        error=failure(one.error),
+        worker=one.worker or None,
     )

@@ -15,8 +15,8 @@ local function retry_body(run)
   -- Negative, it is no retry; and what is queued with a time to come has not begun.
   if run.status ~= 'waiting' or run.notbefore <= 0 then return 'DONE' end
   disarm_timer(run.id .. '|')
-  set(run, 'notbefore', 0)
   note(run.id, 'n ' .. now .. ' 0\n')
+  set(run, 'notbefore', 0)
   make_ready(run)
   return 'OK'
 end
