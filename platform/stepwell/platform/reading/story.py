@@ -1,7 +1,9 @@
 """The story of a run: all that has happened to it, in order, and where its time went."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Literal
 
 from stepwell.platform.engine.partition import Partition
@@ -18,11 +20,6 @@ Kind = Literal[
 ]  # fmt: skip
 StepOutcome = Literal["waiting", "retrying", "completed", "failed"]
 
-ORDER: Sequence[Kind] = (
-    "created", "kept", *ACTS.values(), "queued", "running", "step", "failed_attempt", "cancel_requested", "waiting",
-    "completed", "failed", "cancelled",
-)  # fmt: skip
-"""Of what comes in the same ms."""
 STEPS: Mapping[str, StepOutcome] = {
     "pending": "waiting",
     "retrying": "retrying",
@@ -79,9 +76,24 @@ async def story_of(partition: Partition, run: str, now: int) -> Story | None:
     noted = await noted_of(partition, run, known.token)
     turns = turns_of(known, noted)
     rows = await steps_of(partition, known)
-    entries = [*_course(known, turns, rows), *_steps(known, turns, rows, noted), *_acts(known, noted)]
-    ordered = sorted(entries, key=lambda entry: (entry.at, ORDER.index(entry.kind)))
-    return Story(tuple(ordered), split_of(known, turns, noted, now), noted.dropped)
+    course = list(_course(known, turns, rows))
+    entries = _in_order(course, [*_steps(known, turns, rows, noted), *_acts(known, noted)])
+    return Story(tuple(entries), split_of(known, turns, noted, now), noted.dropped)
+
+
+def _in_order(course: Sequence[Entry], others: Sequence[Entry]) -> list[Entry]:
+    """By time; in the same ms, what was done by hand comes before what it has led to, and steps where they executed."""
+    began = [entry.at for entry in course]
+    turns = [(entry.at, place) for place, entry in enumerate(course) if entry.kind == "running"]
+
+    def place(entry: Entry) -> float:
+        if entry.kind in ACTS.values():
+            return bisect_left(began, entry.at) - 0.5
+        behind = bisect_right(turns, entry.at, key=lambda turn: turn[0])
+        return turns[behind - 1][1] + 0.5 if behind else 0.5
+
+    placed = [*enumerate(course), *((place(entry), entry) for entry in others)]
+    return [entry for _, entry in sorted(placed, key=lambda one: (one[1].at, one[0]))]
 
 
 async def _record_of(partition: Partition, run: str) -> RunRecord | None:
@@ -94,7 +106,7 @@ def _course(run: RunRecord, turns: Sequence[Turn], rows: Sequence[StepRow]) -> I
     yield Entry(run.created, "created")
     over = run.ended or None
     woken = {row.ended: row.key for row in rows if row.kind != "run" and row.ended}
-    for turn, following in zip(turns, [*turns[1:], None], strict=True):
+    for turn, following in zip_longest(turns, turns[1:]):
         yield Entry(turn.ready, "queued", turn.leased, step=woken.get(turn.ready) if turn is not turns[0] else None)
         yield Entry(turn.leased, "running", turn.ended or None, worker=turn.worker, outcome=turn.outcome)
         if turn.outcome == "retrying":
