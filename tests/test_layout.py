@@ -23,11 +23,14 @@ PARTS = ["client", "functions", "platform", "dashboard"]
 PUBLIC = {
     "client": [
         "Busy",
+        "Cause",
         "Client",
         "ClientError",
         "Event",
         "Failure",
         "Faulty",
+        "History",
+        "HistoryEntry",
         "LogLine",
         "NotFound",
         "Page",
@@ -39,6 +42,7 @@ PUBLIC = {
         "Step",
         "StoredEvent",
         "TooLarge",
+        "Try",
         "Unauthorized",
         "Unexpected",
         "Unreachable",
