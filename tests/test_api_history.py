@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from stepwell.client import Client
 from stepwell.client.errors import NotFound
 from stepwell.platform.cli import main
+from stepwell.platform.engine.leases import Leases
 from stepwell.platform.records import Lease
 from stepwell.platform.settings import Settings
 from stepwell.platform.steering.order import Order
@@ -129,6 +130,35 @@ async def test_a_step_tells_its_failed_attempts(desk: Desk, client: httpx2.Async
     [one] = step["tries"]
     assert (one["attempt"], one["ended_at"] - one["started_at"], one["worker"]) == (1, 4, SESSION)
     assert (one["error"]["type"], step["attempts"], step["error"]) == ("CardDeclined", 2, None)
+
+
+async def test_a_step_that_executes_is_running(desk: Desk, client: httpx2.AsyncClient) -> None:
+    lease = await leased(desk)
+    leases = Leases(desk.installation.partitions[0], 15_000, 3)
+    await desk.owner().retry_step(
+        lease.run, lease.token, 1, "charge", "run", attempts=1, delay=1, took=4, error=orjson.dumps(DECLINED)
+    )
+    desk.clock.advance(5_000)
+    other = "01JQ3V2M8XK4T7RD9W5ZC6B0AH"
+    steps = [(lease.run, "charge", 2, 1_500), (lease.run, "pack|up", 1, 4_000), (other, "pack", 1, 9_000)]
+    await leases.executing(SESSION, steps)
+    first, second = (await read(client, lease.run, "steps"))["data"]
+    assert (first["id"], first["status"], first["attempts"], first["worker"]) == ("charge", "running", 2, SESSION)
+    assert (second["id"], second["status"], second["attempts"], second["kind"]) == ("pack|up", "running", 1, "run")
+    assert (second["index"], second["started_at"]) == (1, desk.clock.now() - 4_000)
+    history = (await read(client, lease.run))["data"]
+    assert [one["step"] for one in history if one["outcome"] == "running"] == ["pack|up"]
+    await leases.executing(SESSION, [])
+    [step] = (await read(client, lease.run, "steps"))["data"]
+    assert (step["status"], step["worker"]) == ("retrying", None)
+    await leases.executing(SESSION, steps)
+    await desk.finish(lease)
+    [step] = (await read(client, lease.run, "steps"))["data"]
+    assert step["status"] == "retrying"
+    await leases.reap(SESSION, [], "idle")
+    await leases.executing(SESSION, steps)  # too late: nobody would remove it
+    [home, *_] = desk.installation.partitions
+    assert await home.read("EXISTS", home.keys.name("k_executing", SESSION)) == 0
 
 
 async def test_an_error_tells_what_it_has_come_from(desk: Desk, client: httpx2.AsyncClient) -> None:

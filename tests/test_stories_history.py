@@ -1,10 +1,15 @@
 """Stories of what a run's past tells, on every kind of Redis."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import pytest
+
 from stepwell.functions import App, Context, Retries, RunFailed
 from stepwell.platform.codec import decode
+from stepwell.platform.executor import executing, worker
+from stepwell.platform.history import History
 from stepwell.platform.reading.story import Story, story_of
 from stepwell.platform.records import Status
 from stepwell.platform.store.store import Store
@@ -43,8 +48,8 @@ async def test_a_run_tells_how_it_slept_failed_and_went_on(store: Store) -> None
         run = await platform.start("order.placed")
         await platform.until(run, Status.WAITING)
         await platform.advance(3_600_000)
-        worker = platform.worker
-        assert worker is not None
+        assert platform.worker is not None
+        session = platform.worker.session.id
 
         async def failed() -> bool:
             steps = await platform.steps(run)
@@ -54,7 +59,6 @@ async def test_a_run_tells_how_it_slept_failed_and_went_on(store: Store) -> None
         await platform.advance(10_000)
         assert await platform.output(run) == "paid"
         story = await told(platform, run)
-        session = worker.session.id
         await platform.forget_everything()
         await platform.stop_worker()
         assert await platform.keys_without_owner() == []
@@ -134,3 +138,86 @@ async def _events(platform: Harness, name: str) -> AsyncIterator[dict[str, Any]]
             event = await platform.event(fields[1].decode())
             if event.name == name:
                 yield event.data
+
+
+async def test_a_step_that_takes_long_is_seen_while_it_executes(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executing, "MOMENT", 0)
+    monkeypatch.setattr(worker, "LOOK", 0.01)
+    app, begun, go_on = App("shop"), list[int](), asyncio.Event()
+
+    async def ponder() -> str:
+        begun.append(1)
+        if len(begun) == 1:
+            raise Declined("no money")
+        await go_on.wait()
+        return "done"
+
+    async def read() -> str:
+        await go_on.wait()
+        return "read"
+
+    @app.function(on="order.placed", retries=Retries(1, delay="10s", jitter="none"))
+    async def fulfil(ctx: Context) -> None:
+        await asyncio.gather(ctx.step.run("ponder", ponder), ctx.step.run("read", read))
+
+    async with harness(store, app) as platform:
+        history = History(platform.partitions, platform.registry)
+        run = await platform.start("order.placed")
+
+        async def seen(*wanted: tuple[str, int]) -> None:
+            async def there() -> bool:
+                found = await history.underway(run)
+                return {(step.step, step.attempt) for step in found.values()} == set(wanted)
+
+            await platform.eventually(there)
+
+        await seen(("read", 1))
+        await platform.eventually(lambda: _has_row(platform, run, "ponder"))
+        at = platform.clock.now()
+        await platform.advance(10_000)
+        await seen(("read", 1), ("ponder", 2))
+        assert platform.worker is not None
+        found = await history.underway(run)
+        assert (found["ponder"].worker, found["ponder"].started >= at) == (platform.worker.session.id, True)
+        story = await told(platform, run)
+        assert ("read", "running") in [(entry.step, entry.outcome) for entry in story.entries]
+        go_on.set()
+        await platform.output(run)
+        assert await history.underway(run) == {}
+        await platform.eventually(lambda: _tells_nothing(platform))
+
+
+async def _has_row(platform: Harness, run: str, key: str) -> bool:
+    return key in await platform.steps(run)
+
+
+async def _tells_nothing(platform: Harness) -> bool:
+    keys = [partition.read("KEYS", partition.keys.name("k_executing", "*")) for partition in platform.partitions]
+    return not any(await asyncio.gather(*keys))
+
+
+async def test_what_a_dead_worker_executed_is_forgotten_with_it(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executing, "MOMENT", 0)
+    monkeypatch.setattr(worker, "LOOK", 0.01)
+    app = App("shop")
+
+    async def hang() -> None:
+        await asyncio.Event().wait()
+
+    @app.function(on="order.placed")
+    async def fulfil(ctx: Context) -> None:
+        await ctx.step.run("hang", hang)
+
+    async with harness(store, app) as platform:
+        history = History(platform.partitions, platform.registry)
+        run = await platform.start("order.placed")
+
+        async def there() -> bool:
+            return "hang" in await history.underway(run)
+
+        await platform.eventually(there)
+        await platform.crash_worker()
+        assert (await history.underway(run), await _tells_nothing(platform)) == ({}, True)
+        story = await told(platform, run)
+        assert [entry.outcome for entry in story.entries if entry.kind == "running"] == ["crashed"]
+        await platform.cancel(run)

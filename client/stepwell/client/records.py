@@ -163,7 +163,8 @@ class Step:
     """A named unit inside a run whose outcome is recorded once; times are ms UTC, `wakes_at` is when a wait is due.
 
     `events` are those that it waits for, each with name and condition; `child_id` is the run that it has invoked.
-    `hidden` says that the API key may not see `output`. `tries` are its failed attempts that are kept.
+    `hidden` says that the API key may not see `output`. `tries` are its failed attempts that are kept. `worker` is the
+    session that executes its body, when the status is running.
     """
 
     id: str
@@ -181,6 +182,7 @@ class Step:
     hidden: bool = False
     progress: Progress | None = None
     tries: tuple[Try, ...] = ()
+    worker: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

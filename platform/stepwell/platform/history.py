@@ -21,6 +21,7 @@ from stepwell.platform.reading.steps import steps_of
 from stepwell.platform.reading.story import Story, story_of
 from stepwell.platform.reading.tries import tries_of
 from stepwell.platform.reading.undelivered import undelivered
+from stepwell.platform.reading.underway import Underway, underway_in
 from stepwell.platform.reading.wait import Wait
 from stepwell.platform.reading.waiting import waits_of
 from stepwell.platform.records import EventRecord, RunRecord, StepRow
@@ -102,6 +103,12 @@ class History:
         home = home_in(self._partitions, id)
         record = await header_of(home, id) if home else None
         return await tries_of(home, record, steps) if home and record else {}
+
+    async def underway(self, id: str) -> dict[str, Underway]:
+        """Key of a step -> its body that executes, of the steps of a run that take longer than a moment."""
+        home = home_in(self._partitions, id)
+        record = await header_of(home, id) if home else None
+        return await underway_in(home, record) if home and record else {}
 
     async def story(self, id: str, now: int) -> Story | None:
         """What has happened to a run, and where its time went until `now`, ms UTC; `None`: there is no such run."""

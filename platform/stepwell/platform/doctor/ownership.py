@@ -63,7 +63,7 @@ async def _unowned(partition: Partition, key: str, oldest: int) -> str | None:
             # What is put down before its run is there goes by itself.
             expires = family != "k_run" and await partition.read("TTL", key) >= 0
             return None if expires else "its run is neither live nor ended"
-        case "k_session" | "k_held" | "k_news":
+        case "k_session" | "k_executing" | "k_held" | "k_news":
             known_session = await partition.read("ZSCORE", keys.name("k_sessions"), rest)
             return "its session is not known" if known_session is None else None
         case "k_runs_of" | "k_outbox":

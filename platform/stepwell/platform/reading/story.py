@@ -12,13 +12,14 @@ from stepwell.platform.reading.pending import until
 from stepwell.platform.reading.steps import steps_of
 from stepwell.platform.reading.tries import tries_in
 from stepwell.platform.reading.turns import Split, split_of, turns_of, worker_at
+from stepwell.platform.reading.underway import Underway, underway_in
 from stepwell.platform.records import RunRecord, Status, StepRow
 
 Kind = Literal[
     "created", "kept", "retry", "wake", "resolve", "queued", "running", "step", "failed_attempt", "cancel_requested",
     "waiting", "completed", "failed", "cancelled",
 ]  # fmt: skip
-StepOutcome = Literal["waiting", "retrying", "completed", "failed"]
+StepOutcome = Literal["running", "waiting", "retrying", "completed", "failed"]
 
 STEPS: Mapping[str, StepOutcome] = {
     "pending": "waiting",
@@ -77,7 +78,9 @@ async def story_of(partition: Partition, run: str, now: int) -> Story | None:
     turns = turns_of(known, noted)
     rows = await steps_of(partition, known)
     course = list(_course(known, turns, rows))
-    entries = _in_order(course, [*_steps(known, turns, rows, noted), *_acts(known, noted)])
+    underway = await underway_in(partition, known)
+    others = [*_steps(known, turns, rows, noted), *_underway(underway, rows), *_acts(known, noted)]
+    entries = _in_order(course, others)
     return Story(tuple(entries), split_of(known, turns, noted, now), noted.dropped)
 
 
@@ -150,6 +153,17 @@ def _steps(run: RunRecord, turns: Sequence[Turn], rows: Sequence[StepRow], noted
                 one.started, "failed_attempt", one.ended,
                 step=row.key, step_kind=row.kind, worker=one.worker or None, attempt=one.attempt, due=one.due or None,
                 error=one.error,
+            )  # fmt: skip
+
+
+def _underway(underway: Mapping[str, Underway], rows: Sequence[StepRow]) -> Iterator[Entry]:
+    """Steps whose first attempt executes, which are in no row."""
+    recorded = {row.key for row in rows}
+    for one in underway.values():
+        if one.step not in recorded:
+            yield Entry(
+                one.started, "step", step=one.step, step_kind="run",
+                worker=one.worker, attempt=one.attempt, outcome="running",
             )  # fmt: skip
 
 

@@ -58,6 +58,8 @@ KEY_NAMES: Mapping[str, str] = MappingProxyType(
         "k_sessions": ":sessions",
         # HASH <session>: first function asked for -> call and runs of the last such lease. Removed by reap.
         "k_session": ":session:",
+        # HASH <session>: "run|step" of what it has executed for a while -> "attempt ms". Removed by reap.
+        "k_executing": ":executing:",
         # SET <session>: the runs it has leased. Removed by reap.
         "k_held": ":held:",
         # SET <session>: "run|step" it has yet to hear of. Removed by its acknowledgement, or by reap.

@@ -31,7 +31,7 @@ class HistoryEntry(Answer):
     outcome: str | None = Field(
         description=(
             "how running ended: suspended, retrying (the function is tried again later), released, crashed (its worker "
-            "died), completed, failed or cancelled; or a step: waiting, retrying, completed or failed"
+            "died), completed, failed or cancelled; or a step: running, waiting, retrying, completed or failed"
         )
     )
     due: int | None = Field(description="when it goes on, or is tried again")

@@ -8,7 +8,7 @@ from stepwell.platform.api.models.answer import PAYLOAD, Answer
 from stepwell.platform.api.models.log import Progress
 
 RunStatus = Literal["queued", "running", "waiting", "completed", "failed", "cancelled"]
-StepStatus = Literal["waiting", "retrying", "completed", "failed"]
+StepStatus = Literal["running", "waiting", "retrying", "completed", "failed"]
 
 
 class Cause(Answer):
@@ -125,7 +125,8 @@ class Step(Answer):
     id: str
     index: int = Field(description="place in the order in which they began, from 0")
     kind: str
-    status: StepStatus
+    status: StepStatus = Field(description="running once its body has executed for a second or two")
+    worker: str | None = Field(default=None, description="the session that executes its body")
     attempts: int
     output: Json[Any] | None = Field(json_schema_extra=PAYLOAD)
     hidden: bool = Field(default=False, description="its output is kept from the key that asks")

@@ -1,6 +1,6 @@
 """Runs and steps as JSON models."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stepwell.platform.api.models.run import Run, RunSummary, SoughtEvent, Step, StepStatus, Try, WaitingOn
@@ -9,6 +9,7 @@ from stepwell.platform.api.views.log import progress
 from stepwell.platform.history import RunView
 from stepwell.platform.reading import noted, pending, runs
 from stepwell.platform.reading.logs import KeptProgress
+from stepwell.platform.reading.underway import Underway
 from stepwell.platform.reading.wait import Wait
 from stepwell.platform.records import RunRecord, Status, StepRow
 
@@ -115,6 +116,40 @@ def step(
         child_id=child,
         progress=progress(said),
         tries=[_try(one) for one in tries],
+    )
+
+
+def with_underway(
+    steps: Sequence[Step], underway: Mapping[str, Underway], said: Mapping[str, KeptProgress]
+) -> list[Step]:
+    """The steps, those that execute as such; behind the others, those that are not recorded yet."""
+    known = [_running(step, underway.get(step.id)) for step in steps]
+    recorded = {step.id for step in steps}
+    new = sorted((one for one in underway.values() if one.step not in recorded), key=lambda one: one.started)
+    return known + [_new(len(known) + place, one, said.get(one.step)) for place, one in enumerate(new)]
+
+
+def _running(step: Step, one: Underway | None) -> Step:
+    # Its outcome may have been recorded since.
+    if one is None or step.status != "retrying":
+        return step
+    return step.model_copy(update={"status": "running", "worker": one.worker, "attempts": one.attempt})
+
+
+def _new(index: int, one: Underway, said: KeptProgress | None) -> Step:
+    return Step(
+        id=one.step,
+        index=index,
+        kind="run",
+        status="running",
+        worker=one.worker,
+        attempts=one.attempt,
+        output=None,
+        error=None,
+        started_at=one.started,
+        ended_at=None,
+        wakes_at=None,
+        progress=progress(said),
     )
 
 
