@@ -274,6 +274,59 @@ async def the_last_death_ends_the_run_and_is_told_of(bench: Bench) -> None:
 
 
 @scenario
+async def what_a_dead_worker_was_known_to_execute_is_told_of(bench: Bench) -> None:
+    lease, other = await leased_later(bench, 5), await leased_later(bench, 0)
+    bench.clock.advance(7_000)
+    steps = [(lease.run, "pay|up", 1, 4_000), (other.run, "pack", 1, 3_000), (lease.run, "a\nb", 2, 2_000)]
+    await bench.leases.executing("w", steps)
+    await bench.crash("w", lease.run)
+    now = bench.clock.now()
+    died = await entries(bench, lease.run, "failed_attempt")
+    assert [(entry.step, entry.attempt, entry.at - now, entry.until, entry.worker) for entry in died] == [
+        ("pay|up", 1, -4_000, now, "w"),
+        ("a\nb", 2, -2_000, now, "w"),
+    ]
+    assert [decode(entry.error or b"{}")["type"] for entry in died] == ["Crashed", "Crashed"]
+    assert await entries(bench, other.run, "failed_attempt") == []
+    assert not await bench.exists("k_executing", "w")
+
+
+@scenario
+async def an_attempt_that_a_crash_has_cut_short_comes_beside_those_that_failed(bench: Bench) -> None:
+    lease = await leased_later(bench, 5)
+    await bench.owner.retry_step(
+        lease.run, lease.token, 1, "pay", "run", attempts=1, delay=1_000, took=4, error=b'{"type":"E1"}'
+    )
+    bench.clock.advance(1_500)
+    await bench.leases.executing("w", [(lease.run, "pay", 2, 300)])
+    await bench.crash("w", lease.run)
+    again = await bench.one("w2")
+    bench.clock.advance(9)
+    await bench.owner.checkpoint(
+        lease.run, again.token, 1, "pay", "run", ok=False, attempts=2, took=6, payload=b'{"type":"E2"}'
+    )
+    tried = await entries(bench, lease.run, "failed_attempt")
+    kinds = [(entry.attempt, entry.worker, decode(entry.error or b"{}")["type"]) for entry in tried]
+    assert kinds == [(1, "w", "E1"), (2, "w", "Crashed"), (2, "w2", "E2")]
+
+
+@scenario
+async def nobody_executes_for_a_session_that_is_not_known_or_dead(bench: Bench) -> None:
+    lease = await leased_later(bench, 5)
+    await bench.leases.executing("w", [(lease.run, "pay", 1, 2_000)])
+    await bench.leases.executing("w", [(lease.run, "pack", 1, 2_000)])
+    assert await bench.read("HKEYS", "k_executing", "w") == [f"{lease.run}|pack".encode()]
+    await bench.leases.executing("w", [])
+    await bench.leases.executing("stranger", [(lease.run, "pay", 1, 2_000)])
+    runs = [await bench.send() for _ in range(70)]
+    assert len(await bench.lease("w") + await bench.lease("w")) == len(runs)
+    await bench.partition.script("reap", "w", 2, "idle")  # takes 64 of them back: it is dead, and still known
+    await bench.leases.executing("w", [(lease.run, "pay", 1, 2_000)])
+    assert not await bench.exists("k_executing", "w")
+    assert not await bench.exists("k_executing", "stranger")
+
+
+@scenario
 async def a_silent_session_is_told_of_as_a_crash(bench: Bench) -> None:
     lease = await leased_later(bench, 5)
     await bench.pass_time(EXPIRY + 1_000)

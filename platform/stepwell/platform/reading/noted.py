@@ -61,6 +61,11 @@ class Try:
     token: str = ""
 
     @property
+    def crashed(self) -> bool:
+        """Whether its worker has died meanwhile; such an attempt counts for nothing."""
+        return bool(self.error) and not self.due
+
+    @property
     def worker(self) -> str:
         """The session that has made it; empty when that is not known."""
         return self.token.partition(":")[0]

@@ -7,7 +7,7 @@ from itertools import zip_longest
 from typing import Literal
 
 from stepwell.platform.engine.partition import Partition
-from stepwell.platform.reading.noted import ACTS, Noted, Outcome, Turn, by_step, noted_of
+from stepwell.platform.reading.noted import ACTS, Noted, Outcome, Try, Turn, by_step, noted_of
 from stepwell.platform.reading.pending import until
 from stepwell.platform.reading.steps import steps_of
 from stepwell.platform.reading.tries import tries_in
@@ -79,7 +79,7 @@ async def story_of(partition: Partition, run: str, now: int) -> Story | None:
     rows = await steps_of(partition, known)
     course = list(_course(known, turns, rows))
     underway = await underway_in(partition, known)
-    others = [*_steps(known, turns, rows, noted), *_underway(underway, rows), *_acts(known, noted)]
+    others = [*_steps(known, turns, rows, noted), *_unrecorded(rows, noted, underway), *_acts(known, noted)]
     entries = _in_order(course, others)
     return Story(tuple(entries), split_of(known, turns, noted, now), noted.dropped)
 
@@ -148,16 +148,11 @@ def _steps(run: RunRecord, turns: Sequence[Turn], rows: Sequence[StepRow], noted
             yield Entry(run.created, "kept", step=row.key, step_kind=row.kind, outcome=STEPS[row.state])
             continue
         yield _step(row, turns)
-        for one in tries_in(row, tries.get(row.key, []), turns):
-            yield Entry(
-                one.started, "failed_attempt", one.ended,
-                step=row.key, step_kind=row.kind, worker=one.worker or None, attempt=one.attempt, due=one.due or None,
-                error=one.error,
-            )  # fmt: skip
+        yield from (_try(one, row.kind) for one in tries_in(row, tries.get(row.key, []), turns))
 
 
-def _underway(underway: Mapping[str, Underway], rows: Sequence[StepRow]) -> Iterator[Entry]:
-    """Steps whose first attempt executes, which are in no row."""
+def _unrecorded(rows: Sequence[StepRow], noted: Noted, underway: Mapping[str, Underway]) -> Iterator[Entry]:
+    """Of steps that are in no row: those whose first attempt executes, or was executed by a worker that has died."""
     recorded = {row.key for row in rows}
     for one in underway.values():
         if one.step not in recorded:
@@ -165,6 +160,15 @@ def _underway(underway: Mapping[str, Underway], rows: Sequence[StepRow]) -> Iter
                 one.started, "step", step=one.step, step_kind="run",
                 worker=one.worker, attempt=one.attempt, outcome="running",
             )  # fmt: skip
+    yield from (_try(one, "run") for one in noted.tries if one.step not in recorded)
+
+
+def _try(one: Try, kind: str) -> Entry:
+    return Entry(
+        one.started, "failed_attempt", one.ended,
+        step=one.step, step_kind=kind, worker=one.worker or None, attempt=one.attempt, due=one.due or None,
+        error=one.error or None,
+    )  # fmt: skip
 
 
 def _step(row: StepRow, turns: Sequence[Turn]) -> Entry:

@@ -5,8 +5,8 @@
 ---     or executes, is in no entry: its header tells of it.
 ---   "f ended queued ran token attempt due"  the function has failed, and is tried again; in a line of its own, the error
 ---   "t ended took attempt due size"  a step has failed, and is tried again unless due is 0; in a line of its own, its
----     key, of that size, and the error, unless its row has it
----   "n at size", "w at size", "g at size"  hurried, woken, or given its outcome by hand; in a line of its own, the key
+--     key, of that size, and the error, unless its row has it. With an error and due 0, its worker died meanwhile
+--   "n at size", "w at size", "g at size"  hurried, woken, or given its outcome by hand; in a line of its own, the key
 -- Field "hd" of the header: entries that were dropped, and the ms that the turns among them were queued, and ran.
 local note, note_turn
 -- A block, for a script can have 200 locals and some have nearly as many.
