@@ -250,6 +250,16 @@ async def test_our_client_reads_the_history(desk: Desk) -> None:
             await client.runs.history(NOBODY)
 
 
+async def test_the_command_line_shows_what_executes(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    lease = await leased(desk)
+    leases = Leases(desk.installation.partitions[0], 15_000, 3)
+    await leases.executing(SESSION, [(lease.run, "pay", 1, 4_000)])
+    async with desk.serving() as server:
+        assert await asyncio.to_thread(main, ["runs", "show", lease.run, "--url", server.url]) == 0
+    *_, last = capsys.readouterr().out.splitlines()
+    assert last.split() == ["pay", "run", "running", "1", "-", "by", SESSION]
+
+
 async def test_the_command_line_shows_the_history_and_the_causes(
     desk: Desk, capsys: pytest.CaptureFixture[str]
 ) -> None:

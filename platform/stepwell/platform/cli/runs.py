@@ -165,6 +165,8 @@ def _step(step: Step, *, over: bool) -> tuple[str, ...]:
 
 
 def _outcome(step: Step, *, over: bool) -> str:
+    if step.status == "running":
+        return f"by {step.worker}"
     if step.error is not None:
         return shortened(failure(step.error))
     if step.status == "waiting" and over:
