@@ -205,8 +205,8 @@ MUTANTS = [
     Mutant(
         "failed-step-that-was-tried-not-counted",
         "checkpoint.lua",
-        "payload = payload})\n  if state == 'failed' then count_failed(run) end\n",
-        "payload = payload})\n",
+        "  if state == 'failed' then\n    count_failed(run)\n",
+        "  if state == 'failed' then\n",
     ),
     Mutant(
         "good-step-counted-as-failed",

@@ -85,7 +85,7 @@ async def resolve(
     place: Place, run: str, key: str, payload: bytes = b"1", *, position: int = 0, mark: str = "", state: str = "done"
 ) -> str:
     """Gives a wait its outcome; gives the answer."""
-    item = run, key, state, mark, position or "", payload
+    item = run, key, state, mark, position or "", 0, payload
     [answer] = await place.partition.script("resolve", items=[item])
     return str(answer.decode())
 

@@ -12,12 +12,81 @@ RunStatus = Literal["queued", "running", "waiting", "completed", "failed", "canc
 
 
 @dataclass(frozen=True, slots=True)
+class Cause:
+    """Another exception that an error has come from, as a `Failure` tells of it.
+
+    `relation` is "cause" when the one before was raised from it, "context" when it was being handled then, and
+    "member" when it is one of a group.
+    """
+
+    relation: str
+    type: str
+    message: str
+    traceback: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a run or a step failed: the exception's type, its message, and the traceback as text if there is one."""
+    """Why a run or a step failed: the exception's type, its message, and the traceback as text if there is one.
+
+    `causes` are what it has come from, the nearest first; `causes_cut` more are not kept.
+    """
 
     type: str
     message: str
     traceback: str | None = None
+    causes: tuple[Cause, ...] = ()
+    causes_cut: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """A failed attempt of a step; times are ms UTC, `worker` is the session that has made it."""
+
+    attempt: int
+    started_at: int
+    ended_at: int
+    error: Failure | None = None
+    worker: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One thing that has happened to a run, `at` ms UTC and, when it lasted, `until` then; None when it goes on.
+
+    `kind` is created; queued, running or waiting, for as long as the run was; step; failed_attempt, of a step or of the
+    function; kept, a step that it has from the run that it does again; cancel_requested; retry, wake or resolve, by
+    hand; completed, failed or cancelled. `outcome` says how a step, or running, has ended; `due` when it goes on, or is
+    tried again.
+    """
+
+    number: int
+    at: int
+    kind: str
+    until: int | None = None
+    step: str | None = None
+    step_kind: str | None = None
+    worker: str | None = None
+    attempt: int | None = None
+    outcome: str | None = None
+    due: int | None = None
+    error: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What has happened to a run, oldest first, and how long it was queued, running and waiting, in ms.
+
+    `next` continues it, None at the end for now; `dropped` older turns, failed attempts and acts are not kept.
+    """
+
+    data: tuple[HistoryEntry, ...]
+    total: int
+    dropped: int
+    queued_ms: int
+    running_ms: int
+    waiting_ms: int
+    next: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +163,8 @@ class Step:
     """A named unit inside a run whose outcome is recorded once; times are ms UTC, `wakes_at` is when a wait is due.
 
     `events` are those that it waits for, each with name and condition; `child_id` is the run that it has invoked.
-    `hidden` says that the API key may not see `output`.
+    `hidden` says that the API key may not see `output`. `tries` are its failed attempts that are kept. `worker` is the
+    session that executes its body, when the status is running.
     """
 
     id: str
@@ -111,6 +181,8 @@ class Step:
     child_id: str | None = None
     hidden: bool = False
     progress: Progress | None = None
+    tries: tuple[Try, ...] = ()
+    worker: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

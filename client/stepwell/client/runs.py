@@ -13,12 +13,13 @@ from ulid import ULID
 
 from stepwell.client.connection import Connection
 from stepwell.client.reading import page, read, within
-from stepwell.client.records import LogLine, Page, Run, RunStatus, Step
+from stepwell.client.records import History, LogLine, Page, Run, RunStatus, Step
 
 RUN = TypeAdapter(Run)
 RUNS = TypeAdapter(tuple[Run, ...])
 STEPS = TypeAdapter(tuple[Step, ...])
 LINES = TypeAdapter(tuple[LogLine, ...])
+HISTORY = TypeAdapter(History)
 UNCHANGED: Any = object()
 """Stands for an output that is not given, since None is one."""
 
@@ -49,6 +50,18 @@ class Runs:
         """
         http = self._connection()
         return page(LINES, await http.get(f"{_path(id)}/logs", {"after": after, "limit": limit}), http.url)
+
+    async def history(self, id: str, *, after: int | str = 0, limit: int = 500) -> History:
+        """What has happened to a run, oldest first, and how long it was queued, running and waiting.
+
+        Args:
+            id: id of the run.
+            after: number of the last entry that is known, such as `next` of the part before.
+            limit: most entries, up to 1,000.
+        """
+        http = self._connection()
+        answer = await http.get(f"{_path(id)}/history", {"after": after, "limit": limit})
+        return read(HISTORY, {"data": answer}, http.url)
 
     async def list(
         self,

@@ -13,11 +13,15 @@ from stepwell.platform.reading.events import EventFilter, EventPages
 from stepwell.platform.reading.filter import RunFilter
 from stepwell.platform.reading.headers import event_name, events_of, header_of, headers_of, home_in, whole_of
 from stepwell.platform.reading.logs import KeptProgress, LogPage, log_of, progress_of
+from stepwell.platform.reading.noted import Try
 from stepwell.platform.reading.pages import MOST_ITEMS, Page
 from stepwell.platform.reading.rates import Per, Rates, rates_of
 from stepwell.platform.reading.runs import RunPages, RunSummary
 from stepwell.platform.reading.steps import steps_of
+from stepwell.platform.reading.story import Story, story_of
+from stepwell.platform.reading.tries import tries_of
 from stepwell.platform.reading.undelivered import undelivered
+from stepwell.platform.reading.underway import Underway, underway_in
 from stepwell.platform.reading.wait import Wait
 from stepwell.platform.reading.waiting import waits_of
 from stepwell.platform.records import EventRecord, RunRecord, StepRow
@@ -93,6 +97,23 @@ class History:
             return {}
         found: list[bytes | None] = await home.read("HMGET", home.keys.name("k_run", id), *[f"k:{key}" for key in keys])
         return {key: child.decode() for key, child in zip(keys, found, strict=True) if child}
+
+    async def tries(self, id: str, steps: Sequence[StepRow]) -> dict[str, list[Try]]:
+        """Key of a step -> its failed attempts, oldest first, of the steps of a run that have any."""
+        home = home_in(self._partitions, id)
+        record = await header_of(home, id) if home else None
+        return await tries_of(home, record, steps) if home and record else {}
+
+    async def underway(self, id: str) -> dict[str, Underway]:
+        """Key of a step -> its body that executes, of the steps of a run that take longer than a moment."""
+        home = home_in(self._partitions, id)
+        record = await header_of(home, id) if home else None
+        return await underway_in(home, record) if home and record else {}
+
+    async def story(self, id: str, now: int) -> Story | None:
+        """What has happened to a run, and where its time went until `now`, ms UTC; `None`: there is no such run."""
+        home = home_in(self._partitions, id)
+        return await story_of(home, id, now) if home else None
 
     async def logs(self, id: str, *, after: int = 0, limit: int = 100) -> LogPage | None:
         """Up to `limit` lines of a run behind the one of number `after`, oldest first; `None`: there is no such run."""

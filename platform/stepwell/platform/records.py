@@ -114,7 +114,8 @@ class RunRecord:
 
     `ran`: versions that it was leased by, once there was another than `version`. `drift`: recorded steps that it has
     not asked for to its end. `progress`: how far it says to have come, JSON. Those three, `output` and `error` are only
-    there when the whole header was read.
+    there when the whole header was read. `ready`: when it was last put back into its lane; `leased`: when it was last
+    leased, 0 when it is ready since then.
     """
 
     id: str
@@ -141,6 +142,8 @@ class RunRecord:
     ran: tuple[str, ...] = ()
     drift: tuple[str, ...] = ()
     progress: Raw = b""
+    ready: int = 0
+    leased: int = 0
 
     @property
     def versions(self) -> tuple[str, ...]:
@@ -195,7 +198,9 @@ class RunRecord:
     @classmethod
     def _of(cls, run: str, head: Sequence[str], info: Sequence[str], output: Raw, error: Raw) -> Self:
         status, token, _seq, _answer, *numbers = head
-        turn, steps, size, pending, crashes, attempt, notbefore, cancel, started, ended = map(int, numbers)
+        *numbers, times, ended = numbers
+        turn, steps, size, pending, crashes, attempt, notbefore, cancel = map(int, numbers)
+        started, ready, leased = _times(times)
         created, version, event, lane, options, link = [*info, *("-", "")[len(info) - 4 :]]
         return cls(
             id=run,
@@ -214,12 +219,23 @@ class RunRecord:
             cancel=cancel,
             created=int(created),
             started=started,
-            ended=ended,
+            ended=int(ended),
             output=output,
             error=error,
             options=options,
             link=link,
+            ready=ready,
+            leased=leased,
         )
+
+
+def _times(text: str) -> tuple[int, int, int]:
+    """When a run was first leased, last made ready, and last leased: "started", behind it "+later", and again."""
+    started, *later = map(int, text.split("+"))
+    if not later:
+        return started, 0, started
+    ready = started + later[0]
+    return started, ready, ready + later[1] if len(later) > 1 else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from stepwell.platform.api.events import EventsApi
 from stepwell.platform.api.feed import LINGER, Feed
 from stepwell.platform.api.front import Front
 from stepwell.platform.api.functions import FunctionsApi
+from stepwell.platform.api.history import HistoryApi
 from stepwell.platform.api.ingest import IngestEndpoint
 from stepwell.platform.api.keys import KeysApi
 from stepwell.platform.api.logs import LogsApi
@@ -79,6 +80,7 @@ def create_app(
         ).operations(),
         *RunsApi(installation, endings, closing).operations(),
         *LogsApi(installation.history).operations(),
+        *HistoryApi(installation).operations(),
         *SteeringApi(installation).operations(),
         *BulkApi(installation).operations(),
         *FunctionsApi(installation).operations(),

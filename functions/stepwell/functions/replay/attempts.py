@@ -40,6 +40,7 @@ class Attempts:
         "_record",
         "_started",
         "begun",
+        "executing",
         "tried",
     )
 
@@ -55,6 +56,7 @@ class Attempts:
         self._record = record
         self._bench = bench
         self.begun = False  # something was done that was in no record
+        self.executing: dict[str, Call] = {}  # by key, until their outcome is recorded
         self.tried: dict[str, int] = {}  # which attempt it is, of steps that were tried before
 
     @property
@@ -73,13 +75,15 @@ class Attempts:
         quiescence = self._quiescence
         quiescence.active += 1
         try:
-            started = monotonic()
+            call.since = monotonic()
+            self.executing[call.key] = call
             payload = await self._try(call)
-            took = int((monotonic() - started) * 1000)
+            took = since(call.since)
             if call.delay is not None:
                 return await self._journal.retry(call.key, "run", tried, call.delay, took, payload)
             turn = await self._journal.checkpoint(call.key, "run", not call.failed, tried, took, payload)
         finally:
+            del self.executing[call.key]
             quiescence.landed()
         if quiescence.branches.live:
             await self._record.in_turn(turn, call.order)

@@ -11,7 +11,7 @@ from stepwell.functions.options import Options
 class Call:
     """A body to be run, and the key it is recorded under."""
 
-    __slots__ = ("args", "delay", "failed", "fn", "key", "kwargs", "options", "order", "tried", "value")
+    __slots__ = ("args", "delay", "failed", "fn", "key", "kwargs", "options", "order", "since", "tried", "value")
 
     def __init__(
         self,
@@ -31,6 +31,7 @@ class Call:
 
     # Set by each try:
     tried: int  # tries of the body, this one included
+    since: float  # of the monotonic clock, when it began
     failed: bool  # it has raised
     delay: int | None  # ms until the next one
     value: Any  # what it gave

@@ -13,6 +13,7 @@ from stepwell.functions.function import Function
 from stepwell.functions.journal import Journal, Outcome
 from stepwell.functions.logbook import Opening
 from stepwell.functions.misfits import misfit
+from stepwell.functions.replay.attempts import since
 from stepwell.functions.replay.decision import Decision, Phase
 from stepwell.functions.replay.ending import Cancelled, Completed, Ending, Failed, Released, Retry
 from stepwell.functions.replay.failures import failure
@@ -117,6 +118,11 @@ class Execution:
     def abandon(self) -> None:
         """The lease is lost: unwinds now; nothing more is recorded, and the ending is `Released`."""
         self._decision.make(Released())
+
+    @property
+    def executing(self) -> list[tuple[str, int, int]]:
+        """The steps whose bodies execute: key, which attempt it is, and ms since it began."""
+        return [(call.key, call.tried, since(call.since)) for call in self._steps.attempts.executing.values()]
 
     def drain(self) -> None:
         """Lets step bodies in flight finish and be recorded, begins none, then ends as `Released`.

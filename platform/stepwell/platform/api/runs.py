@@ -95,9 +95,17 @@ class RunsApi:
         rows = await self._history.steps(id)
         if rows is None:
             raise not_found("run", id)
-        children, said = await asyncio.gather(self._history.children(id, rows), self._history.progress(id))
-        steps = [run_views.step(index, row, children.get(row.key), said.get(row.key)) for index, row in enumerate(rows)]
-        return answer(Item[list[Step]](data=steps))
+        children, said, tries, underway = await asyncio.gather(
+            self._history.children(id, rows),
+            self._history.progress(id),
+            self._history.tries(id, rows),
+            self._history.underway(id),
+        )
+        steps = [
+            run_views.step(index, row, children.get(row.key), said.get(row.key), tries.get(row.key, ()))
+            for index, row in enumerate(rows)
+        ]
+        return answer(Item[list[Step]](data=run_views.with_underway(steps, underway, said)))
 
     async def cancel(self, request: Request) -> ASGIApp:
         """POST /runs/{id}/cancel."""

@@ -75,14 +75,23 @@ class Shown:
         if self._steps.get(step.id) == step.status:
             return
         self._steps[step.id] = step.status
-        outcome = failure(step.error) if step.error else shortened(payload(step.output, hidden=step.hidden), 60)
-        self._tell(raw, f"  {step.id}", step.status, outcome if step.status != "waiting" else waiting(step))
+        self._tell(raw, f"  {step.id}", step.status, _outcome(step))
 
     def _tell(self, raw: Any, name: str, status: str, outcome: str) -> None:
         if self._json:
             say_json(raw)
         else:
             say(f"{name.ljust(28)}  {paint(status.ljust(9))}  {outcome}".rstrip())
+
+
+def _outcome(step: Step) -> str:
+    match step.status:
+        case "waiting":
+            return waiting(step)
+        case "running":
+            return f"by {step.worker}"
+        case _:
+            return failure(step.error) if step.error else shortened(payload(step.output, hidden=step.hidden), 60)
 
 
 def _ending(run: Run) -> str:

@@ -13,10 +13,11 @@ from stepwell.client.reading import read
 from stepwell.platform.cli.api import Url, ask, get, post, run_path
 from stepwell.platform.cli.console import AsJson, facts, listing, say, say_json, say_searched, table
 from stepwell.platform.cli.following import follow
+from stepwell.platform.cli.history import history
 from stepwell.platform.cli.logs import logs
 from stepwell.platform.cli.steering import rerun, resolve, retry, wake
 from stepwell.platform.cli.times import moment, took
-from stepwell.platform.cli.values import failure, payload, shortened, waiting, waits
+from stepwell.platform.cli.values import failure, payload, shortened, traced, waiting, waits
 from stepwell.platform.cli.wanted import (
     OfApp,
     OfEvent,
@@ -44,7 +45,7 @@ def runs() -> typer.Typer:
     group.command("show")(show)
     group.command("cancel")(cancel)
     group.command("watch")(watch)
-    for command in (logs, rerun, retry, wake, resolve):
+    for command in (logs, history, rerun, retry, wake, resolve):
         group.command()(command)
     return group
 
@@ -142,9 +143,9 @@ def _print(run: Run, steps: tuple[Step, ...]) -> None:
         over = run.ended_at is not None
         table(("step", "kind", "status", "attempts", "took", "outcome"), [_step(step, over=over) for step in steps])
     for what, error in [*((f"step {step.id}", step.error) for step in steps), ("the function", run.error)]:
-        if error is not None and error.traceback:
+        if error is not None and (error.traceback or error.causes):
             say()
-            say(f"{what}: {error.traceback.rstrip()}\n{failure(error)}")
+            say(f"{what}: {traced(error)}")
 
 
 def _ran(run: Run) -> str:
@@ -165,6 +166,8 @@ def _step(step: Step, *, over: bool) -> tuple[str, ...]:
 
 
 def _outcome(step: Step, *, over: bool) -> str:
+    if step.status == "running":
+        return f"by {step.worker}"
     if step.error is not None:
         return shortened(failure(step.error))
     if step.status == "waiting" and over:

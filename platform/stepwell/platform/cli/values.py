@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stepwell.client import Failure, Step
+from stepwell.client import Cause, Failure, Step
 from stepwell.platform.cli.times import moment
 from stepwell.platform.codec import encode
 
@@ -21,9 +21,23 @@ def payload(value: Any, *, hidden: bool) -> str:
     return "(hidden from this API key)" if hidden else encode(value).decode()
 
 
-def failure(error: Failure) -> str:
+def failure(error: Failure | Cause) -> str:
     """Type and message."""
     return f"{error.type}: {error.message}" if error.message else error.type
+
+
+RELATIONS = {"cause": "raised from", "context": "raised while this was handled", "member": "one of the group"}
+
+
+def traced(error: Failure) -> str:
+    """An error with its traceback, and those it has come from with theirs."""
+    more = [f"and {error.causes_cut} more, which are not kept"] if error.causes_cut else []
+    causes = [f"{RELATIONS.get(cause.relation, cause.relation)}: {_traced(cause)}" for cause in error.causes]
+    return "\n\n".join([_traced(error), *causes, *more])
+
+
+def _traced(error: Failure | Cause) -> str:
+    return f"{error.traceback.rstrip()}\n{failure(error)}" if error.traceback else failure(error)
 
 
 def waits(waiting: Sequence[Mapping[str, Any]] | None) -> list[str]:

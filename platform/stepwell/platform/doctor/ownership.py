@@ -60,7 +60,7 @@ async def _unowned(partition: Partition, key: str, oldest: int) -> str | None:
         return "nothing of Stepwell is called like this"
     family, rest = known
     match family:
-        case "k_run" | "k_steps" | "k_gathered" | "k_logs" | "k_progress":
+        case "k_run" | "k_steps" | "k_gathered" | "k_logs" | "k_progress" | "k_history":
             live = await partition.read("ZSCORE", keys.name("k_live"), rest)
             ended = await partition.read("ZSCORE", keys.name("k_ended"), rest)
             if live is not None or ended is not None:
@@ -68,7 +68,7 @@ async def _unowned(partition: Partition, key: str, oldest: int) -> str | None:
             # What is put down before its run is there goes by itself.
             expires = family != "k_run" and await partition.read("TTL", key) >= 0
             return None if expires else "its run is neither live nor ended"
-        case "k_session" | "k_held" | "k_news":
+        case "k_session" | "k_executing" | "k_held" | "k_news":
             known_session = await partition.read("ZSCORE", keys.name("k_sessions"), rest)
             return "its session is not known" if known_session is None else None
         case "k_runs_of" | "k_outbox":

@@ -93,6 +93,10 @@ class Leases:
             raise SessionDead(session)
         return Pulse(answer[1], tuple(_news(item) for item in answer[2:]))
 
+    async def executing(self, session: str, steps: Sequence[tuple[str, str, int, int]]) -> None:
+        """Notes which steps, at most 64, it has been executing for a while: run, step, attempt, ms so far."""
+        await self._partition.script("executing", session, items=steps)
+
     async def reap(self, session: str, executing: Sequence[str], rest: Literal["executing", "idle"]) -> None:
         """Ends a session: runs in `executing` count a crash, and the others too if `rest` says so."""
         for first in range(0, len(executing), 64):

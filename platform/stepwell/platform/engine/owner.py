@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from stepwell.platform.engine.answers import accepted
 from stepwell.platform.engine.partition import Partition
+from stepwell.platform.engine.telling import told
 from stepwell.platform.records import StepRow
 
 
@@ -87,12 +88,12 @@ class Owner:
         self, run: str, token: str, seq: int, key: str, kind: str, *, attempts: int, delay: int, took: int, error: bytes
     ) -> StepRow:
         """Records a failed attempt of a step that is tried again in `delay` ms; answers the row."""
-        answer = await self._fail_attempt.add((run, token, seq, key, kind, attempts, delay, took, error))
+        answer = await self._fail_attempt.add((run, token, seq, key, kind, attempts, delay, took, error, told(error)))
         return StepRow.parse(key.encode(), accepted(answer))
 
     async def retry_body(self, run: str, token: str, seq: int, *, delay: int, error: bytes) -> None:
         """Ends the lease after a failed attempt of the function body, tried again in `delay` ms."""
-        accepted(await self._fail_attempt.add((run, token, seq, "", "body", 0, delay, 0, error)))
+        accepted(await self._fail_attempt.add((run, token, seq, "", "body", 0, delay, 0, error, told(error))))
 
     async def suspend(self, run: str, token: str, seq: int, seen: int, within: int = 0) -> None:
         """Ends the lease of a run whose every branch waits.

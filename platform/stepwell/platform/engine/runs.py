@@ -88,13 +88,13 @@ class Runs:
         return answer[0].decode()  # type: ignore[no-any-return]
 
     async def resolve(
-        self, run: str, key: str, *, ok: bool, payload: bytes, mark: str = "", position: int = 0
+        self, run: str, key: str, *, ok: bool, payload: bytes, mark: str = "", position: int = 0, by_hand: bool = False
     ) -> Resolved:
         """Gives a waiting step its outcome before its time; the first who does so wins.
 
         `mark` and `position` are those of the event that a wait takes: the next wait of that mark looks behind it.
         """
-        answer = await self._resolve.add((run, key, "done" if ok else "failed", mark, position, payload))
+        answer = await self._resolve.add((run, key, "done" if ok else "failed", mark, position, int(by_hand), payload))
         return answer.decode()  # type: ignore[no-any-return]
 
     async def wake(self, run: str, key: str) -> Resolved:
@@ -106,7 +106,7 @@ class Runs:
         return await self._resolve_as(run, key, "retry")
 
     async def _resolve_as(self, run: str, key: str, state: str) -> Resolved:
-        answer = await self._resolve.add((run, key, state, "", 0, b""))
+        answer = await self._resolve.add((run, key, state, "", 0, 1, b""))
         return answer.decode()  # type: ignore[no-any-return]
 
     async def ask_again(self, run: str, request: str, again: str) -> str | None:

@@ -18,6 +18,7 @@ from stepwell.platform.engine.owner import Owner
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.errors import StepwellError
 from stepwell.platform.executor.board import Board
+from stepwell.platform.executor.executing import Executing
 from stepwell.platform.executor.journal import RunJournal
 from stepwell.platform.executor.leasing import Leasing, Room
 from stepwell.platform.executor.logbook import Desk
@@ -34,6 +35,8 @@ from stepwell.platform.waits.waits import Waits
 
 PARTING = 1.0
 """Seconds in which what runs have said last may still arrive."""
+LOOK = 1.0
+"""Seconds between two looks at which steps take long."""
 NEWS = 2.0
 """Seconds after which a worker asks for news of its runs without a hint."""
 
@@ -109,6 +112,7 @@ class Worker:
         self._preparing: dict[str, str] = {}
         self._unheard: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._executing = [Executing(place.leases, session.id) for place in self._places]
         self._news = asyncio.Event()
         self._draining = False
 
@@ -122,7 +126,7 @@ class Worker:
         loops = [leasing.run() for leasing in self._leasings]
         try:
             async with asyncio.TaskGroup() as group:
-                for loop in (*loops, self._listen(), self._hear_news()):
+                for loop in (*loops, self._listen(), self._hear_news(), self._tell_executing()):
                     group.create_task(loop)
                 await self.session.dead.wait()
                 raise SessionDead(self.session.id)
@@ -263,6 +267,16 @@ class Worker:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(NEWS):
                         await self._news.wait()
+
+    async def _tell_executing(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK)
+            homes: list[list[str]] = [[] for _ in self._places]
+            for run in self.works:
+                homes[partition_of(run)].append(run)
+            for executing, home in zip(self._executing, homes, strict=True):
+                with suppress(StepwellError):  # it is told of at the next look
+                    await executing.tell(self.works, home)
 
     async def _hear(self, place: Place, heard: list[tuple[str, str]]) -> list[tuple[str, str]]:
         """Hears the news, and gives back what there is no need to be told again."""

@@ -110,7 +110,7 @@ class Steering:
         row = await subject.step(key)
         if row.state == "pending":
             payload = self._outcome(subject, row, output, error)
-            if await self._runs_of(id).resolve(id, key, ok=error is None, payload=payload) == "OK":
+            if await self._runs_of(id).resolve(id, key, ok=error is None, payload=payload, by_hand=True) == "OK":
                 return
             row = await subject.step(key)
         if not is_recorded(subject, row, output, error, self._settings.max_output_bytes):

@@ -58,6 +58,8 @@ KEY_NAMES: Mapping[str, str] = MappingProxyType(
         "k_sessions": ":sessions",
         # HASH <session>: first function asked for -> call and runs of the last such lease. Removed by reap.
         "k_session": ":session:",
+        # HASH <session>: "run|step" of what it has executed for a while -> "attempt ms". Removed by reap.
+        "k_executing": ":executing:",
         # SET <session>: the runs it has leased. Removed by reap.
         "k_held": ":held:",
         # SET <session>: "run|step" it has yet to hear of. Removed by its acknowledgement, or by reap.
@@ -109,6 +111,9 @@ KEY_NAMES: Mapping[str, str] = MappingProxyType(
         "k_logs": ":logs:",
         # HASH <run>: step -> how far it says to have come, JSON. Removed with the run.
         "k_progress": ":progress:",
+        # LIST <run>: what has happened to it and nothing else tells, the newest; see lua/include/noting.lua. Removed
+        # with the run.
+        "k_history": ":history:",
         # HASH function -> "mode ms": paused functions. A function's field goes when it is resumed.
         "k_paused": ":paused",
         # STRING <hour>:<function>, or <hour>: of all: what happened in each minute; see lua/include/counting.lua.

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
-from stepwell.client import Failure, Progress
+from stepwell.client import Cause, Failure, Progress
 from stepwell.platform.api.models import run as models
 from stepwell.platform.testing.moment import datetime_or_none
 
@@ -59,4 +59,7 @@ class TestStep:
 
 def failure_of(error: models.Failure | None) -> Failure | None:
     """An error as the API gives it."""
-    return Failure(error.type, error.message, error.traceback) if error else None
+    if error is None:
+        return None
+    causes = tuple(Cause(one.relation, one.type, one.message, one.traceback) for one in error.causes)
+    return Failure(error.type, error.message, error.traceback, causes, error.causes_cut)

@@ -17,7 +17,7 @@ from stepwell.platform.records import EventRecord, RunRecord, Status, StepRow
 from stepwell.platform.registry import Registry
 from stepwell.platform.snapshot import ENDS
 from stepwell.platform.waits.despite import despite
-from stepwell.platform.waits.outcome import event_json, failed, of_run
+from stepwell.platform.waits.outcome import as_told, event_json, failed, of_run
 
 BATCH = 64
 MOST = 1_024
@@ -138,7 +138,7 @@ def _told(run: RunRecord, event: Mapping[str, Any], others: Sequence[Mapping[str
     ending: dict[str, Any] = {"result": decode(run.output) if run.output else None}
     if run.status is not Status.COMPLETED:
         error: dict[str, Any] = decode(run.error) if run.error else {"type": "Cancelled", "message": "it was cancelled"}
-        ending = {"error": {"name": error["type"], "error": error["type"], "stack": "", **error}}
+        ending = {"error": {"name": error["type"], "error": error["type"], "stack": "", **as_told(error)}}
     return {
         "function_id": run.function.replace("/", "-", 1),
         "function": run.function,

@@ -1,10 +1,14 @@
 """What a wait ends with: payloads of steps that wait for events or for runs."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 
 from stepwell.platform.codec import decode, encode
 from stepwell.platform.records import EventRecord, RunRecord, Status
 from stepwell.platform.waits.listing import ALONE, ORDINALS
+
+KEPT = ("causes", "causes_cut", "cut")
+"""What is kept of an error for those who look at its run."""
 
 
 def event_json(event: EventRecord) -> dict[str, Any]:
@@ -30,6 +34,19 @@ def of_run(run: RunRecord) -> tuple[bool, bytes]:
 def failed(kind: str, message: str, run: str = "") -> bytes:
     """An error that no exception has made."""
     return encode({"type": kind, "message": message, "traceback": [], **({"run_id": run} if run else {})})
+
+
+def as_told(error: Mapping[str, Any]) -> dict[str, Any]:
+    """An error as events and handlers are told of it: type, message, and frames of file, line and function."""
+    told = {name: value for name, value in error.items() if name not in KEPT}
+    frames = told.get("traceback")
+    if isinstance(frames, list):
+        told["traceback"] = [_frame(frame) for frame in cast("list[dict[str, Any]]", frames)]
+    return told
+
+
+def _frame(frame: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in frame.items() if name != "source"}
 
 
 def with_run(error: bytes, run: str) -> bytes:

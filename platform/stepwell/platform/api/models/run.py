@@ -8,7 +8,22 @@ from stepwell.platform.api.models.answer import PAYLOAD, Answer
 from stepwell.platform.api.models.log import Progress
 
 RunStatus = Literal["queued", "running", "waiting", "completed", "failed", "cancelled"]
-StepStatus = Literal["waiting", "retrying", "completed", "failed"]
+StepStatus = Literal["running", "waiting", "retrying", "completed", "failed"]
+
+
+class Cause(Answer):
+    """Another exception that an error has come from."""
+
+    relation: Literal["cause", "context", "member"] = Field(
+        description=(
+            "to the one before, or to one before that: cause (raised from it), context (raised while it was handled), "
+            "member (of the group that it is)"
+        )
+    )
+    type: str = Field(description="of the exception")
+    message: str
+    traceback: str | None = Field(json_schema_extra=PAYLOAD)
+    hidden: bool = Field(default=False, description="its traceback is kept from the key that asks")
 
 
 class Failure(Answer):
@@ -18,6 +33,18 @@ class Failure(Answer):
     message: str
     traceback: str | None = Field(json_schema_extra=PAYLOAD)
     hidden: bool = Field(default=False, description="its traceback is kept from the key that asks")
+    causes: list[Cause] = Field(default=[], description="what it has come from, the nearest first; at most 8")
+    causes_cut: int = Field(default=0, description="causes that are not kept")
+
+
+class Try(Answer):
+    """A failed attempt of a step."""
+
+    attempt: int
+    started_at: int
+    ended_at: int
+    error: Failure | None = Field(description="shortened, unless it is that of the last attempt")
+    worker: str | None = Field(description="the session that has made it")
 
 
 class SoughtEvent(Answer):
@@ -98,7 +125,8 @@ class Step(Answer):
     id: str
     index: int = Field(description="place in the order in which they began, from 0")
     kind: str
-    status: StepStatus
+    status: StepStatus = Field(description="running once its body has executed for a second or two")
+    worker: str | None = Field(default=None, description="the session that executes its body")
     attempts: int
     output: Json[Any] | None = Field(json_schema_extra=PAYLOAD)
     hidden: bool = Field(default=False, description="its output is kept from the key that asks")
@@ -109,3 +137,4 @@ class Step(Answer):
     events: list[SoughtEvent] = Field(default=[], description="that it waits for, each of which ends the wait")
     child_id: str | None = Field(default=None, description="the run that it has invoked")
     progress: Progress | None = Field(default=None, description="the newest")
+    tries: list[Try] = Field(default=[], description="its failed attempts that are kept, oldest first")

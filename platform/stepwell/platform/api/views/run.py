@@ -1,13 +1,15 @@
 """Runs and steps as JSON models."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stepwell.platform.api.models.run import Run, RunSummary, SoughtEvent, Step, StepStatus, WaitingOn
+from stepwell.platform.api.models.run import Run, RunSummary, SoughtEvent, Step, StepStatus, Try, WaitingOn
 from stepwell.platform.api.views.failure import failure
 from stepwell.platform.api.views.log import progress
 from stepwell.platform.history import RunView
-from stepwell.platform.reading import pending, runs
+from stepwell.platform.reading import noted, pending, runs
 from stepwell.platform.reading.logs import KeptProgress
+from stepwell.platform.reading.underway import Underway
 from stepwell.platform.reading.wait import Wait
 from stepwell.platform.records import RunRecord, Status, StepRow
 
@@ -90,8 +92,14 @@ def _events(what: pending.Pending) -> list[SoughtEvent]:
     return [SoughtEvent(name=e.name, condition=e.condition or None, entry=e.entry or None) for e in what.events]
 
 
-def step(index: int, row: StepRow, child: str | None = None, said: KeptProgress | None = None) -> Step:
-    """A step, at its place in the run, the run that it has invoked, and how far it says to have come."""
+def step(
+    index: int,
+    row: StepRow,
+    child: str | None = None,
+    said: KeptProgress | None = None,
+    tries: Sequence[noted.Try] = (),
+) -> Step:
+    """A step, at its place in the run, the run that it has invoked, how far it says to have come, and what failed."""
     failed = row.state in ("failed", "retrying")
     return Step(
         id=row.key,
@@ -107,4 +115,49 @@ def step(index: int, row: StepRow, child: str | None = None, said: KeptProgress 
         events=_events(pending.pending_of(row)),
         child_id=child,
         progress=progress(said),
+        tries=[_try(one) for one in tries],
+    )
+
+
+def with_underway(
+    steps: Sequence[Step], underway: Mapping[str, Underway], said: Mapping[str, KeptProgress]
+) -> list[Step]:
+    """The steps, those that execute as such; behind the others, those that are not recorded yet."""
+    known = [_running(step, underway.get(step.id)) for step in steps]
+    recorded = {step.id for step in steps}
+    new = sorted((one for one in underway.values() if one.step not in recorded), key=lambda one: one.started)
+    return known + [_new(len(known) + place, one, said.get(one.step)) for place, one in enumerate(new)]
+
+
+def _running(step: Step, one: Underway | None) -> Step:
+    # Its outcome may have been recorded since.
+    if one is None or step.status != "retrying":
+        return step
+    return step.model_copy(update={"status": "running", "worker": one.worker, "attempts": one.attempt})
+
+
+def _new(index: int, one: Underway, said: KeptProgress | None) -> Step:
+    return Step(
+        id=one.step,
+        index=index,
+        kind="run",
+        status="running",
+        worker=one.worker,
+        attempts=one.attempt,
+        output=None,
+        error=None,
+        started_at=one.started,
+        ended_at=None,
+        wakes_at=None,
+        progress=progress(said),
+    )
+
+
+def _try(one: noted.Try) -> Try:
+    return Try(
+        attempt=one.attempt,
+        started_at=one.started,
+        ended_at=one.ended,
+        error=failure(one.error),
+        worker=one.worker or None,
     )

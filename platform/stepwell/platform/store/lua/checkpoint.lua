@@ -1,7 +1,7 @@
 --! Records outcomes of steps under a live token, once each. Answers the turn, STALE, CONFLICT or {LIMIT, what, size} per step.
 --! args: now max_steps:int max_bytes:int
 --! item: rid token seq key kind state attempts took:int payload
---! include: clock meta batch feed progress steps timers owner counting commit_runs
+--! include: clock meta batch feed progress steps timers owner noting counting commit_runs
 --! allow-oom
 -- state: done or failed. took: ms the body ran. A step that has an outcome keeps it: the answer is
 -- the turn of that one.
@@ -14,7 +14,7 @@ local function count_failed(run)
 end
 
 --- A step that was tried before, or whose outcome is recorded already.
-local function replace(run, key, kind, state, attempts, payload, over)
+local function replace(run, key, kind, state, attempts, took, payload, over)
   local row = read_row(run.id, key)
   if not row then return over end
   if row.state == 'done' or row.state == 'failed' then return row.turn end
@@ -28,7 +28,10 @@ local function replace(run, key, kind, state, attempts, payload, over)
   end
   write_row(run.id, key, {state = state, kind = kind, turn = turn_of(run), attempts = attempts,
     started = row.started, ended = now, due = 0, payload = payload})
-  if state == 'failed' then count_failed(run) end
+  if state == 'failed' then
+    count_failed(run)
+    note(run.id, 't ' .. now .. ' ' .. took .. ' ' .. attempts .. ' 0 ' .. #key .. '\n' .. key)
+  end
   run.crashes = 0
   changed(run.id, 'running')
   return run.turn
@@ -38,7 +41,7 @@ local function record(run, key, kind, state, attempts, took, payload)
   local over = over_limit(run, nil, #payload)
   local text = head_of_row(state, kind, run.turned and run.turn or run.turn + 1, attempts, now - took, now, 0) .. payload
   if over or redis.call('HSETNX', k_steps .. run.id, key, text) == 0 then
-    return replace(run, key, kind, state, attempts, payload, over)
+    return replace(run, key, kind, state, attempts, took, payload, over)
   end
   count_row(run, nil, #payload)
   turn_of(run)

@@ -1,6 +1,6 @@
 --! Fires due timers, reaps dead sessions. Answers {timers fired, sessions reaped, ms until there is more to do}.
 --! args: now limit:int crash_limit:int expiry:int patience:int idle:int
---! include: clock batch feed run lanes steps ending owner ready resolving reaping cancelling gathering throttling commit
+--! include: clock batch feed run lanes steps ending owner noting ready resolving reaping cancelling gathering throttling commit
 --! allow-oom
 -- limit: of timers a call. patience: ms an owner has to let go of a run that is cancelled. expiry: ms of silence after
 -- which a session is dead. idle: the longest answer, in ms.
@@ -38,6 +38,7 @@ local function fire_cancel(run)
   later('SREM', k_held .. session, run.id)
   later('SADD', k_news .. session, run.id .. '|')
   tell(session)
+  note_turn(run, 'c')
   set(run, 'token', '-')
   end_run(run, 'cancelled', '')
 end

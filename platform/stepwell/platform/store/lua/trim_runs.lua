@@ -9,7 +9,7 @@ local functions, count = {}, 0
 local function remove(rid)
   local run = load_run(rid)
   local gathered = redis.call('LRANGE', k_gathered .. rid, 0, -1)
-  redis.call('UNLINK', k_run .. rid, k_steps .. rid, k_gathered .. rid, k_logs .. rid, k_progress .. rid)
+  redis.call('UNLINK', k_run .. rid, k_steps .. rid, k_gathered .. rid, k_history .. rid, k_logs .. rid, k_progress .. rid)
   for _, event in ipairs(gathered) do drop_event(event, rid) end
   if run then
     drop_event(run.event, rid)

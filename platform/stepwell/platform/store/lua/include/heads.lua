@@ -14,7 +14,9 @@
 --   notbefore  ms before which it is not leased: a delayed start, or the retry of its body; negative: ms when it is
 --            looked at again although no wait has ended
 --   cancel   ms when cancelling was asked for
---   started, ended  ms
+--   started  ms when it was leased first, "+" and how much later it was made ready last, and, once it was leased again, "+"
+--            and how long after that
+--   ended    ms
 -- Field "i" holds what never changes: created (ms), version (of the app), event (id), lane; and, unless there is
 -- nothing to say, options and link. Options are "-" or "name=value,...", see options.lua. The link tells whence it
 -- comes: "invoke <run> <step>" (its parent), "rerun <run>", "cron <schedule>".
@@ -25,7 +27,7 @@
 -- owed of a debounced run once its event is known (see owing.lua), "v" the versions it was leased by, with spaces
 -- between, once there was another than its own; "reruns" how often it was to be done again, "q:<request>" the run that
 -- does so at that request; "drift" the keys of recorded steps that it did not ask for to its end, as JSON; "lg" what its
--- code has said, see log.lua, and "p" how far it says to have come.
+-- code has said, see log.lua, and "p" how far it says to have come; "hd" what was dropped of its history, see noting.lua.
 local runs = {}
 
 local function set(run, name, value)

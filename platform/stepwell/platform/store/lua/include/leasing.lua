@@ -28,6 +28,13 @@ local function begin(run)
   end
 end
 
+--- Whoever was leased before the header told when runs are made ready has been so since now.
+local function begin_again(run)
+  local first, ready = string.match(run.started, '^(%d+)%+?(%d*)')
+  ready = ready == '' and math.max(0, now - first) or ready
+  run.started = first .. '+' .. ready .. '+' .. math.max(0, now - first - ready)
+end
+
 local function take_slots(rid, scopes)
   if #scopes == 0 then return end
   local names = {}
@@ -45,7 +52,7 @@ local function lease_run(rid, scopes)
   set(run, 'status', 'running')
   run.token, run.seq, run.answer = call, '0', '-'
   note_version(run)
-  if run.started == '0' then begin(run) end
+  if run.started == '0' then begin(run) else begin_again(run) end
   take_slots(rid, scopes)
   later('SADD', k_held .. session, rid)
   changed(rid, 'running')

@@ -8,10 +8,25 @@ local function crashed(run, crash_limit)
   return true
 end
 
+--- The steps that the session is known to have been executing count no attempt, but it is told that there was one.
+local LOST = '{"type":"Crashed","message":"its worker died while this was executing","traceback":[]}'
+local function note_steps(run, session)
+  local known = redis.call('HGETALL', k_executing .. session)
+  for index = 1, #known, 2 do
+    local rid, key = string.match(known[index], '^(%w+)|(.*)$')
+    local attempt, since = string.match(known[index + 1], '^(%d+) (%d+)$')
+    if rid == run.id then
+      note(rid, 't ' .. now .. ' ' .. math.max(0, now - since) .. ' ' .. attempt .. ' 0 ' .. #key .. '\n' .. key .. LOST)
+    end
+  end
+end
+
 local function take_back(rid, session, executing, crash_limit)
   later('SREM', k_held .. session, rid)
   local run = load_run(rid)
   if not run or run.status ~= 'running' or session_of(run.token) ~= session then return end
+  if executing then note_steps(run, session) end
+  note_turn(run, executing and 'x' or 'r')
   set(run, 'token', '-')
   free_slots(run)
   if executing and crashed(run, crash_limit) then return end
@@ -28,7 +43,7 @@ end
 
 local function forget(session)
   redis.call('ZREM', k_sessions, session)
-  redis.call('DEL', k_held .. session, k_news .. session, k_session .. session)
+  redis.call('DEL', k_held .. session, k_news .. session, k_session .. session, k_executing .. session)
 end
 
 --- Takes back up to `limit` runs; answers how many are left.
