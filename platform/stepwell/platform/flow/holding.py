@@ -67,14 +67,17 @@ class Holding:
     def __init__(self, partitions: Sequence[Partition]) -> None:
         self._partitions = partitions
 
-    async def keys(self, constraint: str | None = None) -> list[KeyView]:
-        """Those of which an executing run has a slot, or somebody waits for one; `MOST_KEYS` at most, in their order.
+    async def keys(self, constraint: str | None = None, most: int | None = None) -> list[KeyView]:
+        """Those of which an executing run has a slot, or somebody waits for one, in their order.
 
-        `constraint`: only its keys; by default those of every one.
+        Args:
+            constraint: only its keys; by default those of every one.
+            most: of them; `None` for `MOST_KEYS`.
         """
-        parts = await asyncio.gather(*[_scopes(partition, constraint) for partition in self._partitions])
+        most = MOST_KEYS if most is None else most
+        parts = await asyncio.gather(*[_scopes(partition, constraint, most) for partition in self._partitions])
         found = [(one, scope) for one, scopes in zip(self._partitions, parts, strict=True) for scope in scopes]
-        chosen, views = sorted(found, key=_scope)[:MOST_KEYS], list[KeyView]()
+        chosen, views = sorted(found, key=_scope)[:most], list[KeyView]()
         for first in range(0, len(chosen), TOGETHER):
             views += await asyncio.gather(*[_view(*one) for one in chosen[first : first + TOGETHER]])
         return views
@@ -92,13 +95,13 @@ def _scope(found: tuple[Partition, str]) -> str:
     return found[1]
 
 
-async def _scopes(partition: Partition, constraint: str | None) -> set[str]:
-    """Some more than `MOST_KEYS` at most: of what is waited for, and of what is held, which is by executing runs."""
+async def _scopes(partition: Partition, constraint: str | None, most: int) -> set[str]:
+    """Some more than `most` at most: of what is waited for, and of what is held, which is by executing runs."""
     found: set[str] = set()
     async for scope in _all_scopes(partition):
         if constraint in (None, scope.partition("|")[0]):
             found.add(scope)
-        if len(found) > MOST_KEYS:
+        if len(found) > most:
             break
     return found
 

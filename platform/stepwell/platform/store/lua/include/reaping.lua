@@ -28,7 +28,7 @@ end
 
 local function forget(session)
   redis.call('ZREM', k_sessions, session)
-  redis.call('DEL', k_held .. session, k_news .. session, k_session .. session)
+  redis.call('DEL', k_held .. session, k_news .. session, k_session .. session, k_card .. session)
 end
 
 --- Takes back up to `limit` runs; answers how many are left.
