@@ -132,7 +132,7 @@ async def test_no_page_complains_or_is_too_wide_and_all_text_has_contrast(deskto
         await expect(page.get_by_text("No run yet")).to_be_visible()
     paths += [f"/runs/{run}" for run in (await pages.failed(), await pages.sleeping())]
     await pages.completed(HOSTILE)
-    for path in [*paths, "/runs?function=none"]:
+    for path in [*paths, "/runs?function=none", "/", "/queues", "/workers", "/system"]:
         async with desktop.window(path) as page:
             for width in WIDTHS:
                 await page.set_viewport_size({"width": width, "height": 800})

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -39,3 +40,8 @@ def acting(path: str, action: Action, scope: Scope = Scope.OPERATE) -> Address:
         return await action(request, await sent_form(request, scope))
 
     return Address("POST", path, act)
+
+
+def path_to(*parts: str) -> str:
+    """The path that these lead along; slashes in them stay."""
+    return "/" + "/".join(quote(part) for part in parts)

@@ -5,18 +5,20 @@ from typing import Protocol
 
 from starlette.middleware import Middleware
 from starlette.middleware.exceptions import ExceptionMiddleware
-from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from stepwell.dashboard.address import Address, reading
+from stepwell.dashboard.address import Address
 from stepwell.dashboard.find.page import FindPage
+from stepwell.dashboard.home.page import HomePage
+from stepwell.dashboard.queues.page import QueuesPage
 from stepwell.dashboard.rendering import Frame, Renderer
 from stepwell.dashboard.run.page import RunPage
 from stepwell.dashboard.runs.page import RunsPage
 from stepwell.dashboard.sign_in.page import SignInPage
 from stepwell.dashboard.static_files import StaticFiles
+from stepwell.dashboard.system.page import SystemPage
 from stepwell.dashboard.theme.page import ThemePage
+from stepwell.dashboard.workers.page import WorkersPage
 from stepwell.platform.api.problems import Problem
 from stepwell.platform.errors import StoreFull, StoreUnavailable
 from stepwell.platform.installation import Installation
@@ -44,9 +46,12 @@ def routes(installation: Installation, *, dev: bool = False) -> list[BaseRoute]:
     """
     renderer = Renderer(Frame(dev=dev), installation.clock)
     places: tuple[Place, ...] = (
-        Home(),
+        HomePage(installation, renderer, dev=dev),
         RunsPage(installation, renderer, dev=dev),
         RunPage(installation, renderer),
+        QueuesPage(installation, renderer),
+        WorkersPage(installation, renderer, dev=dev),
+        SystemPage(installation, renderer, dev=dev),
         FindPage(installation, renderer),
         ThemePage(),
         SignInPage(renderer, installation.clock),
@@ -57,15 +62,3 @@ def routes(installation: Installation, *, dev: bool = False) -> list[BaseRoute]:
         *[Route(one.path, one.endpoint, methods=[one.method], middleware=guarded) for one in found],
         Mount("/static", StaticFiles()),
     ]
-
-
-class Home:
-    """`/`."""
-
-    def addresses(self) -> Iterator[Address]:
-        """Where it is."""
-        yield reading("/", self.show)
-
-    async def show(self, _: Request) -> Response:
-        """GET /."""
-        return RedirectResponse("/runs", 307)

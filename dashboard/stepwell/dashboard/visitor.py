@@ -17,12 +17,14 @@ class Visitor:
         token: what forms bring along; empty on a server that asks for no key.
         signed_in: whether there is a session, which can be ended.
         operates: whether to offer what changes runs.
+        administers: whether to offer what changes what all of them share.
     """
 
     name: str
     token: str
     signed_in: bool
     operates: bool
+    administers: bool
 
 
 def visitor_of(request: Request) -> Visitor | None:
@@ -31,4 +33,4 @@ def visitor_of(request: Request) -> Visitor | None:
     if grant is None:
         return None
     token = "" if access.free else access.sessions.token(grant)
-    return Visitor(grant.name, token, grant.signed_in, grant.may(Scope.OPERATE))
+    return Visitor(grant.name, token, grant.signed_in, grant.may(Scope.OPERATE), grant.may(Scope.ADMIN))

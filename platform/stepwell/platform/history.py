@@ -20,6 +20,7 @@ from stepwell.platform.reading.pages import MOST_ITEMS, Page
 from stepwell.platform.reading.rates import Per, Point, Rates, rates_of
 from stepwell.platform.reading.runs import RunPages, RunSummary
 from stepwell.platform.reading.steps import steps_of
+from stepwell.platform.reading.stored import Stored, stored_of
 from stepwell.platform.reading.totals import totals_of
 from stepwell.platform.reading.undelivered import undelivered
 from stepwell.platform.reading.wait import Wait
@@ -220,6 +221,10 @@ class History:
     async def totals(self, functions: Sequence[str], after: int, before: int) -> dict[str, Point]:
         """What happened of each of some functions in all minutes from `after` to before `before`, ms UTC."""
         return await totals_of(self._partitions, functions, after, before)
+
+    async def stored(self) -> Stored:
+        """How much is kept besides runs."""
+        return await stored_of(self._partitions)
 
     async def held(self, sessions: Sequence[str]) -> dict[str, list[str]]:
         """The runs that workers have, by the id of their session."""

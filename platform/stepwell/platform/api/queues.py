@@ -8,10 +8,10 @@ from starlette.requests import Request
 from starlette.types import ASGIApp
 
 from stepwell.platform.api.models.answer import Item
-from stepwell.platform.api.models.queue import Queue
+from stepwell.platform.api.models.depth import Queue
 from stepwell.platform.api.operations import Operation, Query, answer, parameters
 from stepwell.platform.api.problems import not_found
-from stepwell.platform.api.views import queue as queue_views
+from stepwell.platform.api.views import depth as depth_views
 from stepwell.platform.installation import Installation
 
 MOST_FUNCTIONS = 200
@@ -45,5 +45,5 @@ class QueuesApi:
             raise not_found("function", wanted)
         functions = sorted(known)[:MOST_FUNCTIONS] if wanted is None else [wanted]
         depths, served = await asyncio.gather(self._history.depths(functions), self._history.served(functions))
-        found = [queue_views.queue(depths[function], served[function]) for function in functions]
+        found = [depth_views.queue(depths[function], served[function]) for function in functions]
         return answer(Item[list[Queue]](data=found))

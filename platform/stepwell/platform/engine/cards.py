@@ -44,8 +44,9 @@ class Card:
     def parse(cls, text: bytes) -> Self:
         """Reads what `Cards.show` has written; what a later version says besides is left out."""
         said: dict[str, Any] = decode(text)
-        known = {name: said[name] for name in cls.__dataclass_fields__ if name in said}
-        return cls(**{**known, "functions": tuple(said["functions"])})
+        known: dict[str, Any] = {name: said[name] for name in cls.__dataclass_fields__ if name in said}
+        known["functions"] = tuple(said["functions"])
+        return cls(**known)
 
 
 class Cards:

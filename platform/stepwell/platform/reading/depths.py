@@ -90,8 +90,9 @@ async def depths_of(partitions: Sequence[Partition], functions: Sequence[str]) -
     parked = asyncio.gather(*[_parked(partition) for partition in partitions])
     executing, *both = await asyncio.gather(executing_by_function(partitions), active, parked)
     looks = [look for found in both for look in found]
+    resting = await _paused(partitions[0])
     # A lane may be parked behind several scopes: it counts once.
-    lanes = {(one.partition.index, one.name): one for look in looks for one in look.lanes}
+    lanes = {(one.partition.index, one.name): _as_paused(one, resting) for look in looks for one in look.lanes}
     found = dict[str, list[_Sized]]()
     for sized in await _sizes([lane for lane in lanes.values() if lane.function in set(functions)]):
         found.setdefault(sized.lane.function, []).append(sized)
@@ -136,6 +137,17 @@ async def _parked(partition: Partition) -> _Look:
         found.lanes.extend(_Lane(partition, lane.decode(), why) for lane in lanes[:MOST_LANES])
         found.cut.update(_Lane(partition, lane.decode(), why).function for lane in lanes[MOST_LANES:])
     return found
+
+
+async def _paused(first: Partition) -> frozenset[str]:
+    """The functions none of whose runs is leased: their lanes are parked only when somebody comes for them."""
+    flat: list[bytes] = await first.read("HGETALL", first.keys.name("k_paused"))
+    pairs = zip(flat[::2], flat[1::2], strict=True)
+    return frozenset(function.decode() for function, mode in pairs if mode.startswith(b"keep "))
+
+
+def _as_paused(lane: _Lane, resting: frozenset[str]) -> _Lane:
+    return lane._replace(why="paused") if lane.why == "ready" and lane.function in resting else lane
 
 
 def _why(constraint: str, rule: bytes) -> Why:

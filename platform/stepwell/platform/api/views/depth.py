@@ -1,6 +1,6 @@
 """What functions have to do as JSON models."""
 
-from stepwell.platform.api.models.queue import Queue
+from stepwell.platform.api.models.depth import Queue
 from stepwell.platform.reading.depths import Depth
 
 
