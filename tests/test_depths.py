@@ -1,12 +1,18 @@
 """What each function has to do, and who does it."""
 
 from collections.abc import AsyncGenerator
+from dataclasses import asdict, replace
 
 import httpx2
 import pytest
 
+from stepwell.platform.clock import ManualClock
+from stepwell.platform.codec import encode
 from stepwell.platform.engine.cards import Card, Cards
 from stepwell.platform.engine.leases import Leases
+from stepwell.platform.engine.partition import partitions_of
+from stepwell.platform.errors import StoreUnavailable
+from stepwell.platform.executor.introducing import introduced
 from stepwell.platform.flow.pausing import Pausing
 from stepwell.platform.reading.depths import Depth
 from stepwell.platform.store.memory import memory_store
@@ -110,6 +116,34 @@ async def test_a_worker_is_known_by_its_card_until_it_is_declared_dead(desk: Des
     assert (told["host"], told["apps"], told["slots"], told["started_at"]) == ("here", {"shop": "3"}, 8, 1_000)
     await Leases(first, 15_000, 3).reap("w1", (), "idle")
     assert await Cards(first).of(["w1"]) == [None]
+
+
+async def test_a_worker_says_that_it_drains_and_takes_its_card_back_when_it_ends(store: Store) -> None:
+    [first, *_] = partitions_of(store, ManualClock())
+    cards = Cards(first)
+    async with introduced(cards, "w1", CARD) as introduction:
+        await introduction.drain()
+        assert await cards.of(["w1"]) == [replace(CARD, draining=True)]
+        assert await first.read("TTL", first.keys.name("k_card", "w1")) > 0
+    assert await cards.of(["w1"]) == [None]
+
+
+async def test_a_worker_works_on_when_its_card_cannot_be_put_down(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise StoreUnavailable("redis://shop", "connection refused")
+
+    monkeypatch.setattr(Cards, "show", away)
+    cards = Cards(partitions_of(store, ManualClock())[0])
+    async with introduced(cards, "w1", CARD) as introduction:
+        await introduction.drain()
+    assert await cards.of(["w1"]) == [None]
+
+
+async def test_what_a_later_version_says_besides_is_left_out() -> None:
+    told = encode({**asdict(CARD), "mood": "good"})
+    assert Card.parse(told) == CARD
 
 
 async def test_the_oldest_runs_and_the_functions_that_fail_are_found(desk: Desk) -> None:

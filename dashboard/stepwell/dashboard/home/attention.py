@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from stepwell.dashboard.address import path_to
 from stepwell.dashboard.home.trouble import Trouble
-from stepwell.dashboard.queues.naming import constraint_name, unused_of
+from stepwell.dashboard.queues.naming import constraint_name
 from stepwell.dashboard.run.waiting import reason
 from stepwell.dashboard.wording.counts import counted
 from stepwell.dashboard.wording.durations import MINUTE, elapsed
@@ -18,7 +18,7 @@ from stepwell.dashboard.workers.state import heard, is_late
 from stepwell.platform.cron.schedules import ScheduleView
 from stepwell.platform.doctor.finding import Finding
 from stepwell.platform.doctor.glance import Glance
-from stepwell.platform.flow.holding import Holding, KeyView
+from stepwell.platform.flow.holding import Abandoned, Holding
 from stepwell.platform.flow.pausing import Paused, Pausing
 from stepwell.platform.ids import time_of
 from stepwell.platform.installation import Installation
@@ -30,7 +30,7 @@ STILL = 10 * MINUTE
 """Ms after which a run that could begin should have."""
 OVERDUE = MINUTE
 """Ms after which a schedule that is due should have fired."""
-MOST_FUNCTIONS, MOST_RUNS, MOST_KEYS, MOST_SCHEDULES, MOST_STUCK = 5_000, 300, 100, 20, 5
+MOST_FUNCTIONS, MOST_RUNS, MOST_KEYS, MOST_SCHEDULES, MOST_STUCK = 5_000, 200, 100, 20, 5
 MOST_DEPTHS = 100
 MOST_CHARACTERS = 60
 ELSEWHERE = ("paused", "worker")
@@ -51,11 +51,11 @@ async def troubles_of(
     """
     history, partitions = installation.history, installation.partitions
     known = sorted(installation.registry.snapshot.functions)[:MOST_FUNCTIONS]
-    served, paused, oldest, keys, schedules = await asyncio.gather(
+    served, paused, oldest, abandoned, schedules = await asyncio.gather(
         history.served(known),
         Pausing(partitions, installation.registry).all(),
         history.oldest(MOST_RUNS),
-        Holding(partitions).keys(most=MOST_KEYS),
+        Holding(partitions).abandoned({session.id for session in sessions}, max(MOST_KEYS // len(partitions), 10)),
         installation.schedules.soonest(MOST_SCHEDULES),
     )
     gone = sorted({run.function for run in oldest} - {*known})
@@ -68,7 +68,7 @@ async def troubles_of(
         *_unserved([depths[one] for one in unserved if one in depths], known, now),
         *[one async for one in _stuck(installation, [run for run in oldest if run.function not in late], now)],
         *_unheard(sessions, int(installation.settings.session_expiry * 1000), now),
-        *_slots(keys, frozenset(session.id for session in sessions), now),
+        *_slots(abandoned, now),
         *_overdue(schedules, now),
         *_paused(paused, depths, now),
     ]
@@ -96,7 +96,7 @@ def _unserved(depths: Sequence[Depth], known: Collection[str], now: int) -> Iter
         if depth.waiting:
             runs = f"has {counted(depth.waiting, 'run')}{' or more' if depth.more else ''} waiting"
             why = "no worker serves it" if depth.function in known else "no app registers it any more"
-            url = f"/runs/{depth.oldest}" if depth.oldest else path_to("queues")
+            url = f"/runs/{depth.oldest}" if depth.oldest else "/queues"
             since = past(time_of(depth.oldest), now) if depth.oldest else None
             yield Trouble(f"unserved-{depth.function}", WRONG, depth.function, f"{runs}, and {why}", url, since)
 
@@ -130,16 +130,14 @@ def _unheard(sessions: Sequence[WorkerSession], expiry: int, now: int) -> Iterat
             yield Trouble(f"late-{session.id}", WARNING, name, text, f"/workers#worker-{session.id}", last)
 
 
-def _slots(keys: Sequence[KeyView], alive: frozenset[str], now: int) -> Iterator[Trouble]:
-    for key in keys:
-        unused = unused_of(key, alive)
-        if unused:
-            subject = constraint_name(key.constraint)
-            whose = f"for “{_cut(key.value)}”: " if key.value else ""
-            held = "one is held by a run" if len(unused) == 1 else f"{len(unused)} are held by runs"
-            text = f"{whose}{held} that nobody executes"
-            url = f"{path_to('queues')}?{urlencode({'text': key.scope})}"
-            yield Trouble(f"slot-{key.scope}", WRONG, subject, text, url, past(unused[0].since, now))
+def _slots(abandoned: Sequence[Abandoned], now: int) -> Iterator[Trouble]:
+    for key in abandoned:
+        unused = key.holders
+        whose = f"for “{_cut(key.value)}”: " if key.value else ""
+        held = "one is held by a run" if len(unused) == 1 else f"{len(unused)} are held by runs"
+        url = f"/queues?{urlencode({'text': key.scope})}"
+        text, since = f"{whose}{held} that nobody executes", past(unused[0].since, now)
+        yield Trouble(f"slot-{key.scope}", WRONG, constraint_name(key.constraint), text, url, since)
 
 
 def _cut(value: str) -> str:

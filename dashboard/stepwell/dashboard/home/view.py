@@ -23,7 +23,7 @@ from stepwell.platform.history import RunView
 from stepwell.platform.installation import Installation
 
 MOST_TROUBLES = 20
-FAILED_RUNS, FAILING_FUNCTIONS, WORST = 200, 50, 5
+FAILED_RUNS, FAILING_FUNCTIONS, WORST = 100, 50, 5
 NEXT = 5
 
 

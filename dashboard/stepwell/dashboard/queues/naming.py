@@ -1,6 +1,6 @@
 """What constraints and their keys are called."""
 
-from stepwell.platform.flow.holding import Holder, KeyView
+from stepwell.platform.flow.holding import Holder
 
 NOBODY = ""
 
@@ -25,8 +25,3 @@ def _kind(what: str) -> str:
 def is_unused(holder: Holder, alive: frozenset[str]) -> bool:
     """Whether nobody executes the run that has a slot: its worker is gone, or it never had one."""
     return holder.session == NOBODY or holder.session not in alive
-
-
-def unused_of(key: KeyView, alive: frozenset[str]) -> list[Holder]:
-    """Those of the holders of a key that nobody executes."""
-    return [holder for holder in key.holders if is_unused(holder, alive)]

@@ -21,8 +21,9 @@ def workers(url: Url = None, json: AsJson = False) -> None:
 
 
 def _row(worker: Mapping[str, Any]) -> tuple[str, ...]:
-    apps = ", ".join(f"{id} {version}" for id, version in (worker["apps"] or {}).items())
+    known: dict[str, str] = worker["apps"] or {}
+    apps = ", ".join(f"{id} {version}" for id, version in known.items())
     state = "draining" if worker["draining"] else "suspects" if worker["suspects"] else "fine"
-    known = [worker["host"], worker["pid"], apps, worker["running"], worker["slots"]]
-    said = ["-" if value in (None, "") else str(value) for value in known]
+    facts = [worker["host"], worker["pid"], apps, worker["running"], worker["slots"]]
+    said = ["-" if value in (None, "") else str(value) for value in facts]
     return worker["id"], state, *said, moment(worker["started_at"]), worker["stepwell"] or "-"

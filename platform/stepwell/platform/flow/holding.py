@@ -1,7 +1,7 @@
 """Who has the slots of each key, and who waits for them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +10,8 @@ from stepwell.platform.flow.key import shown
 
 Freed = Literal["OK", "HELD", "GONE"]
 MOST_KEYS, MOST_HOLDERS, MOST_LANES = 1_000, 100, 100
+FIRST = 5
+"""Holders of a key that are looked at to see whether they still execute."""
 PAGE = 1_000
 TOGETHER = 64
 """Keys that are read at once."""
@@ -55,6 +57,16 @@ class KeyView:
     waiting: int
 
 
+@dataclass(frozen=True, slots=True)
+class Abandoned:
+    """A key of which runs have slots that nobody executes; `holders` are those."""
+
+    scope: str
+    constraint: str
+    value: str
+    holders: tuple[Holder, ...]
+
+
 class Holding:
     """Reads who holds what, and takes back what nobody uses. May raise `StepwellError`.
 
@@ -67,20 +79,27 @@ class Holding:
     def __init__(self, partitions: Sequence[Partition]) -> None:
         self._partitions = partitions
 
-    async def keys(self, constraint: str | None = None, most: int | None = None) -> list[KeyView]:
-        """Those of which an executing run has a slot, or somebody waits for one, in their order.
+    async def keys(self, constraint: str | None = None) -> list[KeyView]:
+        """Those of which an executing run has a slot, or somebody waits for one; `MOST_KEYS` at most, in their order.
 
-        Args:
-            constraint: only its keys; by default those of every one.
-            most: of them; `None` for `MOST_KEYS`.
+        `constraint`: only its keys; by default those of every one.
         """
-        most = MOST_KEYS if most is None else most
-        parts = await asyncio.gather(*[_scopes(partition, constraint, most) for partition in self._partitions])
+        parts = await asyncio.gather(*[_scopes(partition, constraint) for partition in self._partitions])
         found = [(one, scope) for one, scopes in zip(self._partitions, parts, strict=True) for scope in scopes]
-        chosen, views = sorted(found, key=_scope)[:most], list[KeyView]()
+        chosen, views = sorted(found, key=_scope)[:MOST_KEYS], list[KeyView]()
         for first in range(0, len(chosen), TOGETHER):
             views += await asyncio.gather(*[_view(*one) for one in chosen[first : first + TOGETHER]])
         return views
+
+    async def abandoned(self, alive: Collection[str], most: int) -> list[Abandoned]:
+        """Keys that somebody waits for although nobody executes a run that has a slot of them.
+
+        Args:
+            alive: the sessions of all workers.
+            most: keys that are looked at in each partition; and of each, the runs that have had a slot for longest.
+        """
+        parts = await asyncio.gather(*[_abandoned(partition, alive, most) for partition in self._partitions])
+        return [one for found in parts for one in found]
 
     async def release(self, scope: str, run: str) -> Freed:
         """Takes a slot from a run that does not execute under it, and gives it to who waits; others keep theirs."""
@@ -95,13 +114,13 @@ def _scope(found: tuple[Partition, str]) -> str:
     return found[1]
 
 
-async def _scopes(partition: Partition, constraint: str | None, most: int) -> set[str]:
-    """Some more than `most` at most: of what is waited for, and of what is held, which is by executing runs."""
+async def _scopes(partition: Partition, constraint: str | None) -> set[str]:
+    """Some more than `MOST_KEYS` at most: of what is waited for, and of what is held, which is by executing runs."""
     found: set[str] = set()
     async for scope in _all_scopes(partition):
         if constraint in (None, scope.partition("|")[0]):
             found.add(scope)
-        if len(found) > most:
+        if len(found) > MOST_KEYS:
             break
     return found
 
@@ -120,6 +139,22 @@ async def _all_scopes(partition: Partition) -> AsyncIterator[str]:
         for scopes in filter(None, held):
             for scope in scopes.decode().split():
                 yield scope
+
+
+async def _abandoned(partition: Partition, alive: Collection[str], most: int) -> list[Abandoned]:
+    keys = partition.keys
+    blocked: Sequence[bytes] = await partition.read("ZRANGE", keys.name("k_blocked"), 0, most - 1)
+    scopes = [scope.decode() for scope in blocked]
+    slots = [keys.name("k_slots", scope) for scope in scopes]
+    held = await asyncio.gather(*[partition.read("ZRANGE", key, 0, FIRST - 1, "WITHSCORES") for key in slots])
+    holders = await asyncio.gather(*[_holders(partition, flat) for flat in held])
+    unused = [tuple(one for one in some if one.session not in alive) for some in holders]
+    split = [(scope, *scope.partition("|")[::2]) for scope in scopes]
+    return [
+        Abandoned(scope, name, shown(value), some)
+        for (scope, name, value), some in zip(split, unused, strict=True)
+        if some
+    ]
 
 
 async def _view(partition: Partition, scope: str) -> KeyView:

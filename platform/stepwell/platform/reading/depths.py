@@ -18,7 +18,11 @@ from stepwell.platform.store.keys import wake_channel
 
 MOST_LANES = 100
 """Of one function, or of one scope, in one partition."""
-MOST_SCOPES = 1_000
+MOST_HEADS = 10
+"""Lanes of a function whose first run is looked at; those that have waited longest come first."""
+MOST_SCOPES = 500
+ASKED = 16
+"""Functions of which one command tells whether any has a lane."""
 TOGETHER = 500
 
 Why = Literal["ready", "blocked", "throttled", "paused", "moved"]
@@ -36,7 +40,7 @@ class Depth:
         paused: runs that wait for the function to go on.
         moved: runs that wait for those that execute where the function lived before.
         executing: runs that workers have.
-        oldest: the oldest of the runs that are the first of a lane, if there is any.
+        oldest: the oldest of the runs that are the first of a lane, as far as was looked.
         more: there were more lanes than are looked at: the numbers are the least there are.
     """
 
@@ -86,6 +90,8 @@ class _Sized(NamedTuple):
 
 async def depths_of(partitions: Sequence[Partition], functions: Sequence[str]) -> dict[str, Depth]:
     """The depth of each of some functions."""
+    if not functions:
+        return {}
     active = asyncio.gather(*[_active(partition, functions) for partition in partitions])
     parked = asyncio.gather(*[_parked(partition) for partition in partitions])
     executing, *both = await asyncio.gather(executing_by_function(partitions), active, parked)
@@ -119,23 +125,38 @@ def _depth(function: str, lanes: Iterable[_Sized], executing: int, *, more: bool
 
 async def _active(partition: Partition, functions: Sequence[str]) -> _Look:
     name = partition.keys.name
-    keys = [name("k_lanes", f"{function}{mark}") for function in functions for mark in ("", "!")]
-    lanes: list[list[bytes]] = await _reads(partition, [("ZRANGE", key, 0, MOST_LANES) for key in keys])
-    cut = {functions[index // 2] for index, found in enumerate(lanes) if len(found) > MOST_LANES}
-    return _Look([_Lane(partition, lane.decode(), "ready") for found in lanes for lane in found[:MOST_LANES]], cut)
+    keys = [(one, name("k_lanes", f"{one}{mark}")) for mark in ("", "!") for one in functions]
+    # Most functions have nothing to do, and of several one command tells that.
+    several = [keys[at : at + ASKED] for at in range(0, len(keys), ASKED)]
+    there = await _reads(partition, [("EXISTS", *[key for _, key in some]) for some in several])
+    asked = [one for some, count in zip(several, there, strict=True) if count for one in some]
+    found: list[list[bytes]] = await _reads(partition, [("ZRANGE", key, 0, MOST_LANES) for _, key in asked])
+    cut = {function for (function, _), lanes in zip(asked, found, strict=True) if len(lanes) > MOST_LANES}
+    return _Look([_Lane(partition, lane.decode(), "ready") for lanes in found for lane in lanes[:MOST_LANES]], cut)
 
 
 async def _parked(partition: Partition) -> _Look:
     name = partition.keys.name
     blocked: list[bytes] = await partition.read("ZRANGE", name("k_blocked"), 0, MOST_SCOPES)
     scopes = [scope.decode() for scope in blocked[:MOST_SCOPES]]
-    rules = await _reads(partition, [("HGET", name("k_limits"), f"#{scope.partition('|')[0]}") for scope in scopes])
+    names = sorted({scope.partition("|")[0] for scope in scopes})
+    rules = dict(zip(names, await _rules(partition, names), strict=True))
     parked = await _reads(partition, [("ZRANGE", name("k_parked", scope), 0, MOST_LANES) for scope in scopes])
     found = _Look([], {""} if len(blocked) > MOST_SCOPES else set())
-    for scope, rule, lanes in zip(scopes, rules, parked, strict=True):
-        why = _why(scope.partition("|")[0], rule or b"")
+    for scope, lanes in zip(scopes, parked, strict=True):
+        constraint = scope.partition("|")[0]
+        why = _why(constraint, rules[constraint] or b"")
         found.lanes.extend(_Lane(partition, lane.decode(), why) for lane in lanes[:MOST_LANES])
         found.cut.update(_Lane(partition, lane.decode(), why).function for lane in lanes[MOST_LANES:])
+    return found
+
+
+async def _rules(partition: Partition, names: Sequence[str]) -> list[bytes | None]:
+    if not names:
+        return []
+    found: list[bytes | None] = await partition.read(
+        "HMGET", partition.keys.name("k_limits"), *[f"#{one}" for one in names]
+    )
     return found
 
 
@@ -161,11 +182,14 @@ def _why(constraint: str, rule: bytes) -> Why:
 async def _sizes(lanes: Sequence[_Lane]) -> list[_Sized]:
     keys = [(lane.partition, lane.partition.keys.name("k_queue", lane.name)) for lane in lanes]
     sizes: list[int] = await _each([(partition, "ZCARD", key) for partition, key in keys])
-    firsts: list[list[bytes]] = await _each([(partition, "ZRANGE", key, 0, 0) for partition, key in keys])
-    return [
-        _Sized(lane, size, first[0].decode() if first else None)
-        for lane, size, first in zip(lanes, sizes, firsts, strict=True)
-    ]
+    looked = Counter[str]()
+    wanted = list[int]()
+    for index, lane in enumerate(lanes):
+        looked[lane.function] += 1
+        wanted += [index] if looked[lane.function] <= MOST_HEADS else []
+    heads: list[list[bytes]] = await _each([(keys[index][0], "ZRANGE", keys[index][1], 0, 0) for index in wanted])
+    firsts = {index: found[0].decode() for index, found in zip(wanted, heads, strict=True) if found}
+    return [_Sized(lane, size, firsts.get(index)) for index, (lane, size) in enumerate(zip(lanes, sizes, strict=True))]
 
 
 async def _reads(partition: Partition, commands: Sequence[tuple[str | int, ...]]) -> list[Any]:

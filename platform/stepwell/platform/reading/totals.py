@@ -1,15 +1,10 @@
 """What has happened of several functions in one range of time, each as one sum: cheaper than the points of each."""
 
 import asyncio
-import struct
 from collections.abc import Sequence
 
 from stepwell.platform.engine.partition import Partition
-from stepwell.platform.reading.rates import Per, Point
-
-FIELDS = 8
-_HOUR = struct.Struct(f">{60 * FIELDS}I")
-"""Sixty minutes; see store/lua/include/counting.lua."""
+from stepwell.platform.reading.rates import FIELDS, Per, Point, numbers_in
 
 
 async def totals_of(
@@ -35,7 +30,7 @@ async def _counts(partition: Partition, keys: Sequence[str]) -> list[bytes | Non
 
 def _add(sums: list[int], packed: bytes, hour: int, first: int, end: int) -> None:
     """Adds the minutes of an hour, which begins with the minute `hour`, that are in the range."""
-    numbers = _HOUR.unpack(packed.ljust(_HOUR.size, b"\0"))
+    numbers = numbers_in(packed)
     low, high = max(0, first - hour) * FIELDS, max(0, min(60, end - hour)) * FIELDS
     for field in range(FIELDS):
         sums[field] += sum(numbers[low + field : high : FIELDS])
