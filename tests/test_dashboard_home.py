@@ -203,6 +203,22 @@ async def test_memory_is_a_figure_and_what_endangers_it_is_told(
     assert troubles(html) == ["Memory: 95 MB of 100 MB are used: new events are about to be refused"]
 
 
+@pytest.mark.usefixtures("served")
+async def test_a_function_that_mostly_fails_is_told(pages: Pages, client: httpx2.AsyncClient) -> None:
+    for _ in range(4):
+        await pages.failed()
+    await at_work(pages)
+    assert troubles(await read(client, "/")) == []
+    await pages.failed()
+    await pages.completed("order.placed")
+    html = await read(client, "/")
+    assert troubles(html) == ["shop/charge fails: 5 of 6 runs that ended in the last hour"]
+    assert 'class="trouble-link" href="/runs?status=failed&amp;function=shop%2Fcharge"' in html
+    pages.desk.clock.advance(61 * MINUTE)
+    await at_work(pages)
+    assert troubles(await read(client, "/")) == []
+
+
 async def test_names_are_text(pages: Pages, client: httpx2.AsyncClient) -> None:
     await pages.desk.register(function("limited", "limited", **LIMITED))
     home = pages.desk.installation.partitions[0]

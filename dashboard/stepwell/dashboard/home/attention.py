@@ -10,7 +10,7 @@ from stepwell.dashboard.home.trouble import Trouble
 from stepwell.dashboard.queues.naming import constraint_name
 from stepwell.dashboard.run.waiting import reason
 from stepwell.dashboard.wording.counts import counted
-from stepwell.dashboard.wording.durations import MINUTE, elapsed
+from stepwell.dashboard.wording.durations import HOUR, MINUTE, elapsed
 from stepwell.dashboard.wording.findings import LEVELS, WARNING, WRONG
 from stepwell.dashboard.wording.moments import past
 from stepwell.dashboard.wording.tone import Tone
@@ -31,7 +31,9 @@ STILL = 10 * MINUTE
 OVERDUE = MINUTE
 """Ms after which a schedule that is due should have fired."""
 MOST_FUNCTIONS, MOST_RUNS, MOST_KEYS, MOST_SCHEDULES, MOST_STUCK = 5_000, 200, 100, 20, 5
-MOST_DEPTHS = 100
+MOST_DEPTHS, MOST_FAILED, MOST_FAILING = 100, 100, 50
+STREAK = 5
+"""Runs that have to have failed before it is said that a function fails."""
 MOST_CHARACTERS = 60
 ELSEWHERE = ("paused", "worker")
 """What a run may wait for that has a line of its own."""
@@ -70,6 +72,7 @@ async def troubles_of(
         *_unheard(sessions, int(installation.settings.session_expiry * 1000), now),
         *_slots(abandoned, now),
         *_overdue(schedules, now),
+        *await _failing(installation, now),
         *_paused(paused, depths, now),
     ]
     return sorted(found, key=lambda trouble: trouble.tone != WRONG)
@@ -138,6 +141,23 @@ def _slots(abandoned: Sequence[Abandoned], now: int) -> Iterator[Trouble]:
         url = f"/queues?{urlencode({'text': key.scope})}"
         text, since = f"{whose}{held} that nobody executes", past(unused[0].since, now)
         yield Trouble(f"slot-{key.scope}", WRONG, constraint_name(key.constraint), text, url, since)
+
+
+async def _failing(installation: Installation, now: int) -> list[Trouble]:
+    """The functions of which most runs of the last hour have failed."""
+    functions = (await installation.history.failing(MOST_FAILED))[:MOST_FAILING]
+    totals = await installation.history.totals(functions, now - HOUR, now)
+    return [
+        Trouble(
+            f"failing-{function}",
+            WARNING,
+            function,
+            f"fails: {point.failed:,} of {point.failed + point.completed:,} runs that ended in the last hour",
+            f"/runs?{urlencode({'status': 'failed', 'function': function})}",
+        )
+        for function, point in totals.items()
+        if point.failed >= STREAK and point.failed >= point.completed
+    ]
 
 
 def _cut(value: str) -> str:
