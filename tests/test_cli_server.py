@@ -181,14 +181,23 @@ def test_from_server_and_worker_to_every_read(
     assert {one["id"] for one in decode(printed(capsys, "functions", "--json"))["data"]} == set(ready["functions"])
 
     home = httpx2.get(f"{installation.url}/")
-    assert (home.status_code, home.headers["location"]) == (307, "/runs"), "the dashboard is there"
+    assert (home.status_code, "Needs attention" in home.text) == (200, True), "the dashboard is there"
+
+    [process] = decode(printed(capsys, "workers", "--json"))["data"]
+    assert (list(process["apps"]), process["functions"], process["slots"]) == (["shop"], sorted(ready["functions"]), 8)
+    assert (process["host"], process["draining"]) == (socket.gethostname(), False)
+    assert process["host"] in printed(capsys, "workers")
+    queue = printed(capsys, "queues", "--function", "shop/fulfil").splitlines()[1]
+    assert queue.split() == ["shop/fulfil", "0", "0", "0", "0", "0", "0", "1", "-"]
 
     monkeypatch.setenv("STEPWELL_REDIS_URL", installation.environment["STEPWELL_REDIS_URL"])
     assert "0 wrong, 1 to look after" in printed(capsys, "doctor", "--deep"), "it has no memory limit"
 
-    for process in (worker, server):
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(PATIENCE) == 0
+    for ended in (worker, server):
+        ended.send_signal(signal.SIGTERM)
+        assert ended.wait(PATIENCE) == 0
+        if ended is worker:
+            assert "no workers" in printed(capsys, "workers")
 
 
 def test_what_a_run_says_is_followed_to_its_end(

@@ -134,7 +134,7 @@ async def test_no_page_complains_or_is_too_wide_and_all_text_has_contrast(deskto
     await pages.completed(HOSTILE)
     event = await pages.desk.send("w" * 500, {"text": "x" * 3_000}, id="i" * 500)
     paths += ["/events", "/events/names", "/events/send", f"/events/{event}", f"/events/send?from={event}"]
-    for path in [*paths, "/runs?function=none"]:
+    for path in [*paths, "/runs?function=none", "/", "/queues", "/workers", "/system"]:
         async with desktop.window(path) as page:
             for width in WIDTHS:
                 await page.set_viewport_size({"width": width, "height": 800})

@@ -106,11 +106,6 @@ def words(html: str) -> str:
     return " ".join(re.sub(r"<[^>]*>", " ", html.partition("<main")[2]).split())
 
 
-async def test_the_root_leads_to_the_runs(client: httpx2.AsyncClient) -> None:
-    response = await client.get("/")
-    assert (response.status_code, response.headers["location"]) == (307, "/runs")
-
-
 async def test_an_installation_without_runs_teaches_how_to_start_one(client: httpx2.AsyncClient) -> None:
     text = words(await read(client, "/runs"))
     assert "No run yet" in text

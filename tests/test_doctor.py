@@ -159,6 +159,7 @@ async def test_a_lane_that_is_forgotten_behind_a_free_slot_is_found(shop: Shop) 
         ("k_held", "nobody", "its session is not known"),
         ("k_runs_of", "shop/gone", "shop/gone is not listed"),
         ("k_dedupe", "1:2", "it never expires"),
+        ("k_card", "nobody", "it never expires"),
         ("k_live", "x", "nothing of Stepwell is called like this"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -46,3 +47,8 @@ def acting(path: str, action: Action, scope: Scope = Scope.OPERATE, most: int = 
         return await action(request, await sent_form(request, scope, most))
 
     return Address("POST", path, act)
+
+
+def path_to(*parts: str) -> str:
+    """The path that these lead along; slashes in them stay."""
+    return "/" + "/".join(quote(part) for part in parts)

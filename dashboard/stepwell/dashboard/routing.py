@@ -5,16 +5,16 @@ from typing import Protocol
 
 from starlette.middleware import Middleware
 from starlette.middleware.exceptions import ExceptionMiddleware
-from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from stepwell.dashboard.address import Address, reading
+from stepwell.dashboard.address import Address
 from stepwell.dashboard.bulk.page import BulkPage
 from stepwell.dashboard.event.page import EventPage
 from stepwell.dashboard.event_names.page import EventNamesPage
 from stepwell.dashboard.events.page import EventsPage
 from stepwell.dashboard.find.page import FindPage
+from stepwell.dashboard.home.page import HomePage
+from stepwell.dashboard.queues.page import QueuesPage
 from stepwell.dashboard.rendering import Frame, Renderer
 from stepwell.dashboard.run.acting import RunActing
 from stepwell.dashboard.run.page import RunPage
@@ -25,7 +25,9 @@ from stepwell.dashboard.runs.selected import SelectedRuns
 from stepwell.dashboard.send.page import SendPage
 from stepwell.dashboard.sign_in.page import SignInPage
 from stepwell.dashboard.static_files import StaticFiles
+from stepwell.dashboard.system.page import SystemPage
 from stepwell.dashboard.theme.page import ThemePage
+from stepwell.dashboard.workers.page import WorkersPage
 from stepwell.platform.api.problems import Problem
 from stepwell.platform.errors import StoreFull, StoreUnavailable
 from stepwell.platform.installation import Installation
@@ -53,7 +55,7 @@ def routes(installation: Installation, *, dev: bool = False) -> list[BaseRoute]:
     """
     renderer = Renderer(Frame(dev=dev), installation.clock)
     places: tuple[Place, ...] = (
-        Home(),
+        HomePage(installation, renderer, dev=dev),
         RunsPage(installation, renderer, dev=dev),
         SelectedRuns(installation),
         RunPage(installation, renderer),
@@ -65,6 +67,9 @@ def routes(installation: Installation, *, dev: bool = False) -> list[BaseRoute]:
         EventNamesPage(installation, renderer),
         SendPage(installation, renderer),
         EventPage(installation, renderer),
+        QueuesPage(installation, renderer),
+        WorkersPage(installation, renderer, dev=dev),
+        SystemPage(installation, renderer, dev=dev),
         FindPage(installation, renderer),
         ThemePage(),
         SignInPage(renderer, installation.clock),
@@ -75,15 +80,3 @@ def routes(installation: Installation, *, dev: bool = False) -> list[BaseRoute]:
         *[Route(one.path, one.endpoint, methods=[one.method], middleware=guarded) for one in found],
         Mount("/static", StaticFiles()),
     ]
-
-
-class Home:
-    """`/`."""
-
-    def addresses(self) -> Iterator[Address]:
-        """Where it is."""
-        yield reading("/", self.show)
-
-    async def show(self, _: Request) -> Response:
-        """GET /."""
-        return RedirectResponse("/runs", 307)

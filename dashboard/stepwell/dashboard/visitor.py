@@ -18,6 +18,7 @@ class Visitor:
         signed_in: whether there is a session, which can be ended.
         operates: whether to offer what changes runs.
         payloads: whether to offer what looks into data.
+        administers: whether to offer what changes what all of them share.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Visitor:
     signed_in: bool
     operates: bool
     payloads: bool
+    administers: bool
 
 
 def visitor_of(request: Request) -> Visitor | None:
@@ -33,4 +35,5 @@ def visitor_of(request: Request) -> Visitor | None:
     if grant is None:
         return None
     token = "" if access.free else access.sessions.token(grant)
-    return Visitor(grant.name, token, grant.signed_in, grant.may(Scope.OPERATE), grant.payloads)
+    operates, administers = grant.may(Scope.OPERATE), grant.may(Scope.ADMIN)
+    return Visitor(grant.name, token, grant.signed_in, operates, grant.payloads, administers)

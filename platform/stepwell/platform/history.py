@@ -8,17 +8,22 @@ from types import MappingProxyType
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.expressions import Expression
 from stepwell.platform.ids import partition_of, time_of
-from stepwell.platform.reading.counts import Counts, WorkerSession, counts_of, sessions_of
+from stepwell.platform.reading.counts import Counts, WorkerSession, counts_of, workers_of
+from stepwell.platform.reading.depths import Depth, depths_of, served_by
 from stepwell.platform.reading.events import EventFilter, EventPages
+from stepwell.platform.reading.executing import held_by
 from stepwell.platform.reading.filter import RunFilter
 from stepwell.platform.reading.headers import event_name, events_of, header_of, headers_of, home_in, whole_of
 from stepwell.platform.reading.logs import KeptProgress, LogPage, log_of, progress_of
 from stepwell.platform.reading.noted import Try
+from stepwell.platform.reading.oldest import failing_of, oldest_of
 from stepwell.platform.reading.pages import MOST_ITEMS, Page
-from stepwell.platform.reading.rates import Per, Rates, rates_of
+from stepwell.platform.reading.rates import Per, Point, Rates, rates_of
 from stepwell.platform.reading.runs import RunPages, RunSummary
 from stepwell.platform.reading.steps import steps_of
+from stepwell.platform.reading.stored import Stored, stored_of
 from stepwell.platform.reading.story import Story, story_of
+from stepwell.platform.reading.totals import totals_of
 from stepwell.platform.reading.tries import tries_of
 from stepwell.platform.reading.undelivered import undelivered
 from stepwell.platform.reading.underway import Underway, underway_in
@@ -231,9 +236,37 @@ class History:
         """How many runs there are by status."""
         return await counts_of(self._partitions)
 
+    async def depths(self, functions: Sequence[str]) -> dict[str, Depth]:
+        """How much there is to do of each of some functions, as `app/function`."""
+        return await depths_of(self._partitions, functions)
+
+    async def served(self, functions: Sequence[str]) -> dict[str, int]:
+        """How many workers listen for the runs of each of some functions."""
+        return await served_by(self._partitions[0], functions)
+
+    async def oldest(self, count: int) -> list[RunRecord]:
+        """The oldest runs that have not ended, oldest first, without output and error."""
+        return await oldest_of(self._partitions, count)
+
+    async def failing(self, count: int) -> list[str]:
+        """The functions of the latest `count` runs that have failed and are kept, each once."""
+        return await failing_of(self._partitions, count)
+
+    async def totals(self, functions: Sequence[str], after: int, before: int) -> dict[str, Point]:
+        """What happened of each of some functions in all minutes from `after` to before `before`, ms UTC."""
+        return await totals_of(self._partitions, functions, after, before)
+
+    async def stored(self) -> Stored:
+        """How much is kept besides runs."""
+        return await stored_of(self._partitions)
+
+    async def held(self, sessions: Sequence[str]) -> dict[str, list[str]]:
+        """The runs that workers have, by the id of their session."""
+        return await held_by(self._partitions, sessions)
+
     async def workers(self) -> list[WorkerSession]:
         """The workers that have leased runs lately and were not declared dead."""
-        return await sessions_of(self._partitions)
+        return await workers_of(self._partitions)
 
 
 def _on_its_way(run: RunRecord | None, event: EventRecord) -> RunView | None:

@@ -28,6 +28,7 @@ from stepwell.platform.api.logs import LogsApi
 from stepwell.platform.api.openapi import document
 from stepwell.platform.api.operations import Operation
 from stepwell.platform.api.problems import Problem, answer_problem
+from stepwell.platform.api.queues import QueuesApi
 from stepwell.platform.api.rates import RatesApi
 from stepwell.platform.api.runs import RunsApi
 from stepwell.platform.api.schedules import SchedulesApi
@@ -85,6 +86,7 @@ def create_app(
         *BulkApi(installation).operations(),
         *FunctionsApi(installation).operations(),
         *KeysApi(installation).operations(),
+        *QueuesApi(installation).operations(),
         *SchedulesApi(installation.schedules).operations(),
         *StreamApi(feed, installation.history, closing).operations(),
         *RatesApi(installation).operations(),

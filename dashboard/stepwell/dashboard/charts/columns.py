@@ -1,8 +1,9 @@
 """Columns over time, drawn on the server: everything in percent of the width and height of an SVG."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from stepwell.dashboard.wording.durations import DAY
 
@@ -11,6 +12,7 @@ GAP = 0.2
 LEAST = 2.0
 """Height of a part that is too low to be seen otherwise."""
 MARKS = 4
+OWN: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +53,24 @@ class Columns:
     empty: bool
 
 
-def columns(times: Sequence[int], counts: Sequence[Sequence[tuple[str, int]]], end: int) -> Columns:
+def columns(
+    times: Sequence[int], counts: Sequence[Sequence[tuple[str, int]]], end: int, words: Mapping[str, str] = OWN
+) -> Columns:
     """A chart of stacked counts.
 
     Args:
         times: when each column begins, ms UTC, in even steps.
         counts: of each column, (look, count) from the bottom up.
         end: where the last column ends, ms UTC.
+        words: what is said for a look; without one, its own name.
     """
     top = max((sum(count for _, count in parts) for parts in counts), default=0)
     width = 100 / max(1, len(times))
     length = max(1, end - times[0]) if times else 1
     drawn = tuple(
-        Column(round(index * width, 3), round(width * (1 - GAP), 3), _parts(parts, top), _says(time, parts, length))
+        Column(
+            round(index * width, 3), round(width * (1 - GAP), 3), _parts(parts, top), _says(time, parts, length, words)
+        )
         for index, (time, parts) in enumerate(zip(times, counts, strict=True))
     )
     return Columns(drawn, _labels(times, width, length), top, top == 0)
@@ -79,8 +86,8 @@ def _parts(counts: Sequence[tuple[str, int]], top: int) -> tuple[Part, ...]:
     return tuple(found)
 
 
-def _says(time: int, counts: Sequence[tuple[str, int]], length: int) -> str:
-    told = ", ".join(f"{count:,} {look}" for look, count in counts if count) or "nothing"
+def _says(time: int, counts: Sequence[tuple[str, int]], length: int, words: Mapping[str, str]) -> str:
+    told = ", ".join(f"{count:,} {words.get(look, look)}" for look, count in counts if count) or "nothing"
     return f"{_moment(time, length)} UTC: {told}"
 
 

@@ -60,14 +60,19 @@ class KeysApi:
     async def release(self, request: Request) -> ASGIApp:
         """POST /keys/release."""
         query = parameters(request, ReleaseQuery)
-        freed = await self._holding.release(query.scope, query.run)
-        if freed == "GONE":
-            raise not_found("slot", f"{query.scope} of {query.run}")
-        if freed == "HELD":
-            message = f"run {query.run} executes under its slot of {query.scope}"
-            raise Problem(409, "slot_in_use", message, "Cancel the run to have it let go")
+        await release_slot(self._holding, query.scope, query.run)
         return await self._answer(query.scope.partition("|")[0])
 
     async def _answer(self, constraint: str | None) -> ASGIApp:
         found = await self._holding.keys(constraint)
         return answer(Item[list[Key]](data=[key_views.key(view) for view in found]))
+
+
+async def release_slot(holding: Holding, scope: str, run: str) -> None:
+    """Takes a slot from a run that does not execute under it. Raises a `Problem` when there is none, or it does."""
+    freed = await holding.release(scope, run)
+    if freed == "GONE":
+        raise not_found("slot", f"{scope} of {run}")
+    if freed == "HELD":
+        message = f"run {run} executes under its slot of {scope}"
+        raise Problem(409, "slot_in_use", message, "Cancel the run to have it let go")

@@ -17,11 +17,13 @@ from stepwell.platform.cli.doctor import doctor
 from stepwell.platform.cli.events import events
 from stepwell.platform.cli.functions import functions
 from stepwell.platform.cli.keys import keys
+from stepwell.platform.cli.queues import queues
 from stepwell.platform.cli.runs import runs
 from stepwell.platform.cli.schedules import schedules
 from stepwell.platform.cli.send import send
 from stepwell.platform.cli.server import server
 from stepwell.platform.cli.worker import worker
+from stepwell.platform.cli.workers import workers
 from stepwell.platform.errors import StepwellError
 from stepwell.platform.settings import Settings
 
@@ -64,7 +66,7 @@ def command_line() -> typer.Typer:
     app.add_typer(events(), name="events")
     app.add_typer(schedules(), name="schedules")
     app.add_typer(functions(), name="functions")
-    _add(app, doctor, keys)
+    _add(app, queues, workers, doctor, keys)
     return app
 
 

@@ -109,6 +109,17 @@ class Schedules:
         view = partial(self._view, snapshot)
         return [found for page in pages for found in await asyncio.gather(*map(view, page))]
 
+    async def soonest(self, count: int) -> list[ScheduleView]:
+        """The `count` that fire next, in their order; not those that rest."""
+        snapshot = await self._registry.load()
+        keys = [(partition, partition.keys.name("k_crons")) for partition in self._partitions]
+        lists = await asyncio.gather(
+            *[partition.read("ZRANGE", key, 0, count - 1, "WITHSCORES") for partition, key in keys]
+        )
+        due = sorted((float(at), id.decode()) for flat in lists for id, at in zip(flat[::2], flat[1::2], strict=True))
+        known = [snapshot.schedules[id] for _, id in due[:count] if id in snapshot.schedules]
+        return list(await asyncio.gather(*map(partial(self._view, snapshot), known)))
+
     async def get(self, id: str) -> ScheduleView | None:
         """One by its id."""
         snapshot = await self._registry.load()

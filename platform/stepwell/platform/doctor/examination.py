@@ -36,12 +36,12 @@ async def examine(store: Store, settings: Settings, clock: Clock, *, deep: bool 
     """
     findings = await examine_servers(store, settings, clock)
     for partition in partitions_of(store, clock):
-        findings.append(await _time(partition, clock))
+        findings.append(await examine_time(partition, clock))
         findings += await _invariants(partition, settings, clock, deep=deep)
     return findings
 
 
-async def _time(partition: Partition, clock: Clock) -> Finding:
+async def examine_time(partition: Partition, clock: Clock) -> Finding:
     """Whether somebody fires timers."""
     about = f"scheduler of {partition.keys.tag}"
     ticked = int(await partition.read("HGET", partition.keys.name("k_meta"), "ticked") or 0)

@@ -16,7 +16,18 @@ OWNERS: Mapping[str, str] = MappingProxyType({"k_runs_of": "k_functions", "k_out
 """Name of a family of keys -> name of the set whose members they belong to."""
 
 FORGOTTEN = frozenset(
-    ["k_dedupe", "k_once", "k_heard", "k_rate", "k_throttle", "k_gathering", "k_decided", "k_counts", "k_asked"]
+    [
+        "k_dedupe",
+        "k_once",
+        "k_heard",
+        "k_rate",
+        "k_throttle",
+        "k_gathering",
+        "k_decided",
+        "k_counts",
+        "k_asked",
+        "k_card",
+    ]
 )
 """Families of keys that go by their TTL."""
 

@@ -18,10 +18,12 @@ import structlog
 
 from stepwell.functions import App
 from stepwell.platform.clock import SystemClock
+from stepwell.platform.engine.cards import Cards
 from stepwell.platform.engine.partition import partitions_of
 from stepwell.platform.errors import InvalidManifest, StepwellError
 from stepwell.platform.executor.board import Board
 from stepwell.platform.executor.errand import BAD_TARGET, Command, Errand, Report, line
+from stepwell.platform.executor.introducing import Introduction, card_of, introduced
 from stepwell.platform.executor.prints import overheard
 from stepwell.platform.executor.session import Session
 from stepwell.platform.executor.worker import Worker
@@ -95,8 +97,10 @@ async def _serve(errand: Errand, apps: list[App]) -> None:
             board=Board.open(Path(errand.board)),
             suspects=errand.suspects,
         )
+        card = card_of(errand, apps, settings, clock.now())
         with hearing:
-            await _work(worker, errand, settings.drain_patience)
+            async with introduced(Cards(partitions[0]), errand.session, card) as introduction:
+                await _work(worker, introduction, errand, settings.drain_patience)
 
 
 async def _register(registry: Registry, apps: list[App]) -> None:
@@ -110,7 +114,7 @@ async def _register(registry: Registry, apps: list[App]) -> None:
             await asyncio.sleep(ALIVE)
 
 
-async def _work(worker: Worker, errand: Errand, patience: float) -> None:
+async def _work(worker: Worker, introduction: Introduction, errand: Errand, patience: float) -> None:
     drain = asyncio.Event()
     _listen(errand.control, drain.set, worker.session.dead.set)
     _tell(errand.report, Report(what="ready", functions=list(worker.functions)))
@@ -119,7 +123,7 @@ async def _work(worker: Worker, errand: Errand, patience: float) -> None:
     draining = asyncio.create_task(drain.wait())
     await asyncio.wait({leasing, draining}, return_when=asyncio.FIRST_COMPLETED)
     if drain.is_set():
-        await worker.drain(patience)
+        await asyncio.gather(worker.drain(patience), introduction.drain())
     for task in (leasing, signs, draining):
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):

@@ -1,7 +1,7 @@
 """Who has the slots of each key, and who waits for them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +10,8 @@ from stepwell.platform.flow.key import shown
 
 Freed = Literal["OK", "HELD", "GONE"]
 MOST_KEYS, MOST_HOLDERS, MOST_LANES = 1_000, 100, 100
+FIRST = 5
+"""Holders of a key that are looked at to see whether they still execute."""
 PAGE = 1_000
 TOGETHER = 64
 """Keys that are read at once."""
@@ -55,6 +57,16 @@ class KeyView:
     waiting: int
 
 
+@dataclass(frozen=True, slots=True)
+class Abandoned:
+    """A key of which runs have slots that nobody executes; `holders` are those."""
+
+    scope: str
+    constraint: str
+    value: str
+    holders: tuple[Holder, ...]
+
+
 class Holding:
     """Reads who holds what, and takes back what nobody uses. May raise `StepwellError`.
 
@@ -78,6 +90,16 @@ class Holding:
         for first in range(0, len(chosen), TOGETHER):
             views += await asyncio.gather(*[_view(*one) for one in chosen[first : first + TOGETHER]])
         return views
+
+    async def abandoned(self, alive: Collection[str], most: int) -> list[Abandoned]:
+        """Keys that somebody waits for although nobody executes a run that has a slot of them.
+
+        Args:
+            alive: the sessions of all workers.
+            most: keys that are looked at in each partition; and of each, the runs that have had a slot for longest.
+        """
+        parts = await asyncio.gather(*[_abandoned(partition, alive, most) for partition in self._partitions])
+        return [one for found in parts for one in found]
 
     async def release(self, scope: str, run: str) -> Freed:
         """Takes a slot from a run that does not execute under it, and gives it to who waits; others keep theirs."""
@@ -117,6 +139,22 @@ async def _all_scopes(partition: Partition) -> AsyncIterator[str]:
         for scopes in filter(None, held):
             for scope in scopes.decode().split():
                 yield scope
+
+
+async def _abandoned(partition: Partition, alive: Collection[str], most: int) -> list[Abandoned]:
+    keys = partition.keys
+    blocked: Sequence[bytes] = await partition.read("ZRANGE", keys.name("k_blocked"), 0, most - 1)
+    scopes = [scope.decode() for scope in blocked]
+    slots = [keys.name("k_slots", scope) for scope in scopes]
+    held = await asyncio.gather(*[partition.read("ZRANGE", key, 0, FIRST - 1, "WITHSCORES") for key in slots])
+    holders = await asyncio.gather(*[_holders(partition, flat) for flat in held])
+    unused = [tuple(one for one in some if one.session not in alive) for some in holders]
+    split = [(scope, *scope.partition("|")[::2]) for scope in scopes]
+    return [
+        Abandoned(scope, name, shown(value), some)
+        for (scope, name, value), some in zip(split, unused, strict=True)
+        if some
+    ]
 
 
 async def _view(partition: Partition, scope: str) -> KeyView:

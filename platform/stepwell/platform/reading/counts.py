@@ -3,8 +3,9 @@
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from stepwell.platform.engine.cards import Card, Cards
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.reading.headers import headers_of
 from stepwell.platform.records import Status
@@ -30,11 +31,15 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class WorkerSession:
-    """A worker that has leased lately: the runs it holds, and when it counts as dead unless it beats, ms UTC."""
+    """A worker that has leased lately: the runs it holds, and when it counts as dead unless it beats, ms UTC.
+
+    `card` is what it says of itself, if it does.
+    """
 
     id: str
     running: int
     expires: int
+    card: Card | None = None
 
 
 async def counts_of(partitions: Sequence[Partition]) -> Counts:
@@ -70,6 +75,13 @@ async def sessions_of(partitions: Sequence[Partition]) -> list[WorkerSession]:
             expires = max(known.expires, session.expires)
             found[session.id] = WorkerSession(session.id, known.running + session.running, expires)
     return sorted(found.values(), key=lambda session: session.id)
+
+
+async def workers_of(partitions: Sequence[Partition]) -> list[WorkerSession]:
+    """The same with their cards."""
+    sessions = await sessions_of(partitions)
+    cards = await Cards(partitions[0]).of([session.id for session in sessions])
+    return [replace(session, card=card) for session, card in zip(sessions, cards, strict=True)]
 
 
 async def _sessions(partition: Partition) -> list[WorkerSession]:

@@ -12,8 +12,9 @@ KEPT_OF_ALL = 7 * 86_400_000
 KEPT_OF_FUNCTION = 86_400_000
 """For how long, in ms."""
 MOST_POINTS = 1_440
-_ROW = struct.Struct(">8I")
-"""A minute; see store/lua/include/counting.lua."""
+FIELDS = 8
+"""Numbers of a minute; see store/lua/include/counting.lua."""
+_HOUR = struct.Struct(f">{60 * FIELDS}I")
 
 
 class Per(IntEnum):
@@ -89,28 +90,41 @@ async def rates_of(
     first, end = max(after, kept) // per, -(-min(before, now + 1) // per)
     if end - first > MOST_POINTS:
         raise LongRange(end - first)
-    begin = first * per
-    minutes = await _minutes(partitions, function or "", begin, max(end, first) * per)
-    each = per // Per.MINUTE
-    parts = [minutes[index : index + each] for index in range(0, len(minutes), each)]
-    points = [Point(begin + index * per, *_sum(part)) for index, part in enumerate(parts)]
-    return Rates(begin, max(end, first) * per, per, tuple(points))
-
-
-async def _minutes(partitions: Sequence[Partition], function: str, begin: int, end: int) -> list[tuple[int, ...]]:
-    """The numbers of each minute of a range, summed over the partitions."""
+    begin, end = first * per, max(end, first) * per
     hours = range(begin // Per.HOUR, -(-end // Per.HOUR))
-    read = await asyncio.gather(*[_read(partition, function, hours) for partition in partitions if hours])
-    rows = [_sum(row) for row in zip(*read, strict=True)]
-    start = hours.start * 60
-    return rows[begin // Per.MINUTE - start : end // Per.MINUTE - start]
+    known = dict(zip(hours, await _hours(partitions, function or "", hours), strict=True))
+    points = [Point(at, *_numbers(known[at // Per.HOUR], at, per)) for at in range(begin, end, per)]
+    return Rates(begin, end, per, tuple(points))
 
 
-async def _read(partition: Partition, function: str, hours: Iterable[int]) -> list[tuple[int, ...]]:
-    keys = [partition.keys.name("k_counts", f"{hour}:{function}") for hour in hours]
-    found: list[bytes | None] = await partition.read("MGET", *keys)
-    return [row for hour in found for row in _ROW.iter_unpack((hour or b"").ljust(60 * _ROW.size, b"\0"))]
+def numbers_in(hour: bytes) -> tuple[int, ...]:
+    """The numbers of the sixty minutes of an hour, one minute behind the other."""
+    return _HOUR.unpack(hour.ljust(_HOUR.size, b"\0"))
 
 
-def _sum(rows: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
-    return tuple(map(sum, zip(*rows, strict=True)))
+async def _hours(partitions: Sequence[Partition], function: str, hours: Sequence[int]) -> list[tuple[int, ...] | None]:
+    """The numbers of each hour, summed over the partitions; `None` where nothing has happened."""
+    if not hours:
+        return []
+    keys = [f"{hour}:{function}" for hour in hours]
+    return [_sum(found) for found in zip(*await asyncio.gather(*[_read(one, keys) for one in partitions]), strict=True)]
+
+
+async def _read(partition: Partition, keys: Sequence[str]) -> list[bytes | None]:
+    found: list[bytes | None] = await partition.read("MGET", *[partition.keys.name("k_counts", key) for key in keys])
+    return found
+
+
+def _sum(hours: Iterable[bytes | None]) -> tuple[int, ...] | None:
+    known = [numbers_in(hour) for hour in hours if hour]
+    return tuple(map(sum, zip(*known, strict=True))) if len(known) > 1 else known[0] if known else None
+
+
+def _numbers(hour: tuple[int, ...] | None, at: int, per: Per) -> tuple[int, ...]:
+    """Those of the minute, or of the hour, that begins `at`."""
+    if hour is None:
+        return (0,) * FIELDS
+    if per is Per.HOUR:
+        return tuple(sum(hour[field::FIELDS]) for field in range(FIELDS))
+    minute = at % Per.HOUR // Per.MINUTE * FIELDS
+    return hour[minute : minute + FIELDS]

@@ -64,6 +64,9 @@ KEY_NAMES: Mapping[str, str] = MappingProxyType(
         "k_held": ":held:",
         # SET <session>: "run|step" it has yet to hear of. Removed by its acknowledgement, or by reap.
         "k_news": ":news:",
+        # STRING <session>: what its worker says of itself, JSON; see engine/cards.py. Only in partition 0. Removed by
+        # the worker, by reap, or by TTL.
+        "k_card": ":card:",
         # ZSET session -> ms when it was declared dead; a tombstone.
         "k_dead": ":dead",
         # ZSET "run|step", "run|" (the run itself), "run!" (a cancel that was not heard), "run~" (it has to begin, or

@@ -8,11 +8,20 @@ from stepwell.platform.api.models.answer import Answer
 
 
 class Worker(Answer):
-    """A process that executes functions."""
+    """A process that executes functions. What it says of itself is null as long as it says nothing."""
 
     id: str
     running: int = Field(description="runs that it holds")
     expires_at: int = Field(description="when it counts as dead unless it is heard of")
+    host: str | None = Field(default=None, description="the name of its machine")
+    pid: int | None = Field(default=None, description="its process there")
+    apps: dict[str, str] | None = Field(default=None, description="id of each app that it serves, and its version")
+    functions: list[str] | None = Field(default=None, description="that it serves, as app/function; the first 1,000")
+    slots: int | None = Field(default=None, description="runs that it executes at once")
+    started_at: int | None = None
+    stepwell: str | None = Field(default=None, description="the version of Stepwell it runs")
+    suspects: bool = Field(default=False, description="serves only runs that may have killed their worker")
+    draining: bool = Field(default=False, description="leases nothing more, and is about to end")
 
 
 class RunCounts(Answer):

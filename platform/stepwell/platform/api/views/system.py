@@ -6,7 +6,21 @@ from stepwell.platform.reading.counts import Counts, WorkerSession
 
 def worker(session: WorkerSession) -> Worker:
     """A worker."""
-    return Worker(id=session.id, running=session.running, expires_at=session.expires)
+    told, card = Worker(id=session.id, running=session.running, expires_at=session.expires), session.card
+    if card is None:
+        return told
+    said = {
+        "host": card.host,
+        "pid": card.pid,
+        "apps": card.apps,
+        "functions": list(card.functions),
+        "slots": card.slots,
+        "started_at": card.started,
+        "stepwell": card.stepwell,
+        "suspects": card.suspects,
+        "draining": card.draining,
+    }
+    return told.model_copy(update=said)
 
 
 def counts(found: Counts) -> RunCounts:

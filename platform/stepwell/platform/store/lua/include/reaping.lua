@@ -43,7 +43,7 @@ end
 
 local function forget(session)
   redis.call('ZREM', k_sessions, session)
-  redis.call('DEL', k_held .. session, k_news .. session, k_session .. session, k_executing .. session)
+  redis.call('DEL', k_held .. session, k_news .. session, k_session .. session, k_executing .. session, k_card .. session)
 end
 
 --- Takes back up to `limit` runs; answers how many are left.
