@@ -69,7 +69,17 @@ async def _unowned(partition: Partition, key: str, oldest: int) -> str | None:
         case "k_runs_of" | "k_outbox":
             member = await partition.read("SISMEMBER", keys.name(OWNERS[family]), rest)
             return None if member else f"{rest} is not listed"
-        case "k_dedupe" | "k_once" | "k_heard" | "k_rate" | "k_throttle" | "k_gathering" | "k_decided" | "k_counts":
+        case (
+            "k_dedupe"
+            | "k_once"
+            | "k_heard"
+            | "k_rate"
+            | "k_throttle"
+            | "k_gathering"
+            | "k_decided"
+            | "k_counts"
+            | "k_asked"
+        ):
             return "it never expires" if await partition.read("TTL", key) == -1 else None
         case "k_single":
             holder: bytes | None = await partition.read("GET", key)
