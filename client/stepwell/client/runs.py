@@ -112,7 +112,7 @@ class Runs:
             Refused: a control of the function keeps a run from being started now; it says which.
         """
         # With an id of our own, a try whose answer was lost does nothing twice.
-        asked = {"request": str(ULID()), "data": {} if data is None else data}
+        asked: dict[str, Any] = {"request": str(ULID()), "data": {} if data is None else data}
         http = self._connection()
         return read(RUN, await http.post(f"{_path_of(function)}/invoke", _json(asked)), http.url)
 

@@ -11,9 +11,12 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from stepwell.dashboard.address import Address, reading
 from stepwell.dashboard.find.page import FindPage
+from stepwell.dashboard.function.page import FunctionPage
+from stepwell.dashboard.functions.page import FunctionsPage
 from stepwell.dashboard.rendering import Frame, Renderer
 from stepwell.dashboard.run.page import RunPage
 from stepwell.dashboard.runs.page import RunsPage
+from stepwell.dashboard.schedules.page import SchedulesPage
 from stepwell.dashboard.sign_in.page import SignInPage
 from stepwell.dashboard.static_files import StaticFiles
 from stepwell.dashboard.theme.page import ThemePage
@@ -48,6 +51,9 @@ def routes(installation: Installation, *, dev: bool = False) -> list[BaseRoute]:
         RunsPage(installation, renderer, dev=dev),
         RunPage(installation, renderer),
         FindPage(installation, renderer),
+        FunctionsPage(installation, renderer, dev=dev),
+        FunctionPage(installation, renderer),
+        SchedulesPage(installation, renderer),
         ThemePage(),
         SignInPage(renderer, installation.clock),
     )
