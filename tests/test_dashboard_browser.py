@@ -11,6 +11,7 @@ import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from stepwell.dashboard.wording import durations
+from tests.api_desk import function
 from tests.test_dashboard_pages import HOSTILE, Pages
 
 pytestmark = pytest.mark.slow
@@ -132,6 +133,13 @@ async def test_no_page_complains_or_is_too_wide_and_all_text_has_contrast(deskto
         await expect(page.get_by_text("No run yet")).to_be_visible()
     paths += [f"/runs/{run}" for run in (await pages.failed(), await pages.sleeping())]
     await pages.completed(HOSTILE)
+    await pages.desk.register(
+        *[function(name, event) for name, event in (("charge", "order.placed"), ("nap", "nap"), ("hostile", HOSTILE))],
+        function("x" * 64, "e" * 500, triggers=[{"event": "e" * 500}, {"cron": "@hourly", "tz": "Europe/Berlin"}]),
+    )
+    [schedule] = await pages.desk.installation.schedules.all()
+    paths += ["/functions", "/functions/shop/charge", f"/functions/shop/{'x' * 64}", "/functions/shop/charge/invoke"]
+    paths += ["/schedules", f"/schedules/{schedule.schedule.id}"]
     for path in [*paths, "/runs?function=none"]:
         async with desktop.window(path) as page:
             for width in WIDTHS:

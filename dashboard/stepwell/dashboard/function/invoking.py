@@ -1,7 +1,7 @@
 """The form by which a function is invoked, and what was typed into it."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from stepwell.platform.codec import MalformedJSON, decode
 
@@ -30,4 +30,4 @@ def data_of(typed: str) -> dict[str, Any]:
         raise Mistyped(f"this is not JSON: {error}") from None
     if not isinstance(given, dict):
         raise Mistyped("this is JSON, but not an object")
-    return given
+    return cast("dict[str, Any]", given)

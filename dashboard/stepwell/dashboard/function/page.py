@@ -1,7 +1,6 @@
 """One function: how it is registered, how it does, and its pausing and invoking."""
 
 from collections.abc import Iterator
-from typing import cast
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -14,7 +13,7 @@ from stepwell.dashboard.rendering import Renderer
 from stepwell.platform.api.problems import Problem, not_found
 from stepwell.platform.api.scopes import Scope, required
 from stepwell.platform.codec import UnencodableJSON
-from stepwell.platform.flow.pausing import MODES, Mode, Pausing
+from stepwell.platform.flow.pausing import MODES, Pausing
 from stepwell.platform.installation import Installation
 from stepwell.platform.steering.refusals import NoSuchFunction, NotSteered
 
@@ -75,7 +74,7 @@ class FunctionPage:
             raise Problem(
                 422, "invalid_form", f"{mode[:80]!r} is no way of pausing", f"Choose one of {', '.join(MODES)}"
             )
-        if not await self._pausing.pause(_id(request), cast("Mode", mode)):
+        if not await self._pausing.pause(_id(request), mode):
             raise not_found("function", _id(request))
         return _back(request)
 

@@ -117,13 +117,15 @@ async def function_view(installation: Installation, id: str) -> FunctionPageView
         return None
     snapshot = installation.registry.snapshot
     planned = [schedule.id for schedule in view.function.schedules]
-    paused, day, hour, page, depth, ready, schedules = await asyncio.gather(
-        Pausing(installation.partitions, installation.registry).all(),
+    day, hour, page, ready = await asyncio.gather(
         history.rates(id, now - DAY, now, Per.HOUR, now),
         history.rates(id, now - HOUR, now, Per.MINUTE, now),
         history.runs(RunFilter(function=id), limit=LATEST),
-        depth_of(Holding(installation.partitions), view.function, now),
         history.ready(id),
+    )
+    paused, depth, schedules = await asyncio.gather(
+        Pausing(installation.partitions, installation.registry).all(),
+        depth_of(Holding(installation.partitions), view.function, now),
         installation.schedules.some(planned[:MOST_SCHEDULES]),
     )
     read = _Read(paused.get(id), day, hour, page.items, depth, ready, schedules)

@@ -19,7 +19,7 @@ from stepwell.platform.snapshot import RegisteredFunction
 
 PAGE = 50
 """Functions of a page: the rates of each are a read of their own."""
-MOST_TRIGGERS, MOST_CONTROLS = 3, 4
+MOST_TRIGGERS, MOST_CONTROLS = 3, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +80,14 @@ async def functions_view(installation: Installation, text: str, app: str, page: 
     start = (page - 1) * PAGE
     wanted = ids[start : start + PAGE]
     now = installation.clock.now()
-    views, paused, *rates = await asyncio.gather(
-        installation.history.functions(wanted),
-        Pausing(installation.partitions, installation.registry).all(),
-        *[installation.history.rates(id, now - DAY, now, Per.HOUR, now) for id in wanted],
+    views, paused = await asyncio.gather(
+        installation.history.functions(wanted), Pausing(installation.partitions, installation.registry).all()
     )
-    of = dict(zip(wanted, rates, strict=True))
+    shown = [view.function.id for view in views]
+    rates = await asyncio.gather(*[installation.history.rates(id, now - DAY, now, Per.HOUR, now) for id in shown])
     rows = [
-        _row(view, paused.get(id), of[id], moving=id in snapshot.moves) for view in views if (id := view.function.id)
+        _row(view, paused.get(id), found, moving=id in snapshot.moves)
+        for id, view, found in zip(shown, views, rates, strict=True)
     ]
     return FunctionsView(
         text=text,

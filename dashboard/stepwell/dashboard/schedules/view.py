@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from stepwell.dashboard.schedules.times import shown_time
 from stepwell.dashboard.wording.clocks import Fire, fires
-from stepwell.dashboard.wording.durations import DAY, mark
+from stepwell.dashboard.wording.durations import DAY, span
 from stepwell.dashboard.wording.moments import Moment, past
 from stepwell.dashboard.wording.tone import Tone
 from stepwell.functions.triggers import CatchUp, Overlap
@@ -125,7 +125,7 @@ async def schedule_view(
         row=_row(view, TIMES, now),
         overlap=OVERLAPS[schedule.overlap],
         catch_up=_catch_up(schedule),
-        jitter=f"up to {mark(schedule.jitter)} later" if schedule.jitter else "none",
+        jitter=f"up to {span(schedule.jitter)} later" if schedule.jitter else "none",
         known=schedule.known,
         last=past(view.state.last, now) if view.state.last else None,
         begin=_begin(schedule, now),
@@ -142,7 +142,7 @@ def _begin(schedule: Schedule, now: int) -> str:
 
 def _catch_up(schedule: Schedule) -> str:
     text = CATCH_UPS[schedule.catch_up]
-    return text if schedule.catch_up == "none" else f"{text}, unless it is older than {mark(schedule.window)}."
+    return text if schedule.catch_up == "none" else f"{text}, unless it is older than {span(schedule.window)}."
 
 
 def _row(view: ScheduleView, times: int, now: int) -> ScheduleRow:

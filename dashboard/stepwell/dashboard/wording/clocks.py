@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from stepwell.dashboard.wording.durations import mark
+from stepwell.dashboard.wording.durations import span
 from stepwell.dashboard.wording.moments import Moment, coming
 from stepwell.platform.cron.zone import Zone, seconds_of, zone_of
 
@@ -47,9 +47,9 @@ def _note(zone: Zone, before: int, seconds: int) -> str:
     if zone.reading(clock).kind == "repeated":
         return f"clocks show this time twice; this is the {'second' if again else 'first'}"
     if change := _shift(zone, seconds) - _shift(zone, seconds - 1):
-        return f"clocks are put {_way(change)} by {mark(abs(change) * 1000)} at this moment"
+        return f"clocks are put {_way(change)} by {span(abs(change) * 1000)} at this moment"
     if change := _shift(zone, seconds) - _shift(zone, before):
-        return f"clocks are put {_way(change)} by {mark(abs(change) * 1000)} before this"
+        return f"clocks are put {_way(change)} by {span(abs(change) * 1000)} before this"
     return ""
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from stepwell.dashboard.wording.durations import mark
+from stepwell.dashboard.wording.durations import span
 from stepwell.functions.protocol import ConcurrencyManifest, FunctionManifest
 
 
@@ -63,30 +63,30 @@ def _throttle(manifest: FunctionManifest) -> Iterator[Control]:
     if one := manifest.throttle:
         burst = f", {one.burst:,} at once after a quiet time" if one.burst > 1 else ""
         text = f"At most {_runs(one.limit)}"
-        rest = f" begin in {mark(one.period)}, evenly spread{burst}; others wait until it is their turn."
+        rest = f" begin in {span(one.period)}, evenly spread{burst}; others wait until it is their turn."
         yield Control(
-            "throttle", f"{one.limit:,} in {mark(one.period)}", (Piece(text), *_each(one.key, " of one "), Piece(rest))
+            "throttle", f"{one.limit:,} in {span(one.period)}", (Piece(text), *_each(one.key, " of one "), Piece(rest))
         )
 
 
 def _rate_limit(manifest: FunctionManifest) -> Iterator[Control]:
     if one := manifest.rate_limit:
-        rest = f" are started in {mark(one.period)}; events beyond that start nothing."
+        rest = f" are started in {span(one.period)}; events beyond that start nothing."
         says = (Piece(f"At most {_runs(one.limit)}"), *_each(one.key, " of one "), Piece(rest))
-        yield Control("rate_limit", f"first {one.limit:,} in {mark(one.period)}", says)
+        yield Control("rate_limit", f"first {one.limit:,} in {span(one.period)}", says)
 
 
 def _debounce(manifest: FunctionManifest) -> Iterator[Control]:
     if one := manifest.debounce:
-        last = f", or {mark(one.timeout)} after the first of them" if one.timeout else ""
-        rest = f" has come for {mark(one.period)}{last}. It is for the last one."
+        last = f", or {span(one.timeout)} after the first of them" if one.timeout else ""
+        rest = f" has come for {span(one.period)}{last}. It is for the last one."
         says = (Piece("A run starts when no further event"), *_each(one.key, " of one "), Piece(rest))
-        yield Control("debounce", f"after {mark(one.period)} of quiet", says)
+        yield Control("debounce", f"after {span(one.period)} of quiet", says)
 
 
 def _batch(manifest: FunctionManifest) -> Iterator[Control]:
     if one := manifest.batch:
-        rest = f" start one run together, or those that have come {mark(one.timeout)} after the first."
+        rest = f" start one run together, or those that have come {span(one.timeout)} after the first."
         alone = (Piece(" An event of which "), Piece(one.if_, code=True), Piece(" is not true starts one alone."))
         says = (
             Piece(f"{one.max_size:,} events"),
@@ -129,7 +129,7 @@ def _fairness(manifest: FunctionManifest) -> Iterator[Control]:
 
 def _idempotency(manifest: FunctionManifest) -> Iterator[Control]:
     if one := manifest.idempotency:
-        rest = f" starts a run; the others, for {mark(one.period)}, start nothing."
+        rest = f" starts a run; the others, for {span(one.period)}, start nothing."
         says = (Piece("The first event of one "), Piece(one.key, code=True), Piece(rest))
         yield Control("idempotency", "once for a key", says)
 
@@ -137,16 +137,16 @@ def _idempotency(manifest: FunctionManifest) -> Iterator[Control]:
 def _timeouts(manifest: FunctionManifest) -> Iterator[Control]:
     limits = manifest.timeouts
     if limits and limits.start:
-        text = f"A run that has not begun {mark(limits.start)} after it was created is cancelled."
-        yield Control("timeouts", f"starts in {mark(limits.start)}", (Piece(text),))
+        text = f"A run that has not begun {span(limits.start)} after it was created is cancelled."
+        yield Control("timeouts", f"starts in {span(limits.start)}", (Piece(text),))
     if limits and limits.finish:
-        text = f"A run that has not ended {mark(limits.finish)} after it began is cancelled."
-        yield Control("timeouts", f"ends in {mark(limits.finish)}", (Piece(text),))
+        text = f"A run that has not ended {span(limits.finish)} after it began is cancelled."
+        yield Control("timeouts", f"ends in {span(limits.finish)}", (Piece(text),))
 
 
 def _cancel_on(manifest: FunctionManifest) -> Iterator[Control]:
     for one in manifest.cancel_on:
-        within = f" that is not older than {mark(one.within)}" if one.within else ""
+        within = f" that is not older than {span(one.within)}" if one.within else ""
         true = (Piece(" if "), Piece(one.if_, code=True)) if one.if_ else ()
         says = (Piece("An event "), Piece(one.event, code=True), Piece(f" cancels a run{within}"), *true, Piece("."))
         yield Control("cancel_on", "cancelled by events", says)
