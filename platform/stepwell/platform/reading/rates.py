@@ -14,6 +14,8 @@ KEPT_OF_FUNCTION = 86_400_000
 MOST_POINTS = 1_440
 _ROW = struct.Struct(">8I")
 """A minute; see store/lua/include/counting.lua."""
+_COLUMNS = 8
+_HOUR = struct.Struct(f">{60 * _COLUMNS}I")
 
 
 class Per(IntEnum):
@@ -90,26 +92,46 @@ async def rates_of(
     if end - first > MOST_POINTS:
         raise LongRange(end - first)
     begin = first * per
-    minutes = await _minutes(partitions, function or "", begin, max(end, first) * per)
-    each = per // Per.MINUTE
-    parts = [minutes[index : index + each] for index in range(0, len(minutes), each)]
-    points = [Point(begin + index * per, *_sum(part)) for index, part in enumerate(parts)]
+    read = _hours if per is Per.HOUR else _minutes
+    numbers = await read(partitions, function or "", begin, max(end, first) * per)
+    points = [Point(begin + index * per, *number) for index, number in enumerate(numbers)]
     return Rates(begin, max(end, first) * per, per, tuple(points))
+
+
+async def _hours(partitions: Sequence[Partition], function: str, begin: int, end: int) -> list[tuple[int, ...]]:
+    """The numbers of each hour of a range of full ones, summed over the partitions."""
+    read = await _blocks(partitions, function, range(begin // Per.HOUR, end // Per.HOUR))
+    return [_sum(map(_total, blocks)) for blocks in zip(*read, strict=True)]
 
 
 async def _minutes(partitions: Sequence[Partition], function: str, begin: int, end: int) -> list[tuple[int, ...]]:
     """The numbers of each minute of a range, summed over the partitions."""
     hours = range(begin // Per.HOUR, -(-end // Per.HOUR))
-    read = await asyncio.gather(*[_read(partition, function, hours) for partition in partitions if hours])
+    read = [_rows(blocks) for blocks in await _blocks(partitions, function, hours)]
     rows = [_sum(row) for row in zip(*read, strict=True)]
     start = hours.start * 60
     return rows[begin // Per.MINUTE - start : end // Per.MINUTE - start]
 
 
-async def _read(partition: Partition, function: str, hours: Iterable[int]) -> list[tuple[int, ...]]:
+async def _blocks(partitions: Sequence[Partition], function: str, hours: range) -> list[list[bytes]]:
+    """Of each partition, what it keeps of each hour: a row for each minute."""
+    return list(await asyncio.gather(*[_read(partition, function, hours) for partition in partitions if hours]))
+
+
+async def _read(partition: Partition, function: str, hours: range) -> list[bytes]:
     keys = [partition.keys.name("k_counts", f"{hour}:{function}") for hour in hours]
     found: list[bytes | None] = await partition.read("MGET", *keys)
-    return [row for hour in found for row in _ROW.iter_unpack((hour or b"").ljust(60 * _ROW.size, b"\0"))]
+    return [(hour or b"").ljust(_HOUR.size, b"\0") for hour in found]
+
+
+def _rows(blocks: Iterable[bytes]) -> list[tuple[int, ...]]:
+    return [row for block in blocks for row in _ROW.iter_unpack(block)]
+
+
+def _total(block: bytes) -> tuple[int, ...]:
+    # All numbers at once: a list of functions asks for more than a thousand hours.
+    numbers = _HOUR.unpack(block)
+    return tuple(sum(numbers[column::_COLUMNS]) for column in range(_COLUMNS))
 
 
 def _sum(rows: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
