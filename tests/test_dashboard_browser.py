@@ -248,3 +248,29 @@ async def test_a_page_says_that_it_lost_the_server_and_finds_it_again(desktop: D
         await expect(sign).to_have_text("Live")
         await expect(page.locator("tr[id]")).to_have_count(1)
         assert await same(page)
+
+
+async def test_a_function_is_invoked_and_paused_by_the_keyboard(desktop: Desktop) -> None:
+    async with desktop.window("/functions/shop/charge") as page:
+        await live(page)
+        await page.keyboard.press("i")
+        field = page.get_by_label("Data of its event")
+        await expect(field).to_be_focused()
+        await field.fill('{"id": ')
+        await page.get_by_role("button", name="Invoke", exact=True).click()
+        await expect(page.get_by_role("alert")).to_contain_text("this is not JSON")
+        await expect(field).to_have_value('{"id": ')
+        desktop.complaints.clear()  # That the answer was 422 is said there.
+        await field.fill('{"id": "A"}')
+        await page.get_by_role("button", name="Invoke", exact=True).click()
+        await expect(page.locator(".run-title")).to_contain_text("shop/charge")
+        await page.goto(f"{desktop.url}/functions/shop/charge")
+        await live(page)
+        await page.keyboard.press("p")
+        await page.get_by_label("hold").check()
+        await page.get_by_role("button", name="Pause", exact=True).click()
+        await expect(page.get_by_text("Paused with hold")).to_be_visible()
+        await live(page)
+        await page.keyboard.press("p")
+        await expect(page.get_by_text("Paused with hold")).to_have_count(0)
+    assert desktop.complaints == []

@@ -301,6 +301,17 @@ async def test_a_refusal_keeps_what_was_typed(pages: Pages, client: httpx2.Async
     assert orjson.loads((await client.get("/api/v1/runs")).content)["data"] == []
 
 
+async def test_no_page_has_styles_or_scripts_of_its_own(pages: Pages, client: httpx2.AsyncClient) -> None:
+    await pages.failed()
+    await pages.desk.register(function("charge", triggers=[{"cron": "@hourly"}], concurrency=[{"limit": 1}]))
+    [schedule] = await pages.desk.installation.schedules.all()
+    path = "/functions/shop/charge"
+    for one in ("/functions", path, f"{path}/invoke", "/schedules", f"/schedules/{schedule.schedule.id}"):
+        html = await read(client, one)
+        assert not re.search(r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]*\ssrc=)", html), one
+        assert not re.search(r"(?:src|href|action)=\"(?!/|#)", html), one
+
+
 @pytest.mark.parametrize("path", ["/functions", "/functions/shop/charge", "/schedules"])
 async def test_who_may_only_read_is_offered_nothing_else(path: str) -> None:
     async with Pages.open(LOCKED) as pages, pages.client() as client:
