@@ -68,6 +68,35 @@ async def what_was_asked_is_counted_once_and_a_repeat_is_answered_when_no_more_m
     assert not await bench.read("HEXISTS", "k_run", lease.run, "q:two")
 
 
+# Who invokes.
+
+
+@scenario
+async def a_run_is_invoked_once_at_a_request_and_has_an_event_of_its_own(bench: Bench) -> None:
+    def made(**more: Any) -> Creation:
+        run = new_id(bench.clock.now(), bench.partition.index)
+        return replace(Creation(run, "app/f", "v1", bench.event(), 0, b"N %s\n%s" % (run.encode(), BODY)), **more)
+
+    first, second = made(), made()
+    assert await bench.runs.invoke(first, "mine") == ("OK", first.run)
+    assert await bench.runs.invoke(first, "mine") == ("OK", first.run)
+    assert await bench.runs.invoke(second, "mine") == ("OK", first.run)
+    assert not await bench.exists("k_run", second.run)
+    assert not await bench.exists("k_event", second.event)
+    assert await bench.runs.invoke(second, "other") == ("OK", second.run)
+    assert {lease.run for lease in await bench.call("w", "1")} == {first.run, second.run}
+    kept = await bench.read("GET", "k_event", first.event)
+    assert kept.split(b"\n", 1)[1] == BODY
+    assert await bench.read("XLEN", "k_log") == 0
+    alone = made(options="single=key:skip")
+    assert await bench.runs.invoke(alone, "alone") == ("OK", alone.run)
+    refused = made(options="single=key:skip")
+    assert await bench.runs.invoke(refused, "again") == ("SKIPPED", f"singleton:{alone.run}")
+    assert not await bench.exists("k_asked", "again"), "asked for again, it may be started"
+    ttl = await bench.read("PTTL", "k_asked", "mine")
+    assert 0 < ttl <= DAY
+
+
 # What is kept.
 
 

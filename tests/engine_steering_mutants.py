@@ -18,6 +18,15 @@ MUTANTS = [
     ),
     Mutant("asked-once-more", "ask_again.lua", ">= most then return 'FULL' end", "> most then return 'FULL' end"),
     Mutant("requests-not-counted", "ask_again.lua", "redis.call('HINCRBY', k_run .. run, 'reruns', 1)\n", ""),
+    Mutant("invoked-twice", "invoke.lua", "if known then return known end\n", ""),
+    Mutant("invoked-for-ever", "invoke.lua", ", 'PX', life)", ")"),
+    Mutant("invoked-without-event", "invoke.lua", "if answer == 'OK' then redis", "if answer == 'NEVER' then redis"),
+    Mutant(
+        "refused-is-noted",
+        "invoke.lua",
+        "  write_position()\n  commit()\n  return",
+        "  redis.call('SET', k_asked .. request, rid)\n  return",
+    ),
     Mutant(
         "copied-over-a-run", "copy_steps.lua", "if redis.call('EXISTS', k_run .. run) == 1 then return 'DUP' end\n", ""
     ),

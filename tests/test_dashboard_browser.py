@@ -11,6 +11,7 @@ import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from stepwell.dashboard.wording import durations
+from tests.api_desk import function
 from tests.test_dashboard_pages import HOSTILE, Pages
 
 pytestmark = pytest.mark.slow
@@ -134,6 +135,13 @@ async def test_no_page_complains_or_is_too_wide_and_all_text_has_contrast(deskto
     await pages.completed(HOSTILE)
     event = await pages.desk.send("w" * 500, {"text": "x" * 3_000}, id="i" * 500)
     paths += ["/events", "/events/names", "/events/send", f"/events/{event}", f"/events/send?from={event}"]
+    await pages.desk.register(
+        *[function(name, event) for name, event in (("charge", "order.placed"), ("nap", "nap"), ("hostile", HOSTILE))],
+        function("x" * 64, "e" * 500, triggers=[{"event": "e" * 500}, {"cron": "@hourly", "tz": "Europe/Berlin"}]),
+    )
+    [schedule] = await pages.desk.installation.schedules.all()
+    paths += ["/functions", "/functions/shop/charge", f"/functions/shop/{'x' * 64}", "/functions/shop/charge/invoke"]
+    paths += ["/schedules", f"/schedules/{schedule.schedule.id}"]
     for path in [*paths, "/runs?function=none", "/", "/queues", "/workers", "/system"]:
         async with desktop.window(path) as page:
             for width in WIDTHS:
@@ -275,4 +283,30 @@ async def test_the_commands_beside_the_form_follow_what_is_typed(desktop: Deskto
         await page.get_by_role("button", name="Send event").click()
         await expect(page.locator("h1")).to_have_text("order.placed")
         await expect(page.locator("#event-runs")).to_contain_text("shop/charge")
+    assert desktop.complaints == []
+
+
+async def test_a_function_is_invoked_and_paused_by_the_keyboard(desktop: Desktop) -> None:
+    async with desktop.window("/functions/shop/charge") as page:
+        await live(page)
+        await page.keyboard.press("i")
+        field = page.get_by_label("Data of its event")
+        await expect(field).to_be_focused()
+        await field.fill('{"id": ')
+        await page.get_by_role("button", name="Invoke", exact=True).click()
+        await expect(page.get_by_role("alert")).to_contain_text("this is not JSON")
+        await expect(field).to_have_value('{"id": ')
+        desktop.complaints.clear()  # That the answer was 422 is said there.
+        await field.fill('{"id": "A"}')
+        await page.get_by_role("button", name="Invoke", exact=True).click()
+        await expect(page.locator(".run-title")).to_contain_text("shop/charge")
+        await page.goto(f"{desktop.url}/functions/shop/charge")
+        await live(page)
+        await page.keyboard.press("p")
+        await page.get_by_label("hold").check()
+        await page.get_by_role("button", name="Pause", exact=True).click()
+        await expect(page.get_by_text("Paused with hold")).to_be_visible()
+        await live(page)
+        await page.keyboard.press("p")
+        await expect(page.get_by_text("Paused with hold")).to_have_count(0)
     assert desktop.complaints == []

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from stepwell.functions import App, Concurrency, Context, Event, RateLimit, RetryAfter, SyncContext, cron
+from stepwell.functions import App, Concurrency, Context, Event, RateLimit, RetryAfter, Singleton, SyncContext, cron
 from stepwell.platform.errors import StoreMisconfigured
 from stepwell.platform.incoming import BadEvent
 from stepwell.platform.settings import Settings
@@ -445,6 +445,25 @@ async def test_a_schedule_that_fires_without_end_is_said_to(monkeypatch: pytest.
     async with TestPlatform(app) as platform:
         with pytest.raises(Unsettled, match="the last one of schedule shop/tidy/"):
             await platform.advance("1h")
+
+
+async def test_a_function_is_invoked_by_hand() -> None:
+    app = App("shop")
+
+    @app.function(on=cron("0 3 * * *"), singleton=Singleton())
+    async def tidy(ctx: Context[Any]) -> Any:
+        await ctx.step.sleep("rest", "1h")
+        return ctx.data
+
+    async with TestPlatform(app) as platform:
+        run = await platform.invoke("shop/tidy", Order(id="o-1"))
+        run.waiting("rest")
+        with pytest.raises(NotSteered, match="another run of its singleton key had not ended"):
+            await platform.invoke("shop/tidy")
+        await platform.advance("1h")
+        assert (await platform.run(run.id)).completed() == {"id": "o-1"}
+        with pytest.raises(NotSteered, match="no function 'shop/none' is registered"):
+            await platform.invoke("shop/none")
 
 
 async def test_runs_are_steered_as_by_hand() -> None:

@@ -13,6 +13,8 @@ from stepwell.dashboard.event.page import EventPage
 from stepwell.dashboard.event_names.page import EventNamesPage
 from stepwell.dashboard.events.page import EventsPage
 from stepwell.dashboard.find.page import FindPage
+from stepwell.dashboard.function.page import FunctionPage
+from stepwell.dashboard.functions.page import FunctionsPage
 from stepwell.dashboard.home.page import HomePage
 from stepwell.dashboard.queues.page import QueuesPage
 from stepwell.dashboard.rendering import Frame, Renderer
@@ -22,6 +24,7 @@ from stepwell.dashboard.run.rerun import RerunPage
 from stepwell.dashboard.run.resolve import ResolvePage
 from stepwell.dashboard.runs.page import RunsPage
 from stepwell.dashboard.runs.selected import SelectedRuns
+from stepwell.dashboard.schedules.page import SchedulesPage
 from stepwell.dashboard.send.page import SendPage
 from stepwell.dashboard.sign_in.page import SignInPage
 from stepwell.dashboard.static_files import StaticFiles
@@ -71,6 +74,9 @@ def routes(installation: Installation, *, dev: bool = False) -> list[BaseRoute]:
         WorkersPage(installation, renderer, dev=dev),
         SystemPage(installation, renderer, dev=dev),
         FindPage(installation, renderer),
+        FunctionsPage(installation, renderer, dev=dev),
+        FunctionPage(installation, renderer),
+        SchedulesPage(installation, renderer),
         ThemePage(),
         SignInPage(renderer, installation.clock),
     )

@@ -19,6 +19,7 @@ from stepwell.platform.reading.noted import Try
 from stepwell.platform.reading.oldest import failing_of, oldest_of
 from stepwell.platform.reading.pages import MOST_ITEMS, Page
 from stepwell.platform.reading.rates import Per, Point, Rates, rates_of
+from stepwell.platform.reading.ready import Ready, ready_of
 from stepwell.platform.reading.runs import RunPages, RunSummary
 from stepwell.platform.reading.steps import steps_of
 from stepwell.platform.reading.stored import Stored, stored_of
@@ -204,10 +205,15 @@ class History:
         """
         return await self._events.page(EventFilter(name, where), cursor, min(limit, MOST_ITEMS))
 
-    async def functions(self) -> list[FunctionView]:
-        """The registered functions by id."""
+    async def functions(self, ids: Iterable[str] | None = None) -> list[FunctionView]:
+        """The registered functions by id; only those of `ids` if these are given."""
         known = (await self._registry.load()).functions
-        return list(await asyncio.gather(*[self._function(known[id]) for id in sorted(known)]))
+        wanted = known if ids is None else set(ids) & set(known)
+        return list(await asyncio.gather(*[self._function(known[id]) for id in sorted(wanted)]))
+
+    async def ready(self, function: str) -> Ready:
+        """How many runs of a function only wait for somebody to execute them."""
+        return await ready_of(self._partitions, function)
 
     async def function(self, id: str) -> FunctionView | None:
         """The function `app/function`; `None` when it is not registered."""

@@ -59,13 +59,13 @@ def parse_events(body: bytes, max_event: int) -> list[IncomingEvent]:
     return [_parse_event(number, item, max_event if measure else 0) for number, item in enumerate(items, start=1)]
 
 
-def parse_event(event: dict[str, Any]) -> IncomingEvent:
-    """One event that is given elsewhere than in a request of its own; how large it may be is for the caller to say.
+def parse_event(event: dict[str, Any], max_event: int = 0) -> IncomingEvent:
+    """One event that is given elsewhere than in a request of its own; of at most `max_event` bytes, 0 for any number.
 
     Raises `BadEvent`, which names the field.
     """
     try:
-        return _parse_event(1, event, 0)
+        return _parse_event(1, event, max_event)
     except BadEvent as mistake:
         raise BadEvent(str(mistake).removeprefix("event 1: ")) from None
 

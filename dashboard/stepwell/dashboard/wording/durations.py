@@ -42,3 +42,14 @@ def until(ms: int) -> str:
 def mark(ms: int) -> str:
     """A mark on an axis: as `duration`, without parts that are zero."""
     return duration(ms).replace(".0 s", " s").replace(" m 0 s", " m").replace(" h 0 m", " h").replace(" d 0 h", " d")
+
+
+def span(ms: int) -> str:
+    """A length that somebody has set, to the millisecond: "1 h", "1 m 30 s", "2 d 250 ms"."""
+    units = ((DAY, "d"), (HOUR, "h"), (MINUTE, "m"), (SECOND, "s"), (1, "ms"))
+    parts, rest = list[str](), ms
+    for size, unit in units:
+        count, rest = divmod(rest, size)
+        if count:
+            parts.append(f"{count} {unit}")
+    return " ".join(parts) or "0 s"

@@ -1,17 +1,22 @@
 """Functions and the apps they belong to."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from pydantic import Field
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
+from stepwell.platform.api.bodies import MAY, Body, body_of
 from stepwell.platform.api.models.answer import Item
 from stepwell.platform.api.models.function import App, Function
+from stepwell.platform.api.models.run import Run
 from stepwell.platform.api.operations import NoQuery, Operation, Query, answer, parameters
 from stepwell.platform.api.problems import Problem, not_found
 from stepwell.platform.api.scopes import Scope
+from stepwell.platform.api.steering import refusals
 from stepwell.platform.api.views import function as function_views
+from stepwell.platform.api.views import run as run_views
 from stepwell.platform.flow.pausing import Mode, Pausing
 from stepwell.platform.installation import Installation
 
@@ -25,11 +30,21 @@ class PauseQuery(Query):
     )
 
 
+class InvokeBody(Body):
+    """What a run that is asked for by hand is started with."""
+
+    data: dict[str, Any] = Field(default_factory=dict, description="of its event")
+    request: str | None = Field(
+        default=None, description="an id of your own: asked again with the same within a day, nothing is done twice"
+    )
+
+
 class FunctionsApi:
     """Endpoints of `/api/v1/functions` and `/api/v1/apps`."""
 
     def __init__(self, installation: Installation) -> None:
         self._history = installation.history
+        self._steering = installation.steering
         self._registry = installation.registry
         self._pausing = Pausing(installation.partitions, installation.registry)
 
@@ -62,6 +77,18 @@ class FunctionsApi:
             problems=(403, 404),
             needs=Scope.OPERATE,
         )
+        about, path = "Start a run of this function alone; answers the run", f"{function}/invoke"
+        yield Operation(
+            "POST",
+            path,
+            "invoke_function",
+            about,
+            self.invoke,
+            Item[Run],
+            problems=(403, 404, 409, *MAY),
+            body=InvokeBody,
+            needs=Scope.OPERATE,
+        )
         yield Operation("GET", "/api/v1/apps", "list_apps", "The registered apps", self.apps, Item[list[App]])
 
     async def functions(self, request: Request) -> ASGIApp:
@@ -92,6 +119,17 @@ class FunctionsApi:
             message = f"function {id!r} is not registered; it was paused, and is not any more"
             raise Problem(404, "not_found", message, "Start a worker that serves it")
         return await self._answer(id)
+
+    async def invoke(self, request: Request) -> ASGIApp:
+        """POST …/invoke."""
+        parameters(request, NoQuery)
+        body = await body_of(request, InvokeBody)
+        with refusals():
+            run = await self._steering.invoke(_id(request), body.data, body.request)
+        view = await self._history.run(run)
+        if view is None:
+            raise not_found("run", run)
+        return answer(Item[Run](data=run_views.run(view)))
 
     async def _answer(self, id: str) -> ASGIApp:
         view, paused = await self._history.function(id), await self._pausing.all()

@@ -18,7 +18,7 @@ from stepwell.platform.api.views import run as run_views
 from stepwell.platform.codec import UnencodableJSON
 from stepwell.platform.installation import Installation
 from stepwell.platform.steering.order import Given, Order
-from stepwell.platform.steering.refusals import NoSuchRun, NoSuchStep, NotNow, NotSteered
+from stepwell.platform.steering.refusals import NoSuchFunction, NoSuchRun, NoSuchStep, NotNow, NotSteered
 
 
 class RerunBody(Body):
@@ -146,7 +146,7 @@ def refusals() -> Generator[None]:
 
 def _kind(refusal: NotSteered) -> tuple[int, str]:
     match refusal:
-        case NoSuchRun() | NoSuchStep():
+        case NoSuchRun() | NoSuchStep() | NoSuchFunction():
             return 404, "not_found"
         case NotNow():
             return 409, "not_now"

@@ -1,14 +1,23 @@
-"""`stepwell functions`: what is registered."""
+"""`stepwell functions`: what is registered, and steering it."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
+from pydantic import TypeAdapter
+from ulid import ULID
 
+from stepwell.client import Run
+from stepwell.client.reading import read
 from stepwell.platform.cli.api import Url, get, post
 from stepwell.platform.cli.console import AsJson, Misuse, say, say_json, table
+from stepwell.platform.cli.following import follow
+from stepwell.platform.cli.values import given_json
 from stepwell.platform.flow.pausing import Mode
+
+RUN = TypeAdapter(Run)
 
 Id = Annotated[str, typer.Argument(metavar="APP/FUNCTION", help="Id of the function.")]
 How = Annotated[
@@ -21,16 +30,18 @@ How = Annotated[
 
 def functions() -> typer.Typer:
     """The group of commands."""
-    group = typer.Typer(help="Read, pause and resume functions.", rich_markup_mode=None, invoke_without_command=True)
+    about = "Read, invoke, pause and resume functions."
+    group = typer.Typer(help=about, rich_markup_mode=None, invoke_without_command=True)
     group.callback()(default)
     group.command("list")(list_functions)
+    group.command()(invoke)
     group.command()(pause)
     group.command()(resume)
     return group
 
 
 def default(context: typer.Context, url: Url = None, json: AsJson = False) -> None:
-    """List the registered functions; or pause and resume one."""
+    """List the registered functions; or invoke, pause and resume one."""
     if context.invoked_subcommand is None:
         list_functions(url, json)
 
@@ -48,6 +59,29 @@ def list_functions(url: Url = None, json: AsJson = False) -> None:
         )
     else:
         say("no functions; `stepwell worker path/to/file.py` registers some")
+
+
+def invoke(
+    id: Id,
+    data: Annotated[
+        str, typer.Option(metavar="JSON", help="Data of its event, a JSON object; - reads it from standard input.")
+    ] = "{}",
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Follow the run to its end; exit code 1 when it does not complete.")
+    ] = False,
+    url: Url = None,
+    json: AsJson = False,
+) -> int:
+    """Start a run of one function, whatever events start it."""
+    answer = post(url, f"{_path(id)}/invoke", {"request": str(ULID()), "data": given_json("--data", data)})
+    run = read(RUN, answer, id)
+    if wait:
+        return asyncio.run(follow(url, run.id, json=json))
+    if json:
+        say_json(answer["data"])
+    else:
+        say(f"started run {run.id}; `stepwell runs watch {run.id}` follows it")
+    return 0
 
 
 def pause(id: Id, mode: How = "keep", url: Url = None) -> None:

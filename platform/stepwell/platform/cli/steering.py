@@ -1,6 +1,5 @@
 """`stepwell runs rerun`, `retry`, `wake` and `resolve`: steering runs by hand."""
 
-import sys
 from typing import Annotated, Any
 
 import typer
@@ -10,8 +9,8 @@ from ulid import ULID
 from stepwell.client import Run
 from stepwell.client.reading import read
 from stepwell.platform.cli.api import Url, post, run_path
-from stepwell.platform.cli.console import AsJson, Misuse, say, say_json
-from stepwell.platform.codec import MalformedJSON, decode
+from stepwell.platform.cli.console import AsJson, say, say_json
+from stepwell.platform.cli.values import given_json
 
 RUN = TypeAdapter(Run)
 
@@ -35,9 +34,9 @@ def rerun(
     """Do a run again, in a new run."""
     body: dict[str, Any] = {"request": str(ULID()), "from_step": from_step}
     if data is not None:
-        body["input"] = _json("--input", data)
+        body["input"] = given_json("--input", data)
     if output is not None:
-        body["output"] = _json("--output", output)
+        body["output"] = given_json("--output", output)
     answer = post(url, f"{run_path(id)}/rerun", body)
     if json:
         say_json(answer["data"])
@@ -76,7 +75,7 @@ def resolve(
     json: AsJson = False,
 ) -> None:
     """Give a step that waits for events, or for an invoked run, its outcome."""
-    body = {"step": step, "error" if failed else "output": _json("the outcome", outcome)}
+    body = {"step": step, "error" if failed else "output": given_json("the outcome", outcome)}
     _steer(url, id, "resolve", body, json=json, done=f"{step} is resolved")
 
 
@@ -86,10 +85,3 @@ def _steer(url: str | None, id: str, verb: str, body: dict[str, Any], *, json: b
         say_json(answer["data"])
     else:
         say(f"{done}; the run is {read(RUN, answer, id).status}")
-
-
-def _json(what: str, text: str) -> Any:
-    try:
-        return decode(sys.stdin.read() if text == "-" else text)
-    except MalformedJSON as error:
-        raise Misuse(f"""{what} is not JSON ({error}): write it as '{{"id": "A-1"}}', in single quotes""") from None

@@ -1,11 +1,13 @@
-"""Outputs, errors and waits in one line each."""
+"""Outputs, errors and waits in one line each; and values that are given."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stepwell.client import Cause, Failure, Step
+from stepwell.platform.cli.console import Misuse
 from stepwell.platform.cli.times import moment
-from stepwell.platform.codec import encode
+from stepwell.platform.codec import MalformedJSON, decode, encode
 
 WIDTH = 100
 
@@ -19,6 +21,14 @@ def shortened(text: str, width: int = WIDTH) -> str:
 def payload(value: Any, *, hidden: bool) -> str:
     """A value as JSON, unless the API key may not see it."""
     return "(hidden from this API key)" if hidden else encode(value).decode()
+
+
+def given_json(what: str, text: str) -> Any:
+    """The value that `text`, or standard input for "-", is the JSON of. Raises `Misuse`, which calls it `what`."""
+    try:
+        return decode(sys.stdin.read() if text == "-" else text)
+    except MalformedJSON as error:
+        raise Misuse(f"""{what} is not JSON ({error}): write it as '{{"id": "A-1"}}', in single quotes""") from None
 
 
 def failure(error: Failure | Cause) -> str:

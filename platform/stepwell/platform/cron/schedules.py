@@ -1,7 +1,7 @@
 """Reading schedules, and steering them: pause, resume, leave out the next time, run now, and make up for a range."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -104,7 +104,18 @@ class Schedules:
         """All, or those of one function (as `app/function`), by id."""
         snapshot = await self._registry.load()
         known = snapshot.schedules
-        wanted = [known[id] for id in sorted(known) if function in (None, known[id].function)]
+        return await self._views(
+            snapshot, [known[id] for id in sorted(known) if function in (None, known[id].function)]
+        )
+
+    async def some(self, ids: Iterable[str]) -> list[ScheduleView]:
+        """Those of these ids that there are, by id."""
+        snapshot = await self._registry.load()
+        return await self._views(
+            snapshot, [snapshot.schedules[id] for id in sorted(set(ids) & set(snapshot.schedules))]
+        )
+
+    async def _views(self, snapshot: Snapshot, wanted: Sequence[Schedule]) -> list[ScheduleView]:
         pages = [wanted[at : at + AT_ONCE] for at in range(0, len(wanted), AT_ONCE)]
         view = partial(self._view, snapshot)
         return [found for page in pages for found in await asyncio.gather(*map(view, page))]

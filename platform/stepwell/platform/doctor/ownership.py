@@ -26,6 +26,7 @@ FORGOTTEN = frozenset(
         "k_decided",
         "k_counts",
         "k_asked",
+        "k_ordered",
         "k_card",
     ]
 )

@@ -18,6 +18,8 @@ ROWS, BYTES = 64, 1 << 20
 """Steps, and about how much of them, that are copied in one call."""
 EVENTS = 16
 """Events of a batch that are given to another run in one call."""
+REMEMBERED = 86_400_000
+"""Ms for which it is known which run was invoked at a request."""
 LIFE = 600_000
 """Ms after which copied steps and events are gone, if their run was not created."""
 
@@ -42,7 +44,10 @@ class Creation:
 
 
 class Created(NamedTuple):
-    """What has become of a creation. `more`: why it was skipped, or the run that its event has joined; else ""."""
+    """What has become of a creation.
+
+    `more`: why it was skipped, the run that its event has joined, or the one that was invoked by hand; else "".
+    """
 
     outcome: Outcome
     more: str = ""
@@ -160,6 +165,22 @@ class Runs:
             items=kept.fields,
         )
         return answer.decode()  # type: ignore[no-any-return]
+
+    async def invoke(self, creation: Creation, request: str) -> Created:
+        """Creates a run by hand, once for each `request`; `OK` comes with its id, be it that of the first to ask."""
+        answer: bytes = await self._partition.script(
+            "invoke",
+            creation.run,
+            creation.lane,
+            creation.version,
+            creation.event,
+            creation.options,
+            creation.notes,
+            request,
+            REMEMBERED,
+            creation.record,
+        )
+        return Created.of(answer) if answer.startswith(b"SKIPPED ") else Created("OK", answer.decode())
 
     async def create(self, creations: Sequence[Creation]) -> list[Created]:
         """Creates runs whose events live elsewhere, 64 and 1 MiB a call; those that exist stay as they are."""

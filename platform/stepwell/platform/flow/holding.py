@@ -79,14 +79,14 @@ class Holding:
     def __init__(self, partitions: Sequence[Partition]) -> None:
         self._partitions = partitions
 
-    async def keys(self, constraint: str | None = None) -> list[KeyView]:
-        """Those of which an executing run has a slot, or somebody waits for one; `MOST_KEYS` at most, in their order.
+    async def keys(self, constraint: str | None = None, *, most: int = MOST_KEYS) -> list[KeyView]:
+        """Those of which an executing run has a slot, or somebody waits for one; `most` of them, in their order.
 
         `constraint`: only its keys; by default those of every one.
         """
         parts = await asyncio.gather(*[_scopes(partition, constraint) for partition in self._partitions])
         found = [(one, scope) for one, scopes in zip(self._partitions, parts, strict=True) for scope in scopes]
-        chosen, views = sorted(found, key=_scope)[:MOST_KEYS], list[KeyView]()
+        chosen, views = sorted(found, key=_scope)[:most], list[KeyView]()
         for first in range(0, len(chosen), TOGETHER):
             views += await asyncio.gather(*[_view(*one) for one in chosen[first : first + TOGETHER]])
         return views

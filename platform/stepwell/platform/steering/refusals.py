@@ -24,6 +24,10 @@ class NoSuchRun(NotSteered):
     """There is no run of this id."""
 
 
+class NoSuchFunction(NotSteered):
+    """No function of this id is registered."""
+
+
 class NoSuchStep(NotSteered):
     """The run has no step of this key."""
 

@@ -88,7 +88,7 @@ class Rerunning:
         return run
 
     async def _id(self, subject: Subject, order: Order, home: int) -> str:
-        old, request = subject.run.id, _word(order.request)
+        old, request = subject.run.id, word_of(order.request)
         first = await self._runs_of(old).ask_again(old, request, new_id(self._clock.now(), home))
         if first is None:
             raise no_such_run(old)
@@ -183,7 +183,8 @@ def _body(event: Mapping[str, Any]) -> bytes:
     return encode({name: event[name] for name in ("name", "data", "ts")})
 
 
-def _word(request: str | None) -> str:
+def word_of(request: str | None) -> str:
+    """What stands for a request; "" for none. Raises `Unfit`."""
     if request is None:
         return ""
     if not 0 < len(request) <= MAX_REQUEST:

@@ -1,7 +1,8 @@
-"""Steering runs by hand: doing them again, and ending what they wait for."""
+"""Steering runs by hand: starting them, doing them again, and ending what they wait for."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from stepwell.platform.clock import Clock
 from stepwell.platform.codec import decode
@@ -13,6 +14,7 @@ from stepwell.platform.reading.steps import steps_of
 from stepwell.platform.records import StepRow
 from stepwell.platform.registry import Registry
 from stepwell.platform.settings import Settings
+from stepwell.platform.steering.invoking import Invoking
 from stepwell.platform.steering.order import Given, Order
 from stepwell.platform.steering.outcomes import ByHand, is_over, is_recorded
 from stepwell.platform.steering.refusals import NotNow, Unfit
@@ -31,7 +33,7 @@ class Steering:
         clock: theirs.
     """
 
-    __slots__ = ("_clock", "_partitions", "_rerunning", "_runs", "_settings")
+    __slots__ = ("_clock", "_invoking", "_partitions", "_rerunning", "_runs", "_settings")
 
     def __init__(
         self,
@@ -44,8 +46,16 @@ class Steering:
         self._partitions = partitions
         self._runs = runs
         self._rerunning = Rerunning(partitions, runs, registry, settings, clock)
+        self._invoking = Invoking(partitions, runs, registry, settings, clock)
         self._settings = settings
         self._clock = clock
+
+    async def invoke(self, function: str, data: Mapping[str, Any], request: str | None = None) -> str:
+        """Starts a run of one function (as `app/function`), and gives its id.
+
+        Asked again within a day with the same `request`, a word of the caller's own, it is the run of the first time.
+        """
+        return await self._invoking.invoke(function, data, request)
 
     async def rerun(self, id: str, order: Order) -> str:
         """Creates a run that does another one again, and gives its id. The other run stays as it is."""

@@ -110,6 +110,8 @@ KEY_NAMES: Mapping[str, str] = MappingProxyType(
         "k_gathered": ":gathered:",
         # STRING <run that never was>: "JOINED run" or "SKIPPED why", for a creation that comes again. Forgotten by TTL.
         "k_decided": ":decided:",
+        # STRING <digest of a request>: the run that was invoked by hand at it. Forgotten by TTL.
+        "k_asked": ":asked:",
         # LIST <run>: lines that its code has said, the newest; see lua/log.lua. Removed with the run.
         "k_logs": ":logs:",
         # HASH <run>: step -> how far it says to have come, JSON. Removed with the run.
@@ -131,7 +133,7 @@ KEY_NAMES: Mapping[str, str] = MappingProxyType(
         # LIST <bulk job>: the first runs that it has created, or else steered. Removed with the job.
         "k_handled": ":handled:",
         # STRING <request>: the bulk job that was made at it. Forgotten by TTL.
-        "k_asked": ":asked:",
+        "k_ordered": ":ordered:",
     }
 )
 

@@ -195,6 +195,21 @@ class TestPlatform:
         await self._stage.pausing.resume(function)
         await self.settle()
 
+    async def invoke(self, function: str, data: Data | None = None) -> TestRun:
+        """Starts a run of one function by hand, settles, and gives it; no other function hears of its event.
+
+        Args:
+            function: as "app/function".
+            data: of its event.
+
+        Raises:
+            NotSteered: there is no such function, or a control of it keeps a run from being started; it says why.
+            Unsettled: see `settle`.
+        """
+        made = await self._stage.installation.steering.invoke(function, {} if data is None else event_data(data))
+        await self.settle()
+        return await self.run(made)
+
     async def rerun(
         self, run: str, *, data: Data | None = None, from_step: str | None = None, output: Any = UNCHANGED
     ) -> TestRun:
