@@ -30,7 +30,7 @@ check: $(VENV)/.check
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pyright
-	$(BIN)/npx --yes --package typescript@5.9.3 tsc --project dashboard/jsconfig.json
+	$(BIN)/npx --yes --package typescript@5.9.3 tsc --project jsconfig.json
 
 bench: $(VENV)/.installed
 	$(BIN)/python bench $(ARGS)
