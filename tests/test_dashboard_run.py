@@ -24,7 +24,7 @@ CHAINED = {
     "type": "CardDeclined",
     "message": "order o-1",
     "traceback": [
-        {"file": "/srv/store/app.py", "line": 7, "function": "fulfil", "code": "bank.charge(order)"},
+        {"file": "/srv/store/app.py", "line": 7, "function": "fulfil", "source": "bank.charge(order)"},
         {"file": SITE, "line": 90, "function": "request"},
         {"file": SITE, "line": 91, "function": "_request"},
         {"file": "/srv/store/bank.py", "line": 12, "function": "charge"},
@@ -265,3 +265,51 @@ async def test_who_may_not_see_payloads_sees_none_in_forms_or_logs(pages: Pages)
             assert "bank.py" not in html, path
             assert "issuer" not in html, path
         assert "logs are hidden from your key" in words(await read(client, f"/runs/{lease.run}?tab=logs"))
+
+
+# What has happened.
+
+
+async def test_the_history_tells_where_the_time_went_and_what_failed(pages: Pages, client: httpx2.AsyncClient) -> None:
+    lease, owner, clock = await leased(pages), pages.desk.owner(), pages.desk.clock
+    clock.advance(2_000)
+    error = orjson.dumps({"type": "Timeout", "message": f"bank {HOSTILE}", "traceback": []})
+    await owner.retry_step(lease.run, lease.token, 2, "charge", "run", attempts=1, delay=HOUR, took=3, error=error)
+    await owner.suspend(lease.run, lease.token, 3, 1)
+    clock.advance(5_000)
+    html = await read(client, f"/runs/{lease.run}?tab=history")
+    text = words(html)
+    assert "Running 2.0 s" in text
+    assert "Waiting 5.0 s" in text
+    assert text.index("Created") < text.index("Step look-up run") < text.index("Attempt failed charge run · attempt 1")
+    assert "Timeout: bank" in text
+    assert HOSTILE not in html
+
+
+async def test_a_long_history_is_told_in_pages(pages: Pages, client: httpx2.AsyncClient) -> None:
+    lease, owner = await leased(pages), pages.desk.owner()
+    for number in range(2, 302):
+        await owner.checkpoint(
+            lease.run, lease.token, number, f"s{number}", "run", ok=True, attempts=1, took=0, payload=b"1"
+        )
+    first = await read(client, f"/runs/{lease.run}?tab=history")
+    assert first.count('class="story-line ') == 200
+    onward = first.partition("Newer entries")[0].rpartition('href="')[2].partition('"')[0].replace("&amp;", "&")
+    rest = await read(client, onward)
+    assert "Older entries" in rest
+    assert "s301" in rest
+    assert "s301" not in first
+
+
+async def test_earlier_attempts_of_a_step_are_told_with_their_errors(pages: Pages, client: httpx2.AsyncClient) -> None:
+    lease, owner = await leased(pages), pages.desk.owner()
+    for attempt, message in ((1, "first"), (2, "second")):
+        error = orjson.dumps({"type": "Timeout", "message": message, "traceback": []})
+        await owner.retry_step(
+            lease.run, lease.token, attempt + 1, "charge", "run", attempts=attempt, delay=1, took=3, error=error
+        )
+    text = words(await read(client, f"/runs/{lease.run}"))
+    assert "Attempts that failed before" in text
+    assert "Timeout: first" in text
+    assert text.count("Timeout: second") == 0, "the last one is what the step shows"
+    assert "Timeout second" in text

@@ -13,9 +13,9 @@ from stepwell.dashboard.wording import tone
 from stepwell.dashboard.wording.clocks import Fire, fires
 from stepwell.dashboard.wording.controls import Control, controls_of
 from stepwell.dashboard.wording.durations import DAY, HOUR, duration, elapsed
+from stepwell.dashboard.wording.failures import error_line
 from stepwell.dashboard.wording.moments import Moment, past
 from stepwell.dashboard.wording.tone import Tone
-from stepwell.platform.api.views.failure import failure
 from stepwell.platform.cron.schedules import ScheduleView
 from stepwell.platform.flow.holding import Holding
 from stepwell.platform.flow.pausing import Mode, Paused, Pausing
@@ -29,7 +29,6 @@ from stepwell.platform.records import Status
 from stepwell.platform.snapshot import Snapshot
 
 LATEST, TIMES, MOST_SCHEDULES = 10, 3, 20
-ERROR_CHARACTERS = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,11 +214,5 @@ def _latest(summary: RunSummary, now: int) -> Latest:
         created=past(summary.created, now),
         duration=elapsed(now - run.started) if going else over,
         since=run.started if going else None,
-        error=_error(summary),
+        error=error_line(summary.run) or "",
     )
-
-
-def _error(summary: RunSummary) -> str:
-    found = failure(summary.run.error) if summary.run.status is Status.FAILED else None
-    line = " ".join(f"{found.type}: {found.message}".split()) if found else ""
-    return line if len(line) <= ERROR_CHARACTERS else f"{line[:ERROR_CHARACTERS]}…"

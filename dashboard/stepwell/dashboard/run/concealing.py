@@ -16,12 +16,14 @@ def concealed(view: RunPageView) -> RunPageView:
         error=_error(view.error),
         input=_payload(view.input),
         output=_payload(view.output),
+        history=view.history and view.history.without_payloads(),
         steps=replace(view.steps, first=first, last=last),
     )
 
 
 def _step(view: StepView) -> StepView:
-    return replace(view, output=_payload(view.output), error=_error(view.error))
+    tries = tuple(replace(one, error=_error(one.error)) for one in view.tries)
+    return replace(view, output=_payload(view.output), error=_error(view.error), tries=tries)
 
 
 def _payload(payload: Payload | None) -> Payload | None:

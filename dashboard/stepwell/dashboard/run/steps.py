@@ -12,7 +12,9 @@ from stepwell.dashboard.wording.moments import Moment, coming, past
 from stepwell.dashboard.wording.payloads import Payload, payload
 from stepwell.dashboard.wording.tone import Tone
 from stepwell.platform.reading.logs import KeptProgress
+from stepwell.platform.reading.noted import Try
 from stepwell.platform.reading.pending import until
+from stepwell.platform.reading.underway import Underway
 from stepwell.platform.records import StepRow
 
 EDGE = 200
@@ -21,6 +23,11 @@ INLINE = 256 << 10
 """Bytes of payloads of all steps together that are on the page; the rest is behind links."""
 
 
+RUNNING = Tone("running", "Running")
+CRASHED = "Crashed"
+"""Type of the error of an attempt whose worker has died."""
+SHOWN = 8
+"""Characters of a worker's id."""
 WAITS = ("wait_for_event", "wait_for_any", "invoke")
 """Kinds of steps that a person can give an outcome to."""
 
@@ -35,10 +42,31 @@ class ProgressView:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What is known of steps besides their rows, by their keys: runs they have invoked, and how far they have come."""
+    """What is known of steps besides their rows, by their keys.
+
+    Args:
+        children: runs they have invoked.
+        progress: how far they say to have come.
+        tries: their failed attempts.
+        underway: those whose bodies execute.
+    """
 
     children: Mapping[str, str]
     progress: Mapping[str, KeptProgress]
+    tries: Mapping[str, Sequence[Try]]
+    underway: Mapping[str, Underway]
+
+
+@dataclass(frozen=True, slots=True)
+class TryView:
+    """A failed attempt, when it began, and how long it took."""
+
+    attempt: int
+    crashed: bool
+    began: Moment
+    took: str
+    worker: str
+    error: FailureView | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +92,8 @@ class StepView:
     child: str | None
     progress: ProgressView | None
     can: tuple[str, ...]
+    tries: tuple[TryView, ...]
+    worker: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +108,7 @@ class StepsView:
 
 def steps_view(run: str, rows: Sequence[StepRow], told: Told, axis: Axis, now: int, *, whole: bool) -> StepsView:
     """The steps of `run`, all of them if `whole` or if they are not very many."""
+    rows = [*rows, *_unrecorded(rows, told.underway)]
     hidden = 0 if whole else max(0, len(rows) - 2 * EDGE)
     cut = EDGE if hidden else len(rows)
     numbered = list(enumerate(rows, start=1))
@@ -93,8 +124,17 @@ def _views(run: str, numbered: Sequence[tuple[int, StepRow]], told: Told, axis: 
             room -= len(row.payload)
 
 
+def _unrecorded(rows: Sequence[StepRow], underway: Mapping[str, Underway]) -> Iterator[StepRow]:
+    """Rows as they are going to be of steps whose first attempt executes."""
+    known = {row.key for row in rows}
+    for one in underway.values():
+        if one.step not in known:
+            yield StepRow(one.step, "retrying", "run", 0, one.attempt, one.started, 0, 0, b"")
+
+
 def _view(run: str, number: int, row: StepRow, told: Told, axis: Axis, now: int, room: int) -> StepView:
-    shown = tone.of_step(row)
+    executes = told.underway.get(row.key)
+    shown = RUNNING if executes else tone.of_step(row)
     going_on = row.state in ("pending", "retrying")
     return StepView(
         key=row.key,
@@ -109,11 +149,20 @@ def _view(run: str, number: int, row: StepRow, told: Told, axis: Axis, now: int,
         ended=past(row.ended, now) if row.ended and not going_on else None,
         wakes=coming(due, now) if (due := until(row)) else None,
         output=_output(run, row, room),
-        error=failure_view(row.payload) if row.state in ("failed", "retrying") else None,
+        error=failure_view(row.payload) if row.state in ("failed", "retrying") and row.payload else None,
         child=told.children.get(row.key),
         progress=progress_view(told.progress.get(row.key)) if going_on else None,
         can=tuple(_can(row)),
+        # The last one is shown as the step itself.
+        tries=tuple(_try(one, now) for one in told.tries.get(row.key, ()) if one.error != row.payload),
+        worker=executes.worker[-SHOWN:] if executes else None,
     )
+
+
+def _try(one: Try, now: int) -> TryView:
+    took, error = duration(one.ended - one.started), failure_view(one.error)
+    crashed = error is not None and error.troubles[0].type == CRASHED
+    return TryView(one.attempt, crashed, past(one.started, now), took, one.worker[-SHOWN:], error)
 
 
 def _can(row: StepRow) -> Iterator[str]:

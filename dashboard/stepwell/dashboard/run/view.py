@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from uuid import uuid4
 
+from stepwell.dashboard.run.history import HistoryView, history_view
 from stepwell.dashboard.run.logs import LogsView, logs_view
 from stepwell.dashboard.run.query import RunQuery, Tab
 from stepwell.dashboard.run.steps import ProgressView, StepsView, Told, progress_view, steps_view
@@ -34,7 +35,8 @@ class Length:
 class RunPageView:
     """The page. `queued` and `active` are `None` until it has come to that; `all_steps` is an address.
 
-    `versions` are those that have executed it, unless that is only its own. `logs` is there when they are looked at.
+    `versions` are those that have executed it, unless that is only its own. `logs` and `history` are there when
+    they are looked at.
     `request`: under which doing it again is asked for, however often the button is pressed.
     """
 
@@ -69,6 +71,7 @@ class RunPageView:
     tab: Tab
     query: RunQuery
     logs: LogsView | None
+    history: HistoryView | None
     request: str
 
     @property
@@ -87,10 +90,16 @@ async def run_view(installation: Installation, id: str, query: RunQuery, *, payl
     if known is None or rows is None:
         return None
     run = known.run
-    event, children, progress = await asyncio.gather(
-        history.event(run.event), history.children(id, rows), history.progress(id)
+    event, children, progress, tries, underway = await asyncio.gather(
+        history.event(run.event),
+        history.children(id, rows),
+        history.progress(id),
+        history.tries(id, rows),
+        history.underway(id),
     )
+    told = Told(children, progress, tries, underway)
     logs = await logs_view(history, id, known.created, query) if query.tab is Tab.LOGS and payloads else None
+    story = await history_view(history, id, known.created, query, now) if query.tab is Tab.HISTORY else None
     axis = Axis.of(run, known.created, rows, now)
     return RunPageView(
         id=run.id,
@@ -115,7 +124,7 @@ async def run_view(installation: Installation, id: str, query: RunQuery, *, payl
         output=payload(run.output, f"/runs/{run.id}/payload") if run.output else None,
         marks=axis.marks(),
         bars=run_bars(axis, run),
-        steps=steps_view(run.id, rows, Told(children, progress), axis, now, whole=query.steps == "all"),
+        steps=steps_view(run.id, rows, told, axis, now, whole=query.steps == "all"),
         all_steps=f"/runs/{run.id}?steps=all",
         parent=run.parent[0] if run.parent else None,
         rerun_of=run.rerun_of,
@@ -124,6 +133,7 @@ async def run_view(installation: Installation, id: str, query: RunQuery, *, payl
         tab=query.tab,
         query=query,
         logs=logs,
+        history=story,
         request=uuid4().hex,
     )
 

@@ -9,18 +9,17 @@ from stepwell.dashboard.runs.query import SPAN_LABELS, RunsQuery
 from stepwell.dashboard.runs.teaching import Lesson, lesson
 from stepwell.dashboard.wording import tone
 from stepwell.dashboard.wording.durations import duration, elapsed
+from stepwell.dashboard.wording.failures import error_line
 from stepwell.dashboard.wording.moments import Moment, past
 from stepwell.dashboard.wording.tone import Tone
 from stepwell.platform.expressions import ExpressionError
 from stepwell.platform.installation import Installation
 from stepwell.platform.reading.counts import Counts
-from stepwell.platform.reading.errors import cause_of
 from stepwell.platform.reading.filter import RunFilter
 from stepwell.platform.reading.pages import Page
 from stepwell.platform.reading.runs import RunSummary
 from stepwell.platform.records import RunRecord, Status
 
-ERROR_CHARACTERS = 200
 MOST_SUGGESTIONS = 500
 
 
@@ -188,7 +187,7 @@ def _row(summary: RunSummary, now: int) -> Row:
         duration=_duration(run, now),
         since=run.started if run.started and not run.status.ended else None,
         attempts=run.attempt + 1 if run.started else None,
-        error=_error(run),
+        error=error_line(run),
     )
 
 
@@ -196,10 +195,3 @@ def _duration(run: RunRecord, now: int) -> str:
     if not run.started:
         return ""
     return duration(run.ended - run.started) if run.ended else elapsed(now - run.started)
-
-
-def _error(run: RunRecord) -> str | None:
-    if run.status is not Status.FAILED or not run.error:
-        return None
-    line = " ".join(": ".join(filter(None, cause_of(run.error))).split())
-    return line if len(line) <= ERROR_CHARACTERS else f"{line[:ERROR_CHARACTERS]}…"

@@ -7,6 +7,8 @@ from pathlib import PurePath
 from typing import Any, cast
 
 from stepwell.platform.codec import decode
+from stepwell.platform.reading.errors import cause_of
+from stepwell.platform.records import RunRecord, Status
 
 RELATIONS = {
     "cause": "caused by",
@@ -14,6 +16,8 @@ RELATIONS = {
     "member": "one of the group",
 }
 LIBRARIES = ("site-packages", "dist-packages", "/lib/python", "\\lib\\", "<frozen")
+MOST_CHARACTERS = 200
+"""Of an error in a list."""
 SHOWN_PARTS = 3
 """Of the path of a file, the last ones."""
 
@@ -39,21 +43,29 @@ class Frames:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """One error. `relation` to the one before it, in words; its traceback is in `calls`, or is `text`."""
+    """One error. `relation` to the one before it, in words; its traceback is in `calls`, or is `text`.
+
+    `cut`: calls above those that are kept.
+    """
 
     type: str
     message: str
     relation: str
     calls: tuple[Frames, ...]
     text: str | None
+    cut: int
 
 
 @dataclass(frozen=True, slots=True)
 class FailureView:
-    """An error and its causes, the last raised first, and the same as `raw` text; `hidden`: without tracebacks."""
+    """An error and its causes, the last raised first, and the same as `raw` text; `hidden`: without tracebacks.
+
+    `cut`: causes that are not kept.
+    """
 
     troubles: tuple[Trouble, ...]
     raw: str
+    cut: int = 0
     hidden: bool = False
 
     @property
@@ -75,7 +87,16 @@ def failure_view(error: bytes | None) -> FailureView | None:
     parts: dict[str, Any] = decode(error)
     causes = cast("list[dict[str, Any]]", parts.get("causes") or [])
     troubles = (_trouble(parts, ""), *(_trouble(one, _relation(one)) for one in causes))
-    return FailureView(troubles, "\n\n".join(_as_text(one) for one in troubles))
+    cut = int(parts.get("causes_cut") or 0)
+    return FailureView(troubles, "\n\n".join(_as_text(one) for one in troubles), cut)
+
+
+def error_line(run: RunRecord) -> str | None:
+    """Why a run has failed, in one line of a list; `None` when it has not."""
+    if run.status is not Status.FAILED or not run.error:
+        return None
+    line = " ".join(": ".join(filter(None, cause_of(run.error))).split())
+    return line if len(line) <= MOST_CHARACTERS else f"{line[:MOST_CHARACTERS]}…"
 
 
 def _relation(cause: Mapping[str, Any]) -> str:
@@ -86,7 +107,8 @@ def _trouble(parts: Mapping[str, Any], relation: str) -> Trouble:
     found = parts.get("traceback")
     calls = _calls(cast("list[dict[str, Any]]", found)) if isinstance(found, list) else ()
     text = None if isinstance(found, list) or not found else str(found)
-    return Trouble(str(parts.get("type", "Error")), str(parts.get("message", "")), relation, calls, text)
+    cut = int(parts.get("cut") or 0)
+    return Trouble(str(parts.get("type", "Error")), str(parts.get("message", "")), relation, calls, text, cut)
 
 
 def _calls(found: Sequence[Mapping[str, Any]]) -> tuple[Frames, ...]:
@@ -97,7 +119,7 @@ def _calls(found: Sequence[Mapping[str, Any]]) -> tuple[Frames, ...]:
 def _frame(one: Mapping[str, Any]) -> Frame:
     file = str(one.get("file", ""))
     where = "/".join(PurePath(file.replace("\\", "/")).parts[-SHOWN_PARTS:]).removeprefix("//")
-    code = str(one.get("code") or "").strip() or None
+    code = str(one.get("source") or "").strip() or None
     return Frame(file, where, int(one.get("line") or 0), str(one.get("function", "")), code)
 
 
@@ -112,6 +134,8 @@ def _as_text(trouble: Trouble) -> str:
 
 
 def _lines(trouble: Trouble) -> Iterator[str]:
+    if trouble.cut:
+        yield f"  [{trouble.cut} more above]"
     for group in trouble.calls:
         for frame in group.frames:
             yield f'  File "{frame.file}", line {frame.line}, in {frame.function}'
