@@ -6,7 +6,7 @@ import signal
 from collections.abc import AsyncGenerator, Generator
 
 import pytest
-from axe_playwright_python.base import AxeBase  # type: ignore[import-untyped]
+from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
 from playwright.async_api import Browser, async_playwright, expect
 
 from stepwell.client import Event
@@ -49,7 +49,7 @@ AXE = "(rules) => axe.run(document, rules).then((found) => found.violations)"
 
 
 async def test_every_view_is_accessible_in_both_schemes(tour: Tour) -> None:
-    script, found = str(AxeBase().axe_script), dict[str, list[str]]()
+    script, found = str(Axe().axe_script), dict[str, list[str]]()
     for name, path in (await paths_of(tour)).items():
         for scheme in ("light", "dark"):
             async with tour.window(path, "dark" if scheme == "dark" else "light") as page:

@@ -60,7 +60,8 @@ function actionLine(element) {
   line.append(key);
   line.addEventListener("click", () => {
     dialog.close();
-    activate(element);
+    // Behind this very click, which would close again what is opened.
+    setTimeout(() => activate(element));
   });
   return line;
 }
