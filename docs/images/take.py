@@ -41,7 +41,9 @@ async def store() -> AsyncGenerator[str]:
     url = f"http://127.0.0.1:{port}"
     with TemporaryDirectory() as folder:
         words = [sys.executable, "-m", "stepwell.platform.cli", "dev", str(SHOWCASE / "store.py"), "--port", str(port)]
-        process = await asyncio.create_subprocess_exec(*words, cwd=folder, stdout=subprocess.DEVNULL)
+        process = await asyncio.create_subprocess_exec(
+            *words, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         try:
             await busy(url)
             yield url
@@ -58,7 +60,7 @@ async def busy(url: str) -> None:
         feed = [sys.executable, str(SHOWCASE / "feed.py"), url]
         await (await asyncio.create_subprocess_exec(*feed)).wait()
         await asyncio.sleep(SETTLED)
-        await client.send(Event("catalog.uploaded", {"products": 900, "file": "spring.csv"}))
+        await client.send(Event("catalog.uploaded", {"products": 8_000, "file": "spring.csv"}))
         await (await asyncio.create_subprocess_exec(*feed)).wait()
         await asyncio.sleep(4)
 
@@ -67,7 +69,7 @@ async def views(url: str) -> dict[str, str]:
     """Name of a picture -> path of what it shows."""
     async with Client(url) as client:
         failed = (await client.runs.list(status="failed", function="store/fulfil")).items[0]
-        catalog = (await client.runs.list(function="store/import_catalog")).items[0]
+        catalog = (await client.runs.list(status="running", function="store/import_catalog")).items[0]
         waiting = await approval(client)
     return {
         "home": "/",
@@ -93,7 +95,7 @@ async def approval(client: Client) -> Run:
     """A run that waits for an event."""
     for run in await client.runs.list(status="waiting", function="store/fulfil"):
         whole = await client.runs.get(run.id)
-        if any(wait.kind == "wait_for_event" for wait in whole.waiting_on or ()):
+        if any(wait["kind"] == "wait_for_event" for wait in whole.waiting_on or ()):
             return whole
     sys.exit("no run of the store waits for an approval")
 
