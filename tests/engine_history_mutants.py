@@ -46,7 +46,7 @@ MUTANTS = [
     Mutant("platform-noted-as-hand", "resolve.lua", "(hand == 1 and 'g')", "'g'"),
     Mutant("dead-step-not-noted", "include/reaping.lua", "  if executing then note_steps(run, session) end\n", ""),
     Mutant("dead-step-of-another", "include/reaping.lua", "    if rid == run.id then\n", "    if rid then\n"),
-    Mutant("executing-stays-behind", "include/reaping.lua", "session, k_executing .. session)", "session)"),
+    Mutant("executing-stays-behind", "include/reaping.lua", "session, k_executing .. session, k_card", "session, k_card"),
     Mutant("executed-stays-noted", "executing.lua", "redis.call('DEL', k_executing .. session)\n", ""),
     Mutant("dead-executes", "executing.lua", "if redis.call('ZSCORE', k_dead, session) or not", "if not"),
     Mutant("unknown-executes", "executing.lua", " or not redis.call('ZSCORE', k_sessions, session)", ""),

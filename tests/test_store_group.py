@@ -135,7 +135,7 @@ async def test_an_item_that_cannot_be_written_ends_the_wait_of_its_call_and_no_o
 async def test_a_group_runs_scripts_of_a_store(store: Store) -> None:
     group = Group(store, 0, "resolve", lambda: [""])
     assert (
-        await asyncio.gather(*(group.add((f"R{number}", "step", "done", "", 0, "")) for number in range(100)))
+        await asyncio.gather(*(group.add((f"R{number}", "step", "done", "", 0, 0, "")) for number in range(100)))
         == [b"GONE"] * 100
     )
 

@@ -99,7 +99,7 @@ async def queues_view(installation: Installation, query: QueuesQuery) -> QueuesV
     known = [name for name in sorted(registry.functions) if query.finds(name)]
     # Before the keys: who begins to work in between is then not taken for one who is gone.
     found, sessions, functions = await asyncio.gather(
-        Holding(installation.partitions).keys(query.constraint),
+        Holding(installation.partitions).keys(query.constraint, most=MOST_KEYS),
         installation.history.workers(),
         _functions(installation, known[:MOST_FUNCTIONS], now),
     )
