@@ -292,6 +292,25 @@ async def what_a_dead_worker_was_known_to_execute_is_told_of(bench: Bench) -> No
 
 
 @scenario
+async def what_has_ended_since_a_dead_worker_told_of_it_was_cut_short_by_nothing(bench: Bench) -> None:
+    lease = await leased_later(bench, 5)
+    bench.clock.advance(7_000)
+    steps = [(lease.run, key, 1, 4_000) for key in ("pay", "pack", "mail", "read")]
+    await bench.leases.executing("w", steps)
+    await bench.record(lease, "pay")
+    await bench.owner.checkpoint(
+        lease.run, lease.token, 2, "pack", "run", ok=False, attempts=1, took=6, payload=b'{"type":"E1"}'
+    )
+    await bench.owner.retry_step(
+        lease.run, lease.token, 3, "mail", "run", attempts=1, delay=DAY, took=4, error=b'{"type":"E2"}'
+    )
+    await bench.crash("w", lease.run)
+    tried = await entries(bench, lease.run, "failed_attempt")
+    kinds = [(entry.step, decode(entry.error or b"{}")["type"]) for entry in tried]
+    assert sorted(kinds) == [("mail", "E2"), ("pack", "E1"), ("read", "Crashed")]
+
+
+@scenario
 async def an_attempt_that_a_crash_has_cut_short_comes_beside_those_that_failed(bench: Bench) -> None:
     lease = await leased_later(bench, 5)
     await bench.owner.retry_step(
