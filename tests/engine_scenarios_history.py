@@ -6,6 +6,7 @@ from stepwell.platform.codec import decode, encode
 from stepwell.platform.engine.answers import Stale
 from stepwell.platform.reading.noted import Noted, noted_of
 from stepwell.platform.reading.story import Entry, Story, story_of
+from stepwell.platform.reading.turns import turns_of
 from stepwell.platform.records import Lease
 from tests.engine_bench import EXPIRY, PATIENCE, Bench
 from tests.engine_scenarios import DAY, Scenario
@@ -406,6 +407,18 @@ async def a_function_that_is_hurried_is_told_of(bench: Bench) -> None:
     [hurried] = await entries(bench, lease.run, "retry")
     assert (hurried.step, hurried.at) == (None, bench.clock.now())
     assert await split(bench, lease.run) == (5, 0, 100)
+
+
+@scenario
+async def a_turn_that_ended_while_the_run_was_read_is_told_of_once(bench: Bench) -> None:
+    lease = await leased_later(bench, 5)
+    before = await bench.header(lease.run)
+    for _ in range(2):
+        bench.clock.advance(2)
+        await bench.release(lease)
+        lease = await bench.one()
+    kept = await noted(bench, lease.run)
+    assert turns_of(before, kept) == kept.turns
 
 
 @scenario
