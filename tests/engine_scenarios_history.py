@@ -4,6 +4,7 @@ import pytest
 
 from stepwell.platform.codec import decode, encode
 from stepwell.platform.engine.answers import Stale
+from stepwell.platform.engine.cards import Card, Cards
 from stepwell.platform.reading.noted import Noted, noted_of
 from stepwell.platform.reading.story import Entry, Story, story_of
 from stepwell.platform.reading.turns import turns_of
@@ -14,6 +15,7 @@ from tests.engine_scenarios import DAY, Scenario
 SCENARIOS: list[Scenario] = []
 KEPT = 500
 DROPPED = 64
+CARD = Card("host", 1, {"app": "v1"}, ("app/f",), 4, 1, "0.1.0", EXPIRY)
 LONG = encode({"type": "E", "message": "m" * 5_000, "traceback": [{"file": "f"}] * 9, "causes": [{}, {}], "cut": 2})
 
 
@@ -344,6 +346,16 @@ async def nobody_executes_for_a_session_that_is_not_known_or_dead(bench: Bench) 
     await bench.leases.executing("w", [(lease.run, "pay", 1, 2_000)])
     assert not await bench.exists("k_executing", "w")
     assert not await bench.exists("k_executing", "stranger")
+
+
+@scenario
+async def the_card_of_a_worker_goes_with_its_session(bench: Bench) -> None:
+    await leased_later(bench, 5)
+    cards = Cards(bench.partition)
+    await cards.show("w", CARD)
+    assert await cards.of(["w", "stranger"]) == [CARD, None]
+    await bench.crash("w")
+    assert await cards.of(["w"]) == [None]
 
 
 @scenario

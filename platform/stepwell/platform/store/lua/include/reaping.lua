@@ -11,7 +11,7 @@ end
 --- Whether an attempt has ended after its session told of it last.
 local function is_over(run, key, attempt)
   local row = read_row(run.id, key)
-  return row and (row.state ~= 'retrying' or row.attempts >= attempt)
+  return row and row.attempts >= attempt
 end
 
 --- The steps that the session is known to have been executing count no attempt, but it is told that there was one.
