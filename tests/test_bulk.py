@@ -19,6 +19,7 @@ from stepwell.platform.bulk.wanted import Wanted
 from stepwell.platform.codec import decode, encode
 from stepwell.platform.doctor.ownership import examine_keys
 from stepwell.platform.engine.partition import Argument, Partition
+from stepwell.platform.engine.runs import Runs
 from stepwell.platform.errors import StoreUnavailable
 from stepwell.platform.expressions import ExpressionError
 from stepwell.platform.reading import where
@@ -291,6 +292,26 @@ async def test_what_is_about_to_be_tried_again_is_tried_now(desk: Desk) -> None:
         ("nothing of it is about to be tried again", (neither.run,))
     ]
     assert {lease.run for lease in await desk.lease("shop/charge")} == {body.run, step.run}
+
+
+async def test_what_is_tried_now_counts_although_its_answer_was_lost(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        await desk.start("order.placed")
+    owner, retry_now = desk.owner(), Runs.retry_now
+    body, step = await desk.lease("shop/charge")
+    await owner.retry_body(body.run, body.token, 1, delay=DAY, error=b"{}")
+    await owner.retry_step(step.run, step.token, 1, "pay", "run", attempts=1, delay=DAY, took=1, error=b"{}")
+    await owner.suspend(step.run, step.token, 2, 1)
+    desk.clock.advance(1)
+
+    async def twice(runs: Runs, run: str, key: str = "") -> Any:
+        await retry_now(runs, run, key)
+        return await retry_now(runs, run, key)
+
+    monkeypatch.setattr(Runs, "retry_now", twice)
+    assert told(await ended(desk, await begun(desk, "retry", Wanted(app="shop")))) == ("done", 2, 2, 0)
 
 
 async def test_runs_are_done_again_from_the_step_that_failed(desk: Desk) -> None:
