@@ -10,12 +10,14 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from stepwell.platform.store.topology import Topology
 from tests import (
+    engine_bulk_mutants,
     engine_cron_mutants,
     engine_flow_mutants,
     engine_history_mutants,
     engine_logs_mutants,
     engine_mutants,
     engine_scenarios,
+    engine_scenarios_bulk,
     engine_scenarios_counts,
     engine_scenarios_cron,
     engine_scenarios_flow,
@@ -96,8 +98,8 @@ MODELS = (
     Model(
         "steering",
         SteeringMachine,
-        engine_scenarios_steering.SCENARIOS,
-        engine_steering_mutants.MUTANTS,
+        (*engine_scenarios_bulk.SCENARIOS, *engine_scenarios_steering.SCENARIOS),
+        (*engine_steering_mutants.MUTANTS, *engine_bulk_mutants.MUTANTS),
         4,
         8,
         1_000,

@@ -4,8 +4,10 @@ import pytest
 
 from stepwell.platform.codec import decode, encode
 from stepwell.platform.engine.answers import Stale
+from stepwell.platform.engine.cards import Card, Cards
 from stepwell.platform.reading.noted import Noted, noted_of
 from stepwell.platform.reading.story import Entry, Story, story_of
+from stepwell.platform.reading.turns import turns_of
 from stepwell.platform.records import Lease
 from tests.engine_bench import EXPIRY, PATIENCE, Bench
 from tests.engine_scenarios import DAY, Scenario
@@ -13,6 +15,7 @@ from tests.engine_scenarios import DAY, Scenario
 SCENARIOS: list[Scenario] = []
 KEPT = 500
 DROPPED = 64
+CARD = Card("host", 1, {"app": "v1"}, ("app/f",), 4, 1, "0.1.0", EXPIRY)
 LONG = encode({"type": "E", "message": "m" * 5_000, "traceback": [{"file": "f"}] * 9, "causes": [{}, {}], "cut": 2})
 
 
@@ -292,6 +295,25 @@ async def what_a_dead_worker_was_known_to_execute_is_told_of(bench: Bench) -> No
 
 
 @scenario
+async def what_has_ended_since_a_dead_worker_told_of_it_was_cut_short_by_nothing(bench: Bench) -> None:
+    lease = await leased_later(bench, 5)
+    bench.clock.advance(7_000)
+    steps = [(lease.run, key, 1, 4_000) for key in ("pay", "pack", "mail", "read")]
+    await bench.leases.executing("w", steps)
+    await bench.record(lease, "pay")
+    await bench.owner.checkpoint(
+        lease.run, lease.token, 2, "pack", "run", ok=False, attempts=1, took=6, payload=b'{"type":"E1"}'
+    )
+    await bench.owner.retry_step(
+        lease.run, lease.token, 3, "mail", "run", attempts=1, delay=DAY, took=4, error=b'{"type":"E2"}'
+    )
+    await bench.crash("w", lease.run)
+    tried = await entries(bench, lease.run, "failed_attempt")
+    kinds = [(entry.step, decode(entry.error or b"{}")["type"]) for entry in tried]
+    assert sorted(kinds) == [("mail", "E2"), ("pack", "E1"), ("read", "Crashed")]
+
+
+@scenario
 async def an_attempt_that_a_crash_has_cut_short_comes_beside_those_that_failed(bench: Bench) -> None:
     lease = await leased_later(bench, 5)
     await bench.owner.retry_step(
@@ -324,6 +346,16 @@ async def nobody_executes_for_a_session_that_is_not_known_or_dead(bench: Bench) 
     await bench.leases.executing("w", [(lease.run, "pay", 1, 2_000)])
     assert not await bench.exists("k_executing", "w")
     assert not await bench.exists("k_executing", "stranger")
+
+
+@scenario
+async def the_card_of_a_worker_goes_with_its_session(bench: Bench) -> None:
+    await leased_later(bench, 5)
+    cards = Cards(bench.partition)
+    await cards.show("w", CARD)
+    assert await cards.of(["w", "stranger"]) == [CARD, None]
+    await bench.crash("w")
+    assert await cards.of(["w"]) == [None]
 
 
 @scenario
@@ -387,6 +419,18 @@ async def a_function_that_is_hurried_is_told_of(bench: Bench) -> None:
     [hurried] = await entries(bench, lease.run, "retry")
     assert (hurried.step, hurried.at) == (None, bench.clock.now())
     assert await split(bench, lease.run) == (5, 0, 100)
+
+
+@scenario
+async def a_turn_that_ended_while_the_run_was_read_is_told_of_once(bench: Bench) -> None:
+    lease = await leased_later(bench, 5)
+    before = await bench.header(lease.run)
+    for _ in range(2):
+        bench.clock.advance(2)
+        await bench.release(lease)
+        lease = await bench.one()
+    kept = await noted(bench, lease.run)
+    assert turns_of(before, kept) == kept.turns
 
 
 @scenario

@@ -126,3 +126,13 @@ async def test_who_watches_a_run_is_told_that_it_has_spoken(desk: Desk) -> None:
         assert await anext(one) == ("said", {"id": lease.run})
         await desk.finish(lease)
         assert await anext(one) == await anext(all_of_them) == ("runs", [{"id": lease.run, "status": "completed"}])
+
+
+async def test_who_was_cut_off_is_told_of_what_the_run_may_have_said_meanwhile(desk: Desk) -> None:
+    lease, ids = await leased(desk), list[str]()
+    async with desk.serving() as server:
+        async with listening(server.url, run=lease.run, ids=ids) as heard:
+            assert await anext(heard) == ("refetch", {})
+        await say(desk, lease, 1, "a")
+        async with listening(server.url, run=lease.run, after=ids[-1]) as heard:
+            assert await anext(heard) == ("said", {"id": lease.run})

@@ -8,10 +8,12 @@ import pytest
 
 from stepwell.functions import App, Context, Retries, RunFailed
 from stepwell.platform.codec import decode
+from stepwell.platform.engine.leases import Leases
 from stepwell.platform.executor import executing, worker
 from stepwell.platform.history import History
 from stepwell.platform.reading.story import Story, story_of
 from stepwell.platform.records import Status
+from stepwell.platform.store.memory import memory_store
 from stepwell.platform.store.store import Store
 from tests.platform_harness import Harness, harness
 
@@ -194,6 +196,37 @@ async def _has_row(platform: Harness, run: str, key: str) -> bool:
 async def _tells_nothing(platform: Harness) -> bool:
     keys = [partition.read("KEYS", partition.keys.name("k_executing", "*")) for partition in platform.partitions]
     return not any(await asyncio.gather(*keys))
+
+
+async def test_a_run_that_ends_while_those_of_other_partitions_are_told_of_harms_no_worker(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(executing, "MOMENT", 0)
+    monkeypatch.setattr(worker, "LOOK", 0.01)
+    app, begun, go_on, ended = App("shop"), list[int](), asyncio.Event(), asyncio.Event()
+
+    async def ponder() -> str:
+        begun.append(1)
+        await go_on.wait()
+        return "done"
+
+    @app.function(on="order.placed")
+    async def fulfil(ctx: Context) -> str:
+        return await ctx.step.run("ponder", ponder)
+
+    async def slowly(leases: Leases, session: str, steps: Any) -> None:
+        if len(begun) == 8:
+            go_on.set()
+            await ended.wait()
+
+    monkeypatch.setattr(Leases, "executing", slowly)
+    async with memory_store(partitions=4) as store, harness(store, app) as platform:
+        runs = [await platform.start("order.placed") for _ in range(8)]
+        assert len({platform.home_of(run).index for run in runs}) > 1
+        assert [await platform.output(run) for run in runs] == ["done"] * 8
+        ended.set()
+        await asyncio.sleep(0.05)
+        assert await platform.output(await platform.start("order.placed")) == "done"
 
 
 async def test_what_a_dead_worker_executed_is_forgotten_with_it(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

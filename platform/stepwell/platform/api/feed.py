@@ -109,7 +109,10 @@ class Feed:
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._read())
         elif self._subscribed:
-            watcher.offer(self._recent.since(after), self._recent.position)
+            missed = self._recent.since(after)
+            watcher.offer(missed, self._recent.position)
+            if missed is not None and run is not None:
+                watcher.hear([run])  # what was said meanwhile is not remembered
         try:
             yield watcher
         finally:

@@ -3,7 +3,8 @@
 `refetch` comes first, and again whenever changes may have been missed: read what is shown anew. `runs` then says which
 runs have changed, as `[{"id", "status"}, …]`. In a stream of one run, `said` says that its code has logged something or
 has come further, as `{"id"}`. Each has an id: a stream that is opened again with it as `Last-Event-ID` goes on behind
-it, without `refetch`, as long as the same process knows what came since. The format is that of
+it, without `refetch`, as long as the same process knows what came since; a stream of one run then says `said`, for that
+is not remembered. The format is that of
 https://html.spec.whatwg.org/multipage/server-sent-events.html.
 """
 

@@ -26,10 +26,12 @@ class Executing:
 
     async def tell(self, works: Mapping[str, Work], home: Sequence[str]) -> None:
         """Tells of the steps of the runs `home`, if they are others than before. Raises `StepwellError`."""
+        # Some have ended while other partitions were told.
+        there = [(run, works[run]) for run in home if run in works]
         found = [
             (run, key, attempt, took)
-            for run in home
-            for key, attempt, took in works[run].execution.executing
+            for run, work in there
+            for key, attempt, took in work.execution.executing
             if took >= MOMENT
         ]
         oldest = sorted(found, key=lambda step: -step[3])[:MOST]

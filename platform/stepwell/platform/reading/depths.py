@@ -99,8 +99,8 @@ async def depths_of(partitions: Sequence[Partition], functions: Sequence[str]) -
     resting = await _paused(partitions[0])
     # A lane may be parked behind several scopes: it counts once.
     lanes = {(one.partition.index, one.name): _as_paused(one, resting) for look in looks for one in look.lanes}
-    found = dict[str, list[_Sized]]()
-    for sized in await _sizes([lane for lane in lanes.values() if lane.function in set(functions)]):
+    found, wanted = dict[str, list[_Sized]](), frozenset(functions)
+    for sized in await _sizes([lane for lane in lanes.values() if lane.function in wanted]):
         found.setdefault(sized.lane.function, []).append(sized)
     cut = {function for look in looks for function in look.cut}
     return {one: _depth(one, found.get(one, ()), executing[one], more=bool(cut & {one, ""})) for one in functions}

@@ -12,8 +12,8 @@ MOST_CHARACTERS = 500
 """Of a message; the page of the run has it whole."""
 _OF_STEP = re.compile(r"step (?:'[^']*'|\"[^\"]*\") failed after \d+ attempts?: (\w+): (.*)", re.DOTALL)
 _OF_INVOKE = re.compile(r"(step (?:'[^']*'|\"[^\"]*\"): \S+ did not complete)(?: \(run \w+\))?: (.*)", re.DOTALL)
-_VARYING = re.compile(r"\S*\d\S*")
-"""What may differ in messages that say the same: ids, amounts, times, addresses."""
+_WORD = re.compile(r"\S+")
+_DIGIT = re.compile(r"\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +55,15 @@ def grouped(runs: Iterable[RunRecord]) -> list[ErrorGroup]:
     for run in runs:
         if run.status is Status.FAILED and run.error:
             kind, message = cause_of(run.error)
-            alike = found.setdefault((kind, _VARYING.sub("…", message)), _Alike())
+            alike = found.setdefault((kind, _WORD.sub(_unvarying, message)), _Alike())
             alike.take(message[:MOST_CHARACTERS], run.id)
     groups = [alike.group(kind) for (kind, _), alike in found.items()]
     return sorted(groups, key=lambda group: (-group.count, group.type, group.message))
+
+
+def _unvarying(word: re.Match[str]) -> str:
+    """A word without what may differ in messages that say the same: ids, amounts, times, addresses."""
+    return "…" if _DIGIT.search(word[0]) else word[0]
 
 
 def cause_of(error: bytes) -> tuple[str, str]:

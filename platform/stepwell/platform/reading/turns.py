@@ -24,8 +24,9 @@ class Split:
 
 def turns_of(run: RunRecord, noted: Noted) -> tuple[Turn, ...]:
     """Its turns, oldest first, also the one that goes on, or with which the run has ended."""
-    last = noted.turns[-1].token if noted.turns else ""
-    if not run.leased or run.token in ("-", last) or not (run.status is Status.RUNNING or run.status.ended):
+    # What is noted may be newer than the header, which was read before it.
+    over = {"-", *(turn.token for turn in noted.turns)}
+    if not run.leased or run.token in over or not (run.status is Status.RUNNING or run.status.ended):
         return noted.turns
     outcome: Outcome | None = None
     if run.status.ended:

@@ -11,7 +11,7 @@ from stepwell.platform.engine.runs import Runs
 from stepwell.platform.ids import partition_of
 from stepwell.platform.incoming import LATEST
 from stepwell.platform.reading.steps import steps_of
-from stepwell.platform.records import StepRow
+from stepwell.platform.records import Status, StepRow
 from stepwell.platform.registry import Registry
 from stepwell.platform.settings import Settings
 from stepwell.platform.steering.invoking import Invoking
@@ -78,13 +78,24 @@ class Steering:
             raise NotNow(f"step {key!r} is not about to be tried again", _hint(subject))
 
     async def hurry(self, id: str) -> None:
-        """Has all of a run that is about to be tried again tried now: its function, or its steps."""
+        """Has all of a run that is about to be tried again tried now: its function, or its steps.
+
+        What is to be tried again now stays so: an answer may have been lost, and this asked again.
+        """
         subject = await Subject.find(self._partitions, id)
         rows = await steps_of(subject.home, subject.run)
         keys = ["", *[row.key for row in rows if row.state == "retrying"]]
         answers = await asyncio.gather(*[self._runs_of(id).retry_now(id, key) for key in keys])
-        if "OK" not in answers:
+        if "OK" not in answers and not await self._is_hurried(id):
             raise NotNow("nothing of it is about to be tried again", _hint(subject))
+
+    async def _is_hurried(self, id: str) -> bool:
+        """Whether something of a run is to be tried again now."""
+        subject = await Subject.find(self._partitions, id)
+        if subject.run.status is Status.QUEUED and subject.run.attempt and not subject.run.notbefore:
+            return True
+        rows = await steps_of(subject.home, subject.run)
+        return not subject.run.status.ended and any(row.state == "retrying" and not row.due for row in rows)
 
     async def failed_step(self, id: str) -> str:
         """Key of the step by which a run has failed; of one whose function caught that, the step that failed last."""

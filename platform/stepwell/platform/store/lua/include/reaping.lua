@@ -8,6 +8,12 @@ local function crashed(run, crash_limit)
   return true
 end
 
+--- Whether an attempt has ended after its session told of it last.
+local function is_over(run, key, attempt)
+  local row = read_row(run.id, key)
+  return row and row.attempts >= attempt
+end
+
 --- The steps that the session is known to have been executing count no attempt, but it is told that there was one.
 local LOST = '{"type":"Crashed","message":"its worker died while this was executing","traceback":[]}'
 local function note_steps(run, session)
@@ -15,7 +21,7 @@ local function note_steps(run, session)
   for index = 1, #known, 2 do
     local rid, key = string.match(known[index], '^(%w+)|(.*)$')
     local attempt, since = string.match(known[index + 1], '^(%d+) (%d+)$')
-    if rid == run.id then
+    if rid == run.id and not is_over(run, key, tonumber(attempt)) then
       note(rid, 't ' .. now .. ' ' .. math.max(0, now - since) .. ' ' .. attempt .. ' 0 ' .. #key .. '\n' .. key .. LOST)
     end
   end
