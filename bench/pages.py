@@ -113,7 +113,7 @@ async def answered(stack: Stack, path: str) -> Figure:
 async def weighed(browser: Browser, stack: Stack) -> Figure:
     """What all that is on the first page takes, compressed."""
     page, bodies = await browser.new_page(), list[Response]()
-    page.on("response", lambda response: bodies.append(response))
+    page.on("response", lambda response: bodies.append(response))  # noqa: PLW0108 - a method takes no attribute
     await page.goto(f"{stack.url}/runs", wait_until="load")
     found = [await body.body() for body in bodies if "/stream" not in body.url]
     await page.close()
