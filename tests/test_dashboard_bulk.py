@@ -111,6 +111,25 @@ async def test_a_job_that_has_done_its_part_shows_what_it_made_and_what_not(
     assert "&lt;b&gt;" in html
 
 
+async def test_a_job_that_was_stopped_has_come_no_further_than_when_it_went_on(
+    pages: Pages, client: httpx2.AsyncClient
+) -> None:
+    jobs = pages.desk.installation.bulk
+    runs = [await pages.failed() for _ in range(4)]
+    pages.desk.clock.advance(1)
+    id = await jobs.begin(BulkOrder("rerun", Wanted(Status.FAILED)), "oncall")
+    job = await jobs.take(id, "t")
+    assert job
+    await jobs.note(job, "t", Note("-", runs[1:], [Outcome(runs[0], made=NOBODY)], searched=4, total=4, matched=4))
+    assert "25 %" in words(await read(client, f"/bulk/{id}"))
+    job = await jobs.take(id, "t")
+    assert job
+    await jobs.note(job, "t", Note("-", (), (), ending="stopped"))
+    text = words(await read(client, f"/bulk/{id}"))
+    assert "Stopped" in text
+    assert "25 %" in text
+
+
 async def test_nothing_is_done_to_all_runs_by_a_slip(pages: Pages, client: httpx2.AsyncClient) -> None:
     await pages.sleeping()
     pages.desk.clock.advance(1)
