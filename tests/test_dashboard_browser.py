@@ -253,6 +253,30 @@ async def test_a_page_says_that_it_lost_the_server_and_finds_it_again(desktop: D
         assert await same(page)
 
 
+async def test_a_silent_page_is_not_called_live_when_it_cannot_be_read(desktop: Desktop) -> None:
+    async with desktop.window("/runs") as page:
+        await live(page)
+        await page.route("**/runs", lambda route: route.fulfill(status=503, body=""))
+        sign = page.locator("#live")
+        await expect(sign).to_have_text("Reconnecting…", timeout=20_000)
+        # The stream is there again before the page is: that alone makes nothing fresh.
+        async with page.expect_request("**/api/v1/stream*"), page.expect_request("**/runs"):
+            pass
+        async with page.expect_response("**/runs"):
+            pass
+        assert await sign.text_content() == "Reconnecting…"
+        await page.unroute("**/runs")
+        await expect(sign).to_have_text("Live")
+
+
+async def test_what_needs_attention_is_reached_by_the_keys_of_lists(desktop: Desktop) -> None:
+    async with desktop.window("/") as page:
+        first = page.locator(".trouble-link").first
+        await expect(first).to_be_visible()
+        await page.keyboard.press("j")
+        await expect(first).to_be_focused()
+
+
 async def test_an_event_shows_up_by_itself_though_it_starts_nothing(desktop: Desktop) -> None:
     await desktop.pages.desk.send("first")
     async with desktop.window("/events") as page:

@@ -1,6 +1,7 @@
 """Bulk actions on pages: what would be done is shown before it is, how far it has come, and stopping it."""
 
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from urllib.parse import urlencode
 
 import httpx2
@@ -109,6 +110,24 @@ async def test_a_job_that_has_done_its_part_shows_what_it_made_and_what_not(
     assert f"/runs/{NOBODY}" in html
     assert HOSTILE not in html
     assert "&lt;b&gt;" in html
+
+
+async def test_a_job_that_was_stopped_has_come_no_further_than_when_it_went_on(
+    pages: Pages, client: httpx2.AsyncClient
+) -> None:
+    jobs = pages.desk.installation.bulk
+    runs = [await pages.failed() for _ in range(4)]
+    pages.desk.clock.advance(1)
+    id = await jobs.begin(BulkOrder("rerun", Wanted(Status.FAILED)), "oncall")
+    job = await jobs.take(id, "t")
+    assert job
+    await jobs.note(job, "t", Note("-", runs[1:], [Outcome(runs[0], made=NOBODY)], searched=4, total=4, matched=4))
+    assert "25 %" in words(await read(client, f"/bulk/{id}"))
+    await client.post(f"/bulk/{id}/stop")
+    await jobs.note(replace(job, todo=tuple(runs[1:]), seq=job.seq + 1), "t", Note("-", (), ()))
+    text = words(await read(client, f"/bulk/{id}"))
+    assert "Stopped" in text
+    assert "25 %" in text
 
 
 async def test_nothing_is_done_to_all_runs_by_a_slip(pages: Pages, client: httpx2.AsyncClient) -> None:

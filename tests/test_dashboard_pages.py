@@ -319,3 +319,18 @@ async def test_the_changing_part_can_be_had_alone(pages: Pages, client: httpx2.A
     assert "<main" in response.text
     assert "<script" not in response.text
     assert response.headers["vary"] == "Stepwell-Fragment"
+
+
+async def test_a_path_without_a_page_is_a_page_for_browsers_and_a_problem_for_programs(
+    client: httpx2.AsyncClient,
+) -> None:
+    browser = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    answer = await client.get(f"/schedule/{HOSTILE}", headers=browser)
+    assert answer.status_code == 404
+    assert "There is no page at" in words(answer.text)
+    assert HOSTILE not in answer.text
+    assert 'href="/schedules"' in answer.text
+    for path, headers in (("/schedule", {}), ("/api/v1/schedule", browser)):
+        answer = await client.get(path, headers=headers)
+        assert answer.status_code == 404
+        assert answer.json()["error"]["message"] == "there is nothing at this path"

@@ -5,7 +5,8 @@ from typing import Protocol
 
 from starlette.middleware import Middleware
 from starlette.middleware.exceptions import ExceptionMiddleware
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Match, Mount, Route
+from starlette.types import Scope
 
 from stepwell.dashboard.address import Address
 from stepwell.dashboard.bulk.page import BulkPage
@@ -16,6 +17,7 @@ from stepwell.dashboard.find.page import FindPage
 from stepwell.dashboard.function.page import FunctionPage
 from stepwell.dashboard.functions.page import FunctionsPage
 from stepwell.dashboard.home.page import HomePage
+from stepwell.dashboard.nowhere import Nowhere
 from stepwell.dashboard.queues.page import QueuesPage
 from stepwell.dashboard.rendering import Frame, Renderer
 from stepwell.dashboard.run.acting import RunActing
@@ -85,4 +87,14 @@ def routes(installation: Installation, *, dev: bool = False) -> list[BaseRoute]:
     return [
         *[Route(one.path, one.endpoint, methods=[one.method], middleware=guarded) for one in found],
         Mount("/static", StaticFiles()),
+        *[Last(one.path, one.endpoint, methods=[one.method], middleware=guarded) for one in Nowhere().addresses()],
     ]
+
+
+class Last(Route):
+    """A route for paths that no other one is for, not even with another method: those are answered with 405."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Never fully: the first route that matches in part is taken when none does so in full."""
+        match, child = super().matches(scope)
+        return (Match.PARTIAL if match is Match.FULL else Match.NONE), child

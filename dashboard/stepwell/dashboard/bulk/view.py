@@ -154,7 +154,6 @@ def preview_view(found: Preview, back: str, now: int, *, payloads: bool) -> Prev
 
 def job_view(job: Job, now: int, *, payloads: bool) -> JobView:
     """One job; its expression is hidden from who may not see payloads."""
-    refused = sum(one.count for one in job.refused)
     going = job.state in ("running", "stopping")
     return JobView(
         id=job.id,
@@ -172,8 +171,8 @@ def job_view(job: Job, now: int, *, payloads: bool) -> JobView:
         total=job.total,
         matched=job.matched,
         done=job.done,
-        left=max(0, job.matched - job.done - refused),
-        refused=refused,
+        left=_left(job),
+        refused=_refused(job),
         refusals=job.refused,
         undecided=job.undecided,
         problem=job.problem,
@@ -182,11 +181,20 @@ def job_view(job: Job, now: int, *, payloads: bool) -> JobView:
     )
 
 
+def _refused(job: Job) -> int:
+    return sum(one.count for one in job.refused)
+
+
+def _left(job: Job) -> int:
+    """How many were found and not steered yet, or never will be when the job was stopped."""
+    return max(0, job.matched - job.done - _refused(job))
+
+
 def _percent(job: Job, *, going: bool) -> int:
     """How much of all that is to be looked at was looked at, without those that are yet to be steered."""
     if not going and job.state == "done":
         return 100
-    seen = max(0, job.searched - len(job.todo))
+    seen = max(0, job.searched - _left(job))
     return min(99, 100 * seen // job.total) if job.total else 0
 
 

@@ -69,7 +69,7 @@ function go(key) {
 
 /** @param {number} by */
 function step(by) {
-  const rows = [...document.querySelectorAll("main .row-link, main .step > summary")];
+  const rows = [...document.querySelectorAll("main .row-link, main .trouble-link, main .step > summary")];
   const place = rows.findIndex((row) => row === document.activeElement);
   const next = place < 0 ? (by > 0 ? 0 : rows.length - 1) : Math.max(0, Math.min(rows.length - 1, place + by));
   const row = rows[next];

@@ -6,6 +6,10 @@ import { morph } from "./morph.js";
 const SLOWNESS = 2;
 /** After so many ms a broken stream is opened again; until it is there, the page is read at that pace. */
 const RETRY = 2_000;
+/** A stream is silent while nothing happens, and as silent while the server has lost Redis: so often, in ms, it is tried. */
+const CHECK = 15_000;
+/** A page that is not there after so many ms is not fresh, whatever comes of it. */
+const PATIENCE = 5_000;
 
 const page = /** @type {HTMLElement} */ (document.getElementById("page"));
 const sign = /** @type {HTMLElement} */ (document.getElementById("live"));
@@ -13,6 +17,8 @@ const sign = /** @type {HTMLElement} */ (document.getElementById("live"));
 /** @type {EventSource | null} */
 let stream = null;
 let retry = 0;
+/** Whether the stream has said that it misses nothing. */
+let told = false;
 let reading = false;
 let stale = false;
 let clock = 0;
@@ -36,8 +42,10 @@ function follow() {
   leave();
   if (!wanted) return;
   stream = new EventSource(wanted);
-  stream.addEventListener("open", () => show("live"));
-  stream.addEventListener("refetch", () => refetch());
+  stream.addEventListener("refetch", () => {
+    told = true;
+    refetch();
+  });
   stream.addEventListener("runs", () => refetch());
   stream.addEventListener("said", () => refetch());
   stream.addEventListener("error", broken);
@@ -47,6 +55,7 @@ function leave() {
   clearTimeout(retry);
   stream?.close();
   stream = null;
+  told = false;
 }
 
 function broken() {
@@ -74,6 +83,7 @@ async function refetch() {
 }
 
 async function read() {
+  const slow = setTimeout(() => show("reconnecting"), PATIENCE);
   try {
     const response = await fetch(location.href, { headers: { "Stepwell-Fragment": "1" } });
     // The session is over: loaded anew, the page leads to where one signs in, and from there back.
@@ -84,13 +94,15 @@ async function read() {
     replace(new DOMParser().parseFromString(await response.text(), "text/html"));
   } catch {
     broken();
+  } finally {
+    clearTimeout(slow);
   }
 }
 
 /** Some of what is shown changes without anything being said: such a page tells how often it has to be read, in ms. */
 function tick() {
   clearTimeout(clock);
-  const every = Number(page.dataset.every);
+  const every = Number(page.dataset.every) || (page.dataset.stream ? CHECK : 0);
   if (every && !document.hidden) clock = setTimeout(() => refetch().then(tick), every);
 }
 
@@ -103,6 +115,7 @@ function replace(fresh) {
   morph(page, main);
   document.dispatchEvent(new Event("stepwell:fresh"));
   if (!page.dataset.stream) show("");
+  else if (told) show("live");
   follow();
 }
 
