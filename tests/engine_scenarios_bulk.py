@@ -1,11 +1,14 @@
 """What the engine promises of bulk jobs, one rule at a time; see `engine_scenarios`."""
 
+import pytest
+
 from stepwell.platform.bulk.job import Job
 from stepwell.platform.bulk.jobs import LIFE, MOST_AT_ONCE, MOST_KEPT, MOST_REASONS, TTL, Jobs, Note, Outcome
 from stepwell.platform.bulk.order import BulkOrder
 from stepwell.platform.bulk.wanted import Wanted
 from stepwell.platform.ids import digest_of, new_id
 from stepwell.platform.records import Status
+from stepwell.platform.steering.refusals import NotNow
 from tests.engine_bench import Bench
 from tests.engine_scenarios import DAY, Scenario
 
@@ -197,6 +200,37 @@ async def a_job_that_is_to_stop_ends_with_whoever_takes_it_next(bench: Bench) ->
     bench.clock.advance(TTL)
     assert await jobs.take(job.id, "other") is None
     assert ((await job_of(bench, job.id)).state, await jobs.open()) == ("stopped", [])
+
+
+@scenario
+async def a_job_that_was_stopped_goes_on_where_it_was(bench: Bench) -> None:
+    jobs, job = Jobs(bench.partition), await taken(bench)
+    await jobs.stop(job.id)
+    assert await jobs.note(job, "me", Note("c", ["b"], [Outcome("a", "A")], matched=2)) == "OVER"
+    assert [await jobs.resume(job.id) for _ in range(2)] == ["OK", "OK"]
+    assert await jobs.open() == [job.id]
+    again = await jobs.take(job.id, "other")
+    assert again
+    assert (again.state, again.cursor, again.todo, again.done, again.ended) == ("running", "c", ("b",), 1, 0)
+    await jobs.stop(job.id)
+    assert await jobs.resume(job.id) == "OK", "it had not stopped yet"
+    assert await jobs.note(again, "other", Note("c", (), [Outcome("b", "B")], ending="done")) == "OVER"
+    assert await jobs.resume(job.id) == "OVER"
+    assert ((await job_of(bench, job.id)).state, await jobs.open()) == ("done", [])
+    assert await jobs.resume(new_id(bench.clock.now())) == "GONE"
+
+
+@scenario
+async def one_too_many_does_not_go_on(bench: Bench) -> None:
+    jobs, job = Jobs(bench.partition), await taken(bench)
+    await jobs.stop(job.id)
+    assert await jobs.note(job, "me", Note("c")) == "OVER"
+    for _ in range(MOST_AT_ONCE):
+        bench.clock.advance(1)
+        await jobs.begin(job.order, "")
+    with pytest.raises(NotNow):
+        await jobs.resume(job.id)
+    assert (await job_of(bench, job.id)).state == "stopped"
 
 
 # What is kept.

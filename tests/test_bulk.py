@@ -507,11 +507,30 @@ async def test_a_job_that_is_to_stop_does_no_more_than_it_has_begun(desk: Desk) 
     await carrying(desk, pause).carry_on(id)
     job = await job_of(desk, id)
     assert told(job) == ("stopped", 100, 2 * pacing.AT_ONCE, 0)
-    assert (job.ended, job.todo) == (desk.clock.now(), ())
+    assert job.ended == desk.clock.now()
     assert len(await done_again(desk)) == 2 * pacing.AT_ONCE
     assert await jobs.stop(id) == "OVER"
     await carrying(desk).carry_on(id)
     assert len(await done_again(desk)) == 2 * pacing.AT_ONCE
+
+
+async def test_a_job_that_was_stopped_goes_on_where_it_was(desk: Desk) -> None:
+    runs = await failed(desk, 50)
+    id, jobs = await begun(desk), desk.installation.bulk
+    assert await jobs.resume(id) == "OK", "nothing has stopped it"
+    await killed(desk, id, 5)
+    await jobs.stop(id)
+    assert await jobs.resume(id) == "OK"
+    assert (await job_of(desk, id)).state == "running", "it was only about to stop"
+    await jobs.stop(id)
+    desk.clock.advance(TTL + 1)
+    assert (await ended(desk, id)).state == "stopped"
+    assert [await jobs.resume(id) for _ in range(2)] == ["OK", "OK"]
+    job = await ended(desk, id)
+    assert told(job) == ("done", 50, 50, 0)
+    assert sorted(await done_again(desk)) == sorted(runs), "each once"
+    assert await jobs.resume(id) == "OVER"
+    assert await jobs.resume("01KDVDNA0000SS5Q8MFXV5EQ69") == "GONE"
 
 
 async def test_a_job_whose_owner_has_died_is_stopped_by_the_next(desk: Desk) -> None:

@@ -110,6 +110,11 @@ class Bulk:
         http = self._connection()
         return read(IDS, await http.get(f"{_path(id)}/runs"), http.url)
 
+    async def resume(self, id: str) -> BulkJob:
+        """Have a job that was stopped go on where it was."""
+        http = self._connection()
+        return read(JOB, await http.post(f"{_path(id)}/resume"), http.url)
+
     async def stop(self, id: str) -> BulkJob:
         """Have the job stop within a second; what it has done stays done."""
         http = self._connection()

@@ -46,6 +46,7 @@ class BulkPage:
         yield acting("/bulk", self.begin)
         yield reading("/bulk/{id}", self.show)
         yield acting("/bulk/{id}/stop", self.stop)
+        yield acting("/bulk/{id}/resume", self.resume)
 
     async def all(self, request: Request) -> Response:
         """GET /bulk."""
@@ -94,6 +95,14 @@ class BulkPage:
         id = request.path_params["id"]
         await self._job(id)
         await self._jobs.stop(id)
+        return RedirectResponse(f"/bulk/{id}", 303)
+
+    async def resume(self, request: Request, _: Form) -> Response:
+        """POST /bulk/{id}/resume."""
+        id = request.path_params["id"]
+        await self._job(id)
+        with refusals():
+            await self._jobs.resume(id)
         return RedirectResponse(f"/bulk/{id}", 303)
 
     async def _job(self, id: str) -> Job:

@@ -93,6 +93,7 @@ class JobView:
     tone: Tone
     going: bool
     stopping: bool
+    stopped: bool
     by: str
     created: Moment
     took: str
@@ -162,6 +163,7 @@ def job_view(job: Job, now: int, *, payloads: bool) -> JobView:
         tone=TONES[job.state],
         going=going,
         stopping=job.state == "stopping",
+        stopped=job.state == "stopped",
         by=job.by,
         created=past(job.created, now),
         took=elapsed(now - job.created) if going else duration(job.ended - job.created),

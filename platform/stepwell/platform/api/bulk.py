@@ -106,6 +106,18 @@ class BulkApi:
             needs=Scope.OPERATE,
         )
 
+        about = "Have a bulk job that was stopped go on where it was. May be repeated"
+        yield Operation(
+            "POST",
+            f"{job}/resume",
+            "resume_bulk",
+            about,
+            self.resume,
+            Item[BulkJob],
+            problems=(403, 404, 409),
+            needs=Scope.OPERATE,
+        )
+
     async def preview(self, request: Request) -> ASGIApp:
         """GET /bulk/preview."""
         query = parameters(request, PreviewQuery)
@@ -156,6 +168,15 @@ class BulkApi:
         id = request.path_params["id"]
         if is_id(id):
             await self._jobs.stop(id)
+        return await self._answer(id)
+
+    async def resume(self, request: Request) -> ASGIApp:
+        """POST /bulk/{id}/resume."""
+        parameters(request, NoQuery)
+        id = request.path_params["id"]
+        with refusals():
+            if is_id(id) and await self._jobs.resume(id) == "OVER":
+                raise Problem(409, "not_now", f"bulk job {id} has ended", "Ask for another one")
         return await self._answer(id)
 
     async def _answer(self, id: str) -> ASGIApp:

@@ -28,6 +28,7 @@ TTL = 15_000
 
 Noted = Literal["OK", "OVER", "LOST"]
 Stopped = Literal["OK", "OVER", "GONE"]
+Resumed = Literal["OK", "OVER", "GONE"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ class Jobs:
             "bulk_begin", new_id(now), asked, LIFE, MOST_AT_ONCE, until.text, until.rate, by
         )
         if made == b"FULL":
-            raise NotNow(f"{MOST_AT_ONCE} bulk jobs go on already", "Wait until one has ended, or stop one")
+            raise _full()
         return made.decode()
 
     async def get(self, id: str) -> Job | None:
@@ -116,6 +117,13 @@ class Jobs:
         """Has a job stop: within a second, or when somebody has taken it whose owner has died."""
         answer: bytes = await self._home.script("bulk_stop", id)
         return cast("Stopped", answer.decode())
+
+    async def resume(self, id: str) -> Resumed:
+        """Has a job that was stopped go on where it was. Raises `NotNow` when as many go on as may."""
+        answer: bytes = await self._home.script("bulk_resume", id, MOST_AT_ONCE)
+        if answer == b"FULL":
+            raise _full()
+        return cast("Resumed", answer.decode())
 
     async def take(self, id: str, token: str) -> Job | None:
         """The job, to be carried on under `token`; `None` when it has ended, or somebody else has it."""
@@ -152,3 +160,7 @@ class Jobs:
     async def _ids(self, since: str) -> list[str]:
         key = self._home.keys.name("k_bulks")
         return [id.decode() for id in await self._home.read("ZRANGEBYSCORE", key, since, "+inf")]
+
+
+def _full() -> NotNow:
+    return NotNow(f"{MOST_AT_ONCE} bulk jobs go on already", "Wait until one has ended, or stop one")

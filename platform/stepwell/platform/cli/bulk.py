@@ -46,7 +46,7 @@ def bulk() -> typer.Typer:
     for action, about in ABOUT.items():
         group.command(action, help=about)(_steering(action))
     group.command("list")(list_jobs)
-    for command in (show, stop):
+    for command in (show, stop, resume):
         group.command()(command)
     return group
 
@@ -150,6 +150,16 @@ def show(
 def stop(id: Id, url: Url = None, json: AsJson = False) -> None:
     """Stop a job; what it has done stays done."""
     answer = post(url, f"{job_path(id)}/stop")
+    if json:
+        say_json(answer["data"])
+    else:
+        job = read(JOB, answer, id)
+        say(f"{job.id} is {job.state}; {job.done:,} done")
+
+
+def resume(id: Id, url: Url = None, json: AsJson = False) -> None:
+    """Have a job that was stopped go on where it was."""
+    answer = post(url, f"{job_path(id)}/resume")
     if json:
         say_json(answer["data"])
     else:

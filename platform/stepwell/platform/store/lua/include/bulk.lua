@@ -8,6 +8,8 @@ local function bulk_goes_on(state) return state == 'running' or state == 'stoppi
 
 local function end_bulk(id, state)
   redis.call('HSET', k_bulk .. id, 'state', state, 'ended', now)
-  redis.call('HDEL', k_bulk .. id, 'owner', 'till', 'todo')
+  redis.call('HDEL', k_bulk .. id, 'owner', 'till')
+  -- What was stopped may go on.
+  if state ~= 'stopped' then redis.call('HDEL', k_bulk .. id, 'todo') end
   redis.call('ZADD', k_bulks, now, id)
 end
