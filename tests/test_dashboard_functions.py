@@ -272,9 +272,9 @@ async def test_it_is_invoked_and_leads_to_the_run(pages: Pages, client: httpx2.A
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ('{"id": ', "this is not JSON"),
-        ("[1]", "this is JSON, but not an object"),
-        (f'{{"a": "{HOSTILE}"', "this is not JSON"),
+        ('{"id": ', "the data of the event is no JSON: "),
+        ("[1]", "the data of the event is no JSON object"),
+        (f'{{"a": "{HOSTILE}"', "the data of the event is no JSON: "),
         ('{"x": "' + "x" * 1_100 + '"}', "the limit is 1,024"),
         ('{"a":' * 300 + "1" + "}" * 300, "nested"),
     ],

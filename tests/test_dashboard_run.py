@@ -185,6 +185,8 @@ async def test_an_input_that_nobody_has_changed_is_that_of_the_run(pages: Pages,
         ({"input": "[1]"}, "the input is no JSON object"),
         ({"input": "", "step": "none"}, "has no step &#39;none&#39;"),
         ({"input": "", "step": "look-up", "output": "tru"}, "the output of the step is no JSON"),
+        ({"input": '{"a":' * 300 + "1" + "}" * 300}, "nested too deep to be kept"),
+        ({"input": "", "step": "look-up", "output": "[" * 300 + "]" * 300}, "nested too deep to be kept"),
     ],
 )
 async def test_what_was_typed_is_kept_when_it_cannot_be_used(
@@ -219,6 +221,9 @@ async def test_a_wait_is_given_its_event(pages: Pages, client: httpx2.AsyncClien
     assert wrong.status_code == 422
     assert "an event is" in words(wrong.text).lower()
     assert "&#34;nam&#34;" in wrong.text
+    nested = '{"name": "order.approved", "data": ' + '{"a":' * 300 + "1" + "}" * 301
+    deep = await post(client, f"/runs/{run}/resolve", step="rest", how="output", outcome=nested)
+    assert (deep.status_code, "nested too deep to be kept" in words(deep.text)) == (422, True)
     given = '{"name": "order.approved", "data": {"by": "ana"}}'
     assert await sent(client, f"/runs/{run}/resolve", step="rest", how="output", outcome=given) == f"/runs/{run}"
     assert "&#34;ana&#34;" in await read(client, f"/runs/{run}")
