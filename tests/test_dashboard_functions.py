@@ -201,7 +201,7 @@ async def test_a_function_says_how_it_has_done_and_who_waits(pages: Pages, clien
     await pages.desk.lease("shop/charge")
     html = await read(client, "/functions/shop/charge")
     text = words(html)
-    assert "Failure rate, 24 h 50.0 % 1 of 2 that ended" in text
+    assert "Failure rate, 24 h 50 % 1 of 2 that ended" in text
     assert "1 completed, 1 failed" in html
     [row] = re.findall(r'<tr id="key-shop/charge#0\|ada">.*?</tr>', html, re.DOTALL)
     assert (

@@ -216,7 +216,7 @@ def _error(group: ErrorGroup, wanted: Wanted, *, payloads: bool) -> ErrorLine:
 
 def _example(found: RunSummary, now: int) -> Example:
     run = found.run
-    return Example(run.id, tone.of_run(run.status), run.function, past(found.created, now))
+    return Example(run.id, tone.of_run(run), run.function, past(found.created, now))
 
 
 def _from_failed(order: BulkOrder) -> str:

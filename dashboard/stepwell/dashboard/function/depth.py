@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 
 from stepwell.dashboard.wording.moments import Moment, past
+from stepwell.dashboard.wording.texts import short
 from stepwell.functions.protocol import FunctionManifest
 from stepwell.platform.flow.constraint import Constraint
 from stepwell.platform.flow.holding import Holding, KeyView
@@ -68,7 +69,7 @@ def names_of(manifest: FunctionManifest, app: str) -> dict[str, str]:
 
 
 def _key(control: str, constraint: Constraint, view: KeyView, now: int) -> Key:
-    holders = tuple(Held(one.run, one.run[-8:], past(one.since, now)) for one in view.holders[:HOLDERS])
+    holders = tuple(Held(one.run, short(one.run), past(one.since, now)) for one in view.holders[:HOLDERS])
     return Key(
         id=view.scope,
         control=control,

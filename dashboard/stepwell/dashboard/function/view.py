@@ -12,9 +12,12 @@ from stepwell.dashboard.functions.view import Start, outcomes, starts_of
 from stepwell.dashboard.wording import tone
 from stepwell.dashboard.wording.clocks import Fire, fires
 from stepwell.dashboard.wording.controls import Control, controls_of
-from stepwell.dashboard.wording.durations import DAY, HOUR, duration, elapsed
+from stepwell.dashboard.wording.counts import share
+from stepwell.dashboard.wording.durations import DAY, HOUR
 from stepwell.dashboard.wording.failures import error_line
+from stepwell.dashboard.wording.lengths import Length, executing
 from stepwell.dashboard.wording.moments import Moment, past
+from stepwell.dashboard.wording.texts import short
 from stepwell.dashboard.wording.tone import Tone
 from stepwell.platform.cron.schedules import ScheduleView
 from stepwell.platform.flow.holding import Holding
@@ -44,15 +47,14 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Latest:
-    """A run of the latest. `since` is when it began, ms UTC, while it goes on."""
+    """A run of the latest."""
 
     id: str
     short_id: str
     tone: Tone
     event: str | None
     created: Moment
-    duration: str
-    since: int | None
+    length: Length | None
     error: str
 
 
@@ -187,8 +189,7 @@ def _figures(rates: Rates) -> Figures:
     completed = sum(point.completed for point in rates.points)
     failed = sum(point.failed for point in rates.points)
     retried = sum(point.retried for point in rates.points)
-    over = completed + failed
-    return Figures(started, completed, failed, retried, f"{100 * failed / over:.1f} %" if over else "–")
+    return Figures(started, completed, failed, retried, share(failed, completed + failed))
 
 
 def _links(id: str) -> tuple[tuple[str, str], ...]:
@@ -204,15 +205,12 @@ def _links(id: str) -> tuple[tuple[str, str], ...]:
 
 def _latest(summary: RunSummary, now: int) -> Latest:
     run = summary.run
-    over = duration(run.ended - run.started) if run.started and run.ended else ""
-    going = bool(run.started) and not run.status.ended
     return Latest(
         id=run.id,
-        short_id=run.id[-8:],
-        tone=tone.of_run(run.status, cancelling=run.cancel > 0),
+        short_id=short(run.id),
+        tone=tone.of_run(run),
         event=summary.event_name,
         created=past(summary.created, now),
-        duration=elapsed(now - run.started) if going else over,
-        since=run.started if going else None,
+        length=executing(run, now),
         error=error_line(summary.run) or "",
     )

@@ -13,6 +13,7 @@ from stepwell.dashboard.wording.counts import counted
 from stepwell.dashboard.wording.durations import HOUR, MINUTE, elapsed
 from stepwell.dashboard.wording.findings import LEVELS, WARNING, WRONG
 from stepwell.dashboard.wording.moments import past
+from stepwell.dashboard.wording.texts import capital, cut
 from stepwell.dashboard.wording.tone import Tone
 from stepwell.dashboard.workers.state import heard, is_late
 from stepwell.platform.cron.schedules import ScheduleView
@@ -85,7 +86,7 @@ def _servers(seen: Glance) -> Iterator[Trouble]:
 
 
 def _said(finding: Finding) -> tuple[str, str]:
-    return f"{finding.about[:1].upper()}{finding.about[1:]}:", finding.text
+    return f"{capital(finding.about)}:", finding.text
 
 
 def _no_worker(known: Collection[str], sessions: Sequence[WorkerSession]) -> Iterator[Trouble]:
@@ -136,7 +137,7 @@ def _unheard(sessions: Sequence[WorkerSession], expiry: int, now: int) -> Iterat
 def _slots(abandoned: Sequence[Abandoned], now: int) -> Iterator[Trouble]:
     for key in abandoned:
         unused = key.holders
-        whose = f"for “{_cut(key.value)}”: " if key.value else ""
+        whose = f"for “{cut(key.value, MOST_CHARACTERS)}”: " if key.value else ""
         held = "one is held by a run" if len(unused) == 1 else f"{len(unused)} are held by runs"
         url = f"/queues?{urlencode({'text': key.scope})}"
         text, since = f"{whose}{held} that nobody executes", past(unused[0].since, now)
@@ -158,10 +159,6 @@ async def _failing(installation: Installation, now: int) -> list[Trouble]:
         for function, point in totals.items()
         if point.failed >= STREAK and point.failed >= point.completed
     ]
-
-
-def _cut(value: str) -> str:
-    return value if len(value) <= MOST_CHARACTERS else f"{value[:MOST_CHARACTERS]}…"
 
 
 def _overdue(schedules: Sequence[ScheduleView], now: int) -> Iterator[Trouble]:

@@ -16,6 +16,7 @@ from stepwell.dashboard.wording import tone
 from stepwell.dashboard.wording.counts import share
 from stepwell.dashboard.wording.durations import DAY, elapsed
 from stepwell.dashboard.wording.moments import Moment, coming, past
+from stepwell.dashboard.wording.texts import short
 from stepwell.dashboard.wording.tone import Tone
 from stepwell.platform.cron.schedules import ScheduleView
 from stepwell.platform.doctor.glance import glance
@@ -151,9 +152,9 @@ def _waiting(view: RunView, now: int) -> Oldest:
     run, created = view.run, view.created
     return Oldest(
         id=run.id,
-        short_id=run.id[-8:],
+        short_id=short(run.id),
         function=run.function,
-        tone=tone.of_run(run.status, cancelling=run.cancel > 0),
+        tone=tone.of_run(run),
         created=past(created, now),
         age=elapsed(now - created),
         since=created,

@@ -8,6 +8,7 @@ from stepwell.dashboard.address import path_to
 from stepwell.dashboard.queues.naming import constraint_name, is_unused
 from stepwell.dashboard.queues.query import QueuesQuery
 from stepwell.dashboard.wording.moments import Moment, past
+from stepwell.dashboard.wording.texts import short
 from stepwell.platform.flow.holding import MOST_KEYS, Holder, Holding, KeyView
 from stepwell.platform.flow.pausing import Paused, Pausing
 from stepwell.platform.ids import time_of
@@ -163,4 +164,4 @@ def _key(key: KeyView, alive: frozenset[str], most: int, now: int) -> KeyRow:
 def _holder(holder: Holder, alive: Collection[str], now: int) -> HolderView:
     unused = is_unused(holder, frozenset(alive))
     worker = "" if unused else holder.session
-    return HolderView(holder.run, holder.run[-8:], past(holder.since, now), worker, unused)
+    return HolderView(holder.run, short(holder.run), past(holder.since, now), worker, unused)

@@ -8,13 +8,12 @@ from stepwell.dashboard.run.query import RunQuery
 from stepwell.dashboard.wording.durations import duration, elapsed
 from stepwell.dashboard.wording.failures import FailureView, failure_view
 from stepwell.dashboard.wording.moments import Moment, coming, past
+from stepwell.dashboard.wording.texts import short
 from stepwell.platform.history import History
 from stepwell.platform.reading.story import Entry, Story
 
 LINES = 200
 """Of one page."""
-SHOWN = 8
-"""Characters of a worker's id."""
 KINDS = {
     "created": ("queued", "Created"),
     "kept": ("completed", "Kept from the run before"),
@@ -110,7 +109,7 @@ def _line(entry: Entry, created: int, now: int) -> HistoryLine:
         step=entry.step,
         step_kind=entry.step_kind,
         details=tuple(_details(entry)),
-        worker=entry.worker[-SHOWN:] if entry.worker else None,
+        worker=short(entry.worker) if entry.worker else None,
         at=past(entry.at, now),
         after=f"+{max(0, entry.at - created) / 1000:,.3f} s",
         took=_took(entry, now) if lasting else "",

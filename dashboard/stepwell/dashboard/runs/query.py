@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from pydantic import ConfigDict, Field
 
+from stepwell.dashboard.wording.durations import DAY, HOUR, MINUTE
 from stepwell.platform.api.operations import Query
 from stepwell.platform.api.searching import MOST_CHARACTERS
 from stepwell.platform.api.wanted import LAST_MS
@@ -23,7 +24,7 @@ class Span(StrEnum):
     WEEK = "7d"
 
 
-SPANS = {Span.QUARTER: 900_000, Span.HOUR: 3_600_000, Span.DAY: 86_400_000, Span.WEEK: 604_800_000}
+SPANS = {Span.QUARTER: 15 * MINUTE, Span.HOUR: HOUR, Span.DAY: DAY, Span.WEEK: 7 * DAY}
 """In ms."""
 SPAN_LABELS = {
     Span.QUARTER: "Last 15 minutes",

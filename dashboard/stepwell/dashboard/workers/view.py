@@ -8,6 +8,7 @@ from stepwell.dashboard.address import path_to
 from stepwell.dashboard.runs.teaching import Lesson
 from stepwell.dashboard.wording.counts import counted
 from stepwell.dashboard.wording.moments import Moment, past
+from stepwell.dashboard.wording.texts import short
 from stepwell.dashboard.wording.tone import Tone
 from stepwell.dashboard.workers.state import heard, state_of
 from stepwell.platform.installation import Installation
@@ -122,10 +123,10 @@ def _worker(
     now: int,
 ) -> WorkerView:
     card = session.card
-    runs = [Executed(run, run[-8:], functions[run]) for run in held[:MOST_RUNS] if run in functions]
+    runs = [Executed(run, short(run), functions[run]) for run in held[:MOST_RUNS] if run in functions]
     return WorkerView(
         id=session.id,
-        short_id=session.id[-8:],
+        short_id=short(session.id),
         state=state_of(session, expiry, now),
         name=f"{card.host} · {card.pid}" if card else "",
         stepwell=card.stepwell if card else "",
