@@ -149,9 +149,9 @@ async def test_a_run_is_done_again_once_however_often_the_button_is_pressed(
     pages: Pages, client: httpx2.AsyncClient
 ) -> None:
     run = await pages.failed()
-    first = await sent(client, f"/runs/{run}/again", request="r1")
-    assert first == await sent(client, f"/runs/{run}/again", request="r1")
-    assert first != await sent(client, f"/runs/{run}/again", request="r2")
+    first = await sent(client, f"/runs/{run}/rerun", request="r1")
+    assert first == await sent(client, f"/runs/{run}/rerun", request="r1")
+    assert first != await sent(client, f"/runs/{run}/rerun", request="r2")
     assert f"Rerun of {run}" in words(await read(client, first))
 
 
@@ -254,7 +254,7 @@ async def test_who_only_reads_is_offered_nothing_and_refused(pages: Pages) -> No
         for word in ("Rerun", "Cancel run", "Wake now", "/rerun", "/resolve"):
             assert word not in html
         assert (await client.get(f"/runs/{run}/rerun")).status_code == 403
-        for verb in ("again", "rerun", "retry", "wake", "resolve", "cancel"):
+        for verb in ("rerun", "retry", "wake", "resolve", "cancel"):
             assert (await post(client, f"/runs/{run}/{verb}", step="rest")).status_code == 403, verb
 
 

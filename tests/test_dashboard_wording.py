@@ -21,7 +21,7 @@ SCALARS = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(a
 JSON = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner), max_leaves=20)
 
 PAID = SoughtEvent("paid", "async.data.n > 1", "")
-INVOKED = "Waiting for run R of shop/f, invoked by call"
+INVOKED = "Waiting for a run of shop/f, invoked by call"
 ERROR = orjson.dumps({"type": "Timeout", "message": "no answer", "traceback": []})
 
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from urllib.parse import urlencode
 from uuid import uuid4
 
+from stepwell.dashboard.address import with_query
 from stepwell.dashboard.bulk.query import fields_of
 from stepwell.dashboard.wording import tone
+from stepwell.dashboard.wording.counts import counted
 from stepwell.dashboard.wording.durations import duration, elapsed
 from stepwell.dashboard.wording.moments import Moment, past
 from stepwell.dashboard.wording.tone import Tone
@@ -32,10 +33,11 @@ MOST_RUNS = 50
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One part of a filter: what, and which."""
+    """One part of a filter: what, and which. `code` when it is an expression."""
 
     name: str
     value: str
+    code: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class ErrorLine:
 
 @dataclass(frozen=True, slots=True)
 class PreviewView:
-    """The page that asks whether it is meant. `fields` are those of its form, `count` the runs as text."""
+    """The page that asks whether it is meant. `fields` are those of its form, `count` how many runs, in words."""
 
     verb: str
     order: BulkOrder
@@ -135,7 +137,7 @@ def preview_view(found: Preview, back: str, now: int, *, payloads: bool) -> Prev
         verb=VERBS[order.action],
         order=order,
         conditions=tuple(_conditions(order.wanted)),
-        count=f"{found.count:,}" if found.exact else f"at least {found.count:,}",
+        count=f"{'' if found.exact else 'at least '}{counted(found.count, 'run')}",
         none=found.exact and not found.count,
         all_runs=order.wanted.is_empty,
         searched=found.searched,
@@ -167,7 +169,7 @@ def job_view(job: Job, now: int, *, payloads: bool) -> JobView:
         created=past(job.created, now),
         took=elapsed(now - job.created) if going else duration(job.ended - job.created),
         since=job.created if going else None,
-        percent=_percent(job, going=going),
+        percent=_percent(job),
         searched=job.searched,
         total=job.total,
         matched=job.matched,
@@ -182,9 +184,9 @@ def job_view(job: Job, now: int, *, payloads: bool) -> JobView:
     )
 
 
-def _percent(job: Job, *, going: bool) -> int:
+def _percent(job: Job) -> int:
     """How much of all that is to be looked at was looked at, without those that are yet to be steered."""
-    if not going and job.state == "done":
+    if job.state == "done":
         return 100
     seen = max(0, job.searched - len(job.todo))
     return min(99, 100 * seen // job.total) if job.total else 0
@@ -195,7 +197,7 @@ def _conditions(wanted: Wanted, *, payloads: bool = True) -> Iterator[Condition]
     for name, label in names.items():
         value = getattr(wanted, name)
         if value is not None:
-            yield Condition(label, str(value) if name != "q" or payloads else "hidden from your key")
+            yield Condition(label, str(value) if name != "q" or payloads else "hidden from your key", name == "q")
     if wanted.after is not None:
         yield Condition("Created from", past(wanted.after, wanted.after).absolute)
     if wanted.before is not None:
@@ -210,7 +212,7 @@ def _error(group: ErrorGroup, wanted: Wanted, *, payloads: bool) -> ErrorLine:
         # Of a step that has failed it is the message that names its exception.
         named, told = encode(group.type).decode(), encode(f": {group.type}: ").decode()
         given["q"] = f"error.type == {named} || error.message.contains({told})"
-        url = f"/runs?{urlencode({name: value for name, value in given.items() if value is not None})}"
+        url = with_query("/runs", given)
     return ErrorLine(group.type, group.message, group.count, group.messages, group.example, url)
 
 
@@ -224,4 +226,4 @@ def _from_failed(order: BulkOrder) -> str:
     fields = dict(fields_of(order))
     if fields.pop("from_failed", None) is None:
         fields["from_failed"] = "true"
-    return f"/bulk/new?{urlencode(fields)}"
+    return with_query("/bulk/new", fields)

@@ -106,7 +106,7 @@ async def event_view(installation: Installation, id: str, origin: str, *, seen: 
 
 def _data(id: str, body: bytes, *, seen: bool) -> Payload:
     found = payload(body, f"/events/{id}/data")
-    return found if seen else replace(found, link=None, tokens=None)
+    return found if seen else found.without_content()
 
 
 def _happened(event: EventRecord, now: int) -> Moment | None:

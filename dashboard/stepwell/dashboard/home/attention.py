@@ -3,9 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from itertools import islice
-from urllib.parse import urlencode
 
-from stepwell.dashboard.address import path_to
+from stepwell.dashboard.address import path_to, with_query
 from stepwell.dashboard.home.trouble import Trouble
 from stepwell.dashboard.queues.naming import constraint_name
 from stepwell.dashboard.run.waiting import reason
@@ -139,7 +138,7 @@ def _slots(abandoned: Sequence[Abandoned], now: int) -> Iterator[Trouble]:
         unused = key.holders
         whose = f"for “{cut(key.value, MOST_CHARACTERS)}”: " if key.value else ""
         held = "one is held by a run" if len(unused) == 1 else f"{len(unused)} are held by runs"
-        url = f"/queues?{urlencode({'text': key.scope})}"
+        url = with_query("/queues", {"text": key.scope})
         text, since = f"{whose}{held} that nobody executes", past(unused[0].since, now)
         yield Trouble(f"slot-{key.scope}", WRONG, constraint_name(key.constraint), text, url, since)
 
@@ -154,7 +153,7 @@ async def _failing(installation: Installation, now: int) -> list[Trouble]:
             WARNING,
             function,
             f"fails: {point.failed:,} of {point.failed + point.completed:,} runs that ended in the last hour",
-            f"/runs?{urlencode({'status': 'failed', 'function': function})}",
+            with_query("/runs", {"status": "failed", "function": function}),
         )
         for function, point in totals.items()
         if point.failed >= STREAK and point.failed >= point.completed

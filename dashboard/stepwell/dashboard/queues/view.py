@@ -1,7 +1,7 @@
 """What the page of queues and keys shows."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stepwell.dashboard.address import path_to
@@ -100,7 +100,7 @@ async def queues_view(installation: Installation, query: QueuesQuery) -> QueuesV
     known = [name for name in sorted(registry.functions) if query.finds(name)]
     # Before the keys: who begins to work in between is then not taken for one who is gone.
     found, sessions, functions = await asyncio.gather(
-        Holding(installation.partitions).keys(query.constraint),
+        Holding(installation.partitions).keys(query.constraint, most=MOST_KEYS),
         installation.history.workers(),
         _functions(installation, known[:MOST_FUNCTIONS], now),
     )
@@ -161,7 +161,7 @@ def _key(key: KeyView, alive: frozenset[str], most: int, now: int) -> KeyRow:
     )
 
 
-def _holder(holder: Holder, alive: Collection[str], now: int) -> HolderView:
-    unused = is_unused(holder, frozenset(alive))
+def _holder(holder: Holder, alive: frozenset[str], now: int) -> HolderView:
+    unused = is_unused(holder, alive)
     worker = "" if unused else holder.session
     return HolderView(holder.run, short(holder.run), past(holder.since, now), worker, unused)

@@ -74,7 +74,7 @@ class RerunPage:
         return await self._page(request, {"step": step})
 
     async def rerun(self, request: Request, form: Form) -> Response:
-        """POST /runs/{id}/rerun."""
+        """POST /runs/{id}/rerun: with nothing typed, the whole run with the input that it had."""
         try:
             return to_run(await self._steering.rerun(request.path_params["id"], _order(form)))
         except NoSuchRun:

@@ -2,10 +2,10 @@
 
 from enum import StrEnum
 from typing import Any
-from urllib.parse import urlencode
 
 from pydantic import ConfigDict, Field
 
+from stepwell.dashboard.address import with_query
 from stepwell.dashboard.wording.durations import DAY, HOUR, MINUTE
 from stepwell.platform.api.operations import Query
 from stepwell.platform.api.searching import MOST_CHARACTERS
@@ -68,12 +68,8 @@ class RunsQuery(Query):
 
     def url(self, **changes: Any) -> str:
         """The address of the list with other filters. It begins at the newest run unless `cursor` is among them."""
-        wanted = {**self.model_dump(mode="json"), "cursor": None, **changes}
-        given = {name: value for name, value in wanted.items() if value is not None}
-        return f"/runs?{urlencode(given)}" if given else "/runs"
+        return with_query("/runs", {**self.model_dump(mode="json"), "cursor": None, **changes})
 
     def bulk_url(self, action: str) -> str:
         """The address at which `action` is done to all runs of the list."""
-        given = {name: value for name, value in self.model_dump(mode="json").items() if value is not None}
-        given.pop("cursor", None)
-        return f"/bulk/new?{urlencode(given | {'action': action})}"
+        return with_query("/bulk/new", {**self.model_dump(mode="json"), "cursor": None, "action": action})
