@@ -205,7 +205,7 @@ async def test_a_function_says_how_it_has_done_and_who_waits(pages: Pages, clien
     assert "1 completed, 1 failed" in html
     [row] = re.findall(r'<tr id="key-shop/charge#0\|ada">.*?</tr>', html, re.DOTALL)
     assert (
-        " ".join(re.sub(r"<[^>]*>", " ", row).split()) == f"concurrency ada event.data.user 1 of 1 full {holder[-8:]} 2"
+        " ".join(re.sub(r"<[^>]*>", " ", row).split()) == f"concurrency ada event.data.user 1 / 1 full {holder[-8:]} 2"
     )
     assert f'href="/runs/{holder}"' in row
     assert HOSTILE not in html

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from stepwell.dashboard.charts.columns import Columns
-from stepwell.dashboard.function.depth import Depth, depth_of
+from stepwell.dashboard.function.keys import Keys, keys_of
 from stepwell.dashboard.functions.state import MEANS, state_of
 from stepwell.dashboard.functions.view import Start, outcomes, starts_of
 from stepwell.dashboard.wording import tone
@@ -105,7 +105,7 @@ class FunctionPageView:
     figures: Figures
     day: Columns
     hour: Columns
-    depth: Depth
+    keys: Keys
     latest: tuple[Latest, ...]
     links: tuple[tuple[str, str], ...]
 
@@ -124,12 +124,12 @@ async def function_view(installation: Installation, id: str) -> FunctionPageView
         history.runs(RunFilter(function=id), limit=LATEST),
         history.ready(id),
     )
-    paused, depth, schedules = await asyncio.gather(
+    paused, keys, schedules = await asyncio.gather(
         Pausing(installation.partitions, installation.registry).all(),
-        depth_of(Holding(installation.partitions), view.function, now),
+        keys_of(Holding(installation.partitions), view.function, now),
         installation.schedules.some(planned[:MOST_SCHEDULES]),
     )
-    read = _Read(paused.get(id), day, hour, page.items, depth, ready, schedules)
+    read = _Read(paused.get(id), day, hour, page.items, keys, ready, schedules)
     return _view(view, snapshot, read, now)
 
 
@@ -139,7 +139,7 @@ class _Read:
     day: Rates
     hour: Rates
     latest: Sequence[RunSummary]
-    depth: Depth
+    keys: Keys
     ready: Ready
     schedules: Sequence[ScheduleView]
 
@@ -168,7 +168,7 @@ def _view(view: FunctionView, snapshot: Snapshot, read: _Read, now: int) -> Func
         figures=_figures(read.day),
         day=outcomes(read.day),
         hour=outcomes(read.hour),
-        depth=read.depth,
+        keys=read.keys,
         latest=tuple(_latest(one, now) for one in read.latest),
         links=_links(function.id),
     )

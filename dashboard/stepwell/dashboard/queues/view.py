@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stepwell.dashboard.address import path_to
-from stepwell.dashboard.queues.naming import constraint_name, is_unused
+from stepwell.dashboard.queues.naming import constraint_name, held_of, is_full, is_unused
 from stepwell.dashboard.queues.query import QueuesQuery
 from stepwell.dashboard.wording.moments import Moment, past
 from stepwell.dashboard.wording.texts import short
@@ -152,8 +152,8 @@ def _key(key: KeyView, alive: frozenset[str], most: int, now: int) -> KeyRow:
         scope=key.scope,
         name=constraint_name(key.constraint),
         value=key.value,
-        held=f"{key.held:,} / {key.limit:,}" if key.limit is not None else f"{key.held:,}" if key.held else "–",
-        full=key.limit is not None and key.held >= key.limit,
+        held=held_of(key),
+        full=is_full(key),
         holders=tuple(_holder(one, alive, now) for one in ordered[:most]),
         hidden=max(0, key.held - min(most, len(ordered))),
         lanes=key.lanes,

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import urlencode
 
+from stepwell.dashboard.address import with_query
 from stepwell.dashboard.run.query import RunQuery
-from stepwell.dashboard.wording.durations import duration, elapsed
+from stepwell.dashboard.wording.durations import after, duration, elapsed
 from stepwell.dashboard.wording.failures import FailureView, failure_view
 from stepwell.dashboard.wording.moments import Moment, coming, past
 from stepwell.dashboard.wording.texts import short
@@ -111,7 +111,7 @@ def _line(entry: Entry, created: int, now: int) -> HistoryLine:
         details=tuple(_details(entry)),
         worker=short(entry.worker) if entry.worker else None,
         at=past(entry.at, now),
-        after=f"+{max(0, entry.at - created) / 1000:,.3f} s",
+        after=after(entry.at - created),
         took=_took(entry, now) if lasting else "",
         since=entry.at if going_on else None,
         due=coming(entry.due, now) if entry.due and entry.until is None else None,
@@ -134,5 +134,5 @@ def _details(entry: Entry) -> list[str]:
     return told
 
 
-def _address(run: str, after: int) -> str:
-    return f"/runs/{run}?{urlencode({'tab': 'history', 'after': after})}"
+def _address(run: str, first: int) -> str:
+    return with_query(f"/runs/{run}", {"tab": "history", "after": first})

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
+from stepwell.dashboard.queues.naming import held_of, is_full
 from stepwell.dashboard.wording.moments import Moment, past
 from stepwell.dashboard.wording.texts import short
 from stepwell.functions.protocol import FunctionManifest
@@ -26,13 +27,13 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One value of a key. `use` is how much of its limit is taken, `more` how many others have slots."""
+    """One value of a key. `held` is how many of its slots are taken, `more` how many others have some."""
 
     id: str
     control: str
     expression: str
     value: str
-    use: str
+    held: str
     full: bool
     holders: tuple[Held, ...]
     more: int
@@ -40,7 +41,7 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
-class Depth:
+class Keys:
     """The keys of which most wait. `limited`: it has controls with slots; `cut`: not all keys were read."""
 
     limited: bool
@@ -48,7 +49,7 @@ class Depth:
     cut: bool
 
 
-async def depth_of(holding: Holding, function: RegisteredFunction, now: int) -> Depth:
+async def keys_of(holding: Holding, function: RegisteredFunction, now: int) -> Keys:
     """Reads the first keys of each constraint, and picks those of which most wait."""
     constraints = [one for one in function.constraints if one.rule]
     found = await asyncio.gather(*[holding.keys(one.name, most=LOOKED_AT) for one in constraints])
@@ -56,7 +57,7 @@ async def depth_of(holding: Holding, function: RegisteredFunction, now: int) -> 
     busiest = sorted(pairs, key=lambda pair: (-pair[1].waiting, -pair[1].held, pair[1].scope))
     names = names_of(function.manifest, function.app)
     keys = tuple(_key(names.get(one.name, one.name), one, view, now) for one, view in busiest[:SHOWN])
-    return Depth(bool(constraints), keys, len(busiest) > SHOWN or any(len(views) == LOOKED_AT for views in found))
+    return Keys(bool(constraints), keys, len(busiest) > SHOWN or any(len(views) == LOOKED_AT for views in found))
 
 
 def names_of(manifest: FunctionManifest, app: str) -> dict[str, str]:
@@ -75,8 +76,8 @@ def _key(control: str, constraint: Constraint, view: KeyView, now: int) -> Key:
         control=control,
         expression=constraint.key or "",
         value=view.value,
-        use=f"{view.held:,} of {view.limit:,}" if view.limit is not None else "",
-        full=view.limit is not None and view.held >= view.limit,
+        held=held_of(view),
+        full=is_full(view),
         holders=holders,
         more=max(0, view.held - len(holders)),
         waiting=f"{view.waiting:,}+" if view.lanes > view.waiting else f"{view.waiting:,}",
