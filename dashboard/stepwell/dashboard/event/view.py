@@ -10,7 +10,6 @@ from stepwell.dashboard.wording import tone
 from stepwell.dashboard.wording.lengths import Length, executing
 from stepwell.dashboard.wording.moments import Moment, coming, past
 from stepwell.dashboard.wording.payloads import Payload, payload
-from stepwell.dashboard.wording.texts import short
 from stepwell.dashboard.wording.tone import Tone
 from stepwell.platform.codec import encode
 from stepwell.platform.flow.judging import Unkeyed
@@ -27,7 +26,6 @@ class Run:
     """A run that the event started; or `joined`, when it was another one's."""
 
     id: str
-    short_id: str
     tone: Tone
     function: str
     joined: bool
@@ -119,7 +117,6 @@ def _run(view: RunView, event: str, now: int) -> Run:
     run = view.run
     return Run(
         id=run.id,
-        short_id=short(run.id),
         tone=tone.of_run(run),
         function=run.function,
         joined=run.event != event,

@@ -10,7 +10,6 @@ from stepwell.dashboard.events.teaching import lesson
 from stepwell.dashboard.runs.teaching import Lesson
 from stepwell.dashboard.wording.moments import Moment, past
 from stepwell.dashboard.wording.sizes import size
-from stepwell.dashboard.wording.texts import short
 from stepwell.platform.codec import encode
 from stepwell.platform.expressions import Expression, ExpressionError
 from stepwell.platform.installation import Installation
@@ -27,7 +26,6 @@ class Row:
     """An event in the list. `sender_id` is empty when its sender gave it none."""
 
     id: str
-    short_id: str
     name: str
     size: str
     sender_id: str
@@ -102,7 +100,6 @@ def _understood(q: str | None) -> tuple[Expression | None, str]:
 def _row(event: EventRecord, snapshot: Snapshot, runs: dict[str, RunRecord], now: int) -> Row:
     return Row(
         id=event.id,
-        short_id=short(event.id),
         name=event.name,
         size=size(len(encode(event.data))),
         sender_id=event.sender_id,

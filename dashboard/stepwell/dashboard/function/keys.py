@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from stepwell.dashboard.queues.naming import held_of, is_full
 from stepwell.dashboard.wording.moments import Moment, past
-from stepwell.dashboard.wording.texts import short
 from stepwell.functions.protocol import FunctionManifest
 from stepwell.platform.flow.constraint import Constraint
 from stepwell.platform.flow.holding import Holding, KeyView
@@ -21,7 +20,6 @@ class Held:
     """A run that has a slot."""
 
     run: str
-    short_id: str
     since: Moment
 
 
@@ -70,7 +68,7 @@ def names_of(manifest: FunctionManifest, app: str) -> dict[str, str]:
 
 
 def _key(control: str, constraint: Constraint, view: KeyView, now: int) -> Key:
-    holders = tuple(Held(one.run, short(one.run), past(one.since, now)) for one in view.holders[:HOLDERS])
+    holders = tuple(Held(one.run, past(one.since, now)) for one in view.holders[:HOLDERS])
     return Key(
         id=view.scope,
         control=control,

@@ -17,7 +17,6 @@ from stepwell.dashboard.wording.durations import DAY, HOUR
 from stepwell.dashboard.wording.failures import error_line
 from stepwell.dashboard.wording.lengths import Length, executing
 from stepwell.dashboard.wording.moments import Moment, past
-from stepwell.dashboard.wording.texts import short
 from stepwell.dashboard.wording.tone import Tone
 from stepwell.platform.cron.schedules import ScheduleView
 from stepwell.platform.flow.holding import Holding
@@ -50,7 +49,6 @@ class Latest:
     """A run of the latest."""
 
     id: str
-    short_id: str
     tone: Tone
     event: str | None
     created: Moment
@@ -207,7 +205,6 @@ def _latest(summary: RunSummary, now: int) -> Latest:
     run = summary.run
     return Latest(
         id=run.id,
-        short_id=short(run.id),
         tone=tone.of_run(run),
         event=summary.event_name,
         created=past(summary.created, now),

@@ -15,7 +15,6 @@ from stepwell.dashboard.wording import tone
 from stepwell.dashboard.wording.counts import share
 from stepwell.dashboard.wording.durations import DAY, elapsed
 from stepwell.dashboard.wording.moments import Moment, coming, past
-from stepwell.dashboard.wording.texts import short
 from stepwell.dashboard.wording.tone import Tone
 from stepwell.platform.cron.schedules import ScheduleView
 from stepwell.platform.doctor.glance import glance
@@ -52,7 +51,6 @@ class Oldest:
     """The oldest run that has not ended, and why not; `why` is `None` when it executes."""
 
     id: str
-    short_id: str
     function: str
     tone: Tone
     created: Moment
@@ -151,7 +149,6 @@ def _waiting(view: RunView, now: int) -> Oldest:
     run, created = view.run, view.created
     return Oldest(
         id=run.id,
-        short_id=short(run.id),
         function=run.function,
         tone=tone.of_run(run),
         created=past(created, now),

@@ -8,7 +8,6 @@ from stepwell.dashboard.address import path_to
 from stepwell.dashboard.queues.naming import constraint_name, held_of, is_full, is_unused
 from stepwell.dashboard.queues.query import QueuesQuery
 from stepwell.dashboard.wording.moments import Moment, past
-from stepwell.dashboard.wording.texts import short
 from stepwell.platform.flow.holding import MOST_KEYS, Holder, Holding, KeyView
 from stepwell.platform.flow.pausing import Paused, Pausing
 from stepwell.platform.ids import time_of
@@ -49,7 +48,6 @@ class HolderView:
     """A run that has a slot. `unused` when nobody executes it, so that the slot may be taken from it."""
 
     run: str
-    short_run: str
     since: Moment
     worker: str
     unused: bool
@@ -164,4 +162,4 @@ def _key(key: KeyView, alive: frozenset[str], most: int, now: int) -> KeyRow:
 def _holder(holder: Holder, alive: frozenset[str], now: int) -> HolderView:
     unused = is_unused(holder, alive)
     worker = "" if unused else holder.session
-    return HolderView(holder.run, short(holder.run), past(holder.since, now), worker, unused)
+    return HolderView(holder.run, past(holder.since, now), worker, unused)

@@ -11,7 +11,6 @@ from stepwell.dashboard.wording import tone
 from stepwell.dashboard.wording.failures import error_line
 from stepwell.dashboard.wording.lengths import Length, executing
 from stepwell.dashboard.wording.moments import Moment, past
-from stepwell.dashboard.wording.texts import short
 from stepwell.dashboard.wording.tone import Tone
 from stepwell.platform.expressions import ExpressionError
 from stepwell.platform.installation import Installation
@@ -29,7 +28,6 @@ class Row:
     """A run in the list."""
 
     id: str
-    short_id: str
     tone: Tone
     function: str
     event: str | None
@@ -179,7 +177,6 @@ def _row(summary: RunSummary, now: int) -> Row:
     run = summary.run
     return Row(
         id=run.id,
-        short_id=short(run.id),
         tone=tone.of_run(run),
         function=run.function,
         event=summary.event_name,

@@ -8,7 +8,6 @@ from stepwell.dashboard.address import path_to
 from stepwell.dashboard.runs.teaching import Lesson
 from stepwell.dashboard.wording.counts import counted
 from stepwell.dashboard.wording.moments import Moment, past
-from stepwell.dashboard.wording.texts import short
 from stepwell.dashboard.wording.tone import Tone
 from stepwell.dashboard.workers.state import heard, state_of
 from stepwell.platform.installation import Installation
@@ -24,7 +23,6 @@ class Executed:
     """A run that a worker has."""
 
     id: str
-    short_id: str
     function: str
 
 
@@ -43,7 +41,6 @@ class WorkerView:
 
     Args:
         id: of its session.
-        short_id: the end of that.
         state: how it is.
         name: host and process.
         stepwell: the version of Stepwell it runs.
@@ -59,7 +56,6 @@ class WorkerView:
     """
 
     id: str
-    short_id: str
     state: Tone
     name: str
     stepwell: str
@@ -123,10 +119,9 @@ def _worker(
     now: int,
 ) -> WorkerView:
     card = session.card
-    runs = [Executed(run, short(run), functions[run]) for run in held[:MOST_RUNS] if run in functions]
+    runs = [Executed(run, functions[run]) for run in held[:MOST_RUNS] if run in functions]
     return WorkerView(
         id=session.id,
-        short_id=short(session.id),
         state=state_of(session, expiry, now),
         name=f"{card.host} · {card.pid}" if card else "",
         stepwell=card.stepwell if card else "",
