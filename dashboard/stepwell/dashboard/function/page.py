@@ -67,9 +67,7 @@ class FunctionPage:
         """POST …/pause."""
         mode = form.get("mode", "keep")
         if mode not in MODES:
-            raise Problem(
-                422, "invalid_form", f"{mode[:80]!r} is no way of pausing", f"Choose one of {', '.join(MODES)}"
-            )
+            raise Problem(422, "unfit", f"{mode[:80]!r} is no way of pausing", f"Choose one of {', '.join(MODES)}")
         if not await self._pausing.pause(_id(request), mode):
             raise not_found("function", _id(request))
         return _back(request)
