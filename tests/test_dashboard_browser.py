@@ -318,7 +318,7 @@ async def test_a_function_is_invoked_and_paused_by_the_keyboard(desktop: Desktop
         await expect(field).to_be_focused()
         await field.fill('{"id": ')
         await page.get_by_role("button", name="Invoke", exact=True).click()
-        await expect(page.get_by_role("alert")).to_contain_text("this is not JSON")
+        await expect(page.get_by_role("alert")).to_contain_text("the data of the event is no JSON")
         await expect(field).to_have_value('{"id": ')
         desktop.complaints.clear()  # That the answer was 422 is said there.
         await field.fill('{"id": "A"}')

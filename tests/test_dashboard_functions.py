@@ -201,11 +201,11 @@ async def test_a_function_says_how_it_has_done_and_who_waits(pages: Pages, clien
     await pages.desk.lease("shop/charge")
     html = await read(client, "/functions/shop/charge")
     text = words(html)
-    assert "Failure rate, 24 h 50.0 % 1 of 2 that ended" in text
+    assert "Failure rate, 24 h 50 % 1 of 2 that ended" in text
     assert "1 completed, 1 failed" in html
     [row] = re.findall(r'<tr id="key-shop/charge#0\|ada">.*?</tr>', html, re.DOTALL)
     assert (
-        " ".join(re.sub(r"<[^>]*>", " ", row).split()) == f"concurrency ada event.data.user 1 of 1 full {holder[-8:]} 2"
+        " ".join(re.sub(r"<[^>]*>", " ", row).split()) == f"concurrency ada event.data.user 1 / 1 full {holder[-8:]} 2"
     )
     assert f'href="/runs/{holder}"' in row
     assert HOSTILE not in html
@@ -272,9 +272,9 @@ async def test_it_is_invoked_and_leads_to_the_run(pages: Pages, client: httpx2.A
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ('{"id": ', "this is not JSON"),
-        ("[1]", "this is JSON, but not an object"),
-        (f'{{"a": "{HOSTILE}"', "this is not JSON"),
+        ('{"id": ', "the data of the event is no JSON: "),
+        ("[1]", "the data of the event is no JSON object"),
+        (f'{{"a": "{HOSTILE}"', "the data of the event is no JSON: "),
         ('{"x": "' + "x" * 1_100 + '"}', "the limit is 1,024"),
         ('{"a":' * 300 + "1" + "}" * 300, "nested"),
     ],

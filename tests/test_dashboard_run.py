@@ -149,9 +149,9 @@ async def test_a_run_is_done_again_once_however_often_the_button_is_pressed(
     pages: Pages, client: httpx2.AsyncClient
 ) -> None:
     run = await pages.failed()
-    first = await sent(client, f"/runs/{run}/again", request="r1")
-    assert first == await sent(client, f"/runs/{run}/again", request="r1")
-    assert first != await sent(client, f"/runs/{run}/again", request="r2")
+    first = await sent(client, f"/runs/{run}/rerun", request="r1")
+    assert first == await sent(client, f"/runs/{run}/rerun", request="r1")
+    assert first != await sent(client, f"/runs/{run}/rerun", request="r2")
     assert f"Rerun of {run}" in words(await read(client, first))
 
 
@@ -185,6 +185,8 @@ async def test_an_input_that_nobody_has_changed_is_that_of_the_run(pages: Pages,
         ({"input": "[1]"}, "the input is no JSON object"),
         ({"input": "", "step": "none"}, "has no step &#39;none&#39;"),
         ({"input": "", "step": "look-up", "output": "tru"}, "the output of the step is no JSON"),
+        ({"input": '{"a":' * 300 + "1" + "}" * 300}, "nested too deep to be kept"),
+        ({"input": "", "step": "look-up", "output": "[" * 300 + "]" * 300}, "nested too deep to be kept"),
     ],
 )
 async def test_what_was_typed_is_kept_when_it_cannot_be_used(
@@ -219,6 +221,9 @@ async def test_a_wait_is_given_its_event(pages: Pages, client: httpx2.AsyncClien
     assert wrong.status_code == 422
     assert "an event is" in words(wrong.text).lower()
     assert "&#34;nam&#34;" in wrong.text
+    nested = '{"name": "order.approved", "data": ' + '{"a":' * 300 + "1" + "}" * 301
+    deep = await post(client, f"/runs/{run}/resolve", step="rest", how="output", outcome=nested)
+    assert (deep.status_code, "nested too deep to be kept" in words(deep.text)) == (422, True)
     given = '{"name": "order.approved", "data": {"by": "ana"}}'
     assert await sent(client, f"/runs/{run}/resolve", step="rest", how="output", outcome=given) == f"/runs/{run}"
     assert "&#34;ana&#34;" in await read(client, f"/runs/{run}")
@@ -249,7 +254,7 @@ async def test_who_only_reads_is_offered_nothing_and_refused(pages: Pages) -> No
         for word in ("Rerun", "Cancel run", "Wake now", "/rerun", "/resolve"):
             assert word not in html
         assert (await client.get(f"/runs/{run}/rerun")).status_code == 403
-        for verb in ("again", "rerun", "retry", "wake", "resolve", "cancel"):
+        for verb in ("rerun", "retry", "wake", "resolve", "cancel"):
             assert (await post(client, f"/runs/{run}/{verb}", step="rest")).status_code == 403, verb
 
 

@@ -1,8 +1,8 @@
 """Addresses of pages, each with who may ask for it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -47,6 +47,12 @@ def acting(path: str, action: Action, scope: Scope = Scope.OPERATE, most: int = 
         return await action(request, await sent_form(request, scope, most))
 
     return Address("POST", path, act)
+
+
+def with_query(path: str, given: Mapping[str, object]) -> str:
+    """The address of a page that is asked for with those of the parameters that have a value."""
+    wanted = {name: value for name, value in given.items() if value not in (None, "")}
+    return f"{path}?{urlencode(wanted)}" if wanted else path
 
 
 def path_to(*parts: str) -> str:

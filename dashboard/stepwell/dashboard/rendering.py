@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse, Response
 
 from stepwell.dashboard.theme.choice import THEMES, theme_of
 from stepwell.dashboard.visitor import visitor_of
+from stepwell.dashboard.wording.texts import capital, short
 from stepwell.platform.api.problems import problem_of
 from stepwell.platform.clock import Clock
 
@@ -86,6 +87,7 @@ class Renderer:
             lstrip_blocks=True,
             auto_reload=False,
         )
+        self._environment.filters |= {"capital": capital, "short": short}
 
     def page(self, request: Request, template: str, view: object, status: int = 200) -> Response:
         """A page, or only its changing part when `request` asks for that."""

@@ -3,11 +3,21 @@
 from typing import Any, cast
 
 from stepwell.dashboard.wording.payloads import laid_out
-from stepwell.platform.codec import MalformedJSON, decode
+from stepwell.platform.codec import MalformedJSON, UnencodableJSON, decode
+from stepwell.platform.steering.refusals import NotSteered
 
 
 class Mistyped(ValueError):
     """What was typed cannot be used; the message says where and why."""
+
+
+REFUSED = (Mistyped, NotSteered, UnencodableJSON)
+"""What keeps something that was typed from being done."""
+
+
+def why(refusal: Exception) -> str:
+    """What the form says of one of `REFUSED`."""
+    return "what was typed is nested too deep to be kept" if isinstance(refusal, UnencodableJSON) else str(refusal)
 
 
 def typed_json(text: str, what: str) -> Any:

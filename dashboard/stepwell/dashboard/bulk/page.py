@@ -7,8 +7,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from stepwell.dashboard.address import Address, acting, reading
+from stepwell.dashboard.bulk.preview import preview_view
 from stepwell.dashboard.bulk.query import BulkQuery
-from stepwell.dashboard.bulk.view import MOST_RUNS, JobPageView, JobsView, job_view, preview_view
+from stepwell.dashboard.bulk.view import MOST_RUNS, JobPageView, JobsView, job_view
 from stepwell.dashboard.forms import Form
 from stepwell.dashboard.rendering import Renderer
 from stepwell.platform.api.operations import Query, parameters

@@ -9,6 +9,8 @@ from stepwell.platform.api.models.bulk import BulkAction
 from stepwell.platform.bulk.order import RATE, BulkOrder
 from stepwell.platform.bulk.wanted import Wanted
 
+VERBS = {"cancel": "Cancel", "rerun": "Rerun", "retry": "Retry now"}
+
 
 class BulkQuery(RunsQuery):
     """An action and its runs. `rate`: of them per second, at most."""

@@ -7,7 +7,7 @@ from stepwell.dashboard.event.missing import Missing, judged
 from stepwell.dashboard.events.outcome import nothing
 from stepwell.dashboard.send.commands import Commands, commands
 from stepwell.dashboard.wording import tone
-from stepwell.dashboard.wording.durations import duration, elapsed
+from stepwell.dashboard.wording.lengths import Length, executing
 from stepwell.dashboard.wording.moments import Moment, coming, past
 from stepwell.dashboard.wording.payloads import Payload, payload
 from stepwell.dashboard.wording.tone import Tone
@@ -16,22 +16,20 @@ from stepwell.platform.flow.judging import Unkeyed
 from stepwell.platform.history import RunView
 from stepwell.platform.incoming import RESERVED
 from stepwell.platform.installation import Installation
-from stepwell.platform.records import EventRecord, RunRecord
+from stepwell.platform.records import EventRecord
 
 MOST_RUNS = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run that the event started; or `joined`, when it was another one's. `since`: ms UTC, while it goes on."""
+    """A run that the event started; or `joined`, when it was another one's."""
 
     id: str
-    short_id: str
     tone: Tone
     function: str
     joined: bool
-    duration: str
-    since: int | None
+    length: Length | None
     created: Moment
 
 
@@ -106,7 +104,7 @@ async def event_view(installation: Installation, id: str, origin: str, *, seen: 
 
 def _data(id: str, body: bytes, *, seen: bool) -> Payload:
     found = payload(body, f"/events/{id}/data")
-    return found if seen else replace(found, link=None, tokens=None)
+    return found if seen else found.without_content()
 
 
 def _happened(event: EventRecord, now: int) -> Moment | None:
@@ -119,17 +117,9 @@ def _run(view: RunView, event: str, now: int) -> Run:
     run = view.run
     return Run(
         id=run.id,
-        short_id=run.id[-8:],
-        tone=tone.of_run(run.status, cancelling=run.cancel > 0),
+        tone=tone.of_run(run),
         function=run.function,
         joined=run.event != event,
-        duration=_duration(run, now),
-        since=run.started if run.started and not run.status.ended else None,
+        length=executing(run, now),
         created=past(view.created, now),
     )
-
-
-def _duration(run: RunRecord, now: int) -> str:
-    if not run.started:
-        return ""
-    return duration(run.ended - run.started) if run.ended else elapsed(now - run.started)

@@ -48,20 +48,19 @@ async def names_view(installation: Installation) -> NamesView:
     last = {event.name: event.received for event in reversed(page.items)}
     listening = Listening(snapshot)
     names = sorted({*listening.named, *recent})
-
-    def row(name: str) -> NameRow:
-        pattern = name.endswith("*") and name not in recent
-        found = listening.named[name] if pattern else listening.to(name)
-        shown, at = found[:MOST_LISTENERS], last.get(name)
-        return NameRow(
-            name,
-            pattern,
-            name.startswith(RESERVED),
-            shown,
-            len(found) - len(shown),
-            recent[name],
-            None if at is None else past(at, now),
-        )
-
-    rows = tuple(row(name) for name in names[:MOST_NAMES])
+    rows = tuple(_row(name, listening, recent[name], last.get(name), now) for name in names[:MOST_NAMES])
     return NamesView(rows, f"{page.searched:,}", f"{page.total:,}", max(0, len(names) - MOST_NAMES))
+
+
+def _row(name: str, listening: Listening, recent: int, last: int | None, now: int) -> NameRow:
+    pattern = name.endswith("*") and not recent
+    found = listening.named[name] if pattern else listening.to(name)
+    return NameRow(
+        name=name,
+        pattern=pattern,
+        own=name.startswith(RESERVED),
+        listeners=found[:MOST_LISTENERS],
+        more=max(0, len(found) - MOST_LISTENERS),
+        recent=recent,
+        last=None if last is None else past(last, now),
+    )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stepwell.dashboard.wording import tone
+from stepwell.dashboard.wording.counts import counted
 from stepwell.dashboard.wording.refusals import CONDITION, REASONS
 from stepwell.dashboard.wording.tone import Tone
 from stepwell.platform.flow import judging
@@ -57,7 +58,7 @@ class Outcome:
         """The other runs, in words: either there is no room for them, or they are not kept any more."""
         if self.runs:
             return f"+{self.more}"
-        runs = "1 run" if self.more == 1 else f"{self.more:,} runs"
+        runs = counted(self.more, "run")
         return f"{runs}, no longer kept" if self.more <= MOST_RUNS else runs
 
 
@@ -66,7 +67,7 @@ def outcome(event: EventRecord, snapshot: Snapshot, runs: Mapping[str, RunRecord
     known = [runs[id] for id in event.runs[:MOST_RUNS] if id in runs]
     missed = missed_by(event, snapshot)
     return Outcome(
-        tuple(Started(run.id, run.function, tone.of_run(run.status, cancelling=run.cancel > 0)) for run in known),
+        tuple(Started(run.id, run.function, tone.of_run(run)) for run in known),
         len(event.runs) - len(known),
         missed[:MOST_MISSED],
         max(0, len(missed) - MOST_MISSED),

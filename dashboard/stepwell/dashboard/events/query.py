@@ -1,10 +1,10 @@
 """What is asked of the list of events: everything is in the address."""
 
 from typing import Any, Literal
-from urllib.parse import urlencode
 
 from pydantic import ConfigDict, Field
 
+from stepwell.dashboard.address import with_query
 from stepwell.platform.api.operations import Query
 from stepwell.platform.api.searching import MOST_CHARACTERS
 
@@ -32,6 +32,4 @@ class EventsQuery(Query):
 
     def url(self, **changes: Any) -> str:
         """The address of the list with other filters. It begins at the newest unless `cursor` is among them."""
-        wanted = {**self.model_dump(mode="json"), "cursor": None, **changes}
-        given = {name: value for name, value in wanted.items() if value is not None}
-        return f"/events?{urlencode(given)}" if given else "/events"
+        return with_query("/events", {**self.model_dump(mode="json"), "cursor": None, **changes})

@@ -26,7 +26,6 @@ class Row:
     """An event in the list. `sender_id` is empty when its sender gave it none."""
 
     id: str
-    short_id: str
     name: str
     size: str
     sender_id: str
@@ -101,7 +100,6 @@ def _understood(q: str | None) -> tuple[Expression | None, str]:
 def _row(event: EventRecord, snapshot: Snapshot, runs: dict[str, RunRecord], now: int) -> Row:
     return Row(
         id=event.id,
-        short_id=event.id[-8:],
         name=event.name,
         size=size(len(encode(event.data))),
         sender_id=event.sender_id,

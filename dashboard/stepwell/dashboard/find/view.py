@@ -74,7 +74,7 @@ async def _by_id(installation: Installation, id: str) -> list[Hit]:
         installation.history.event(id) if is_id(id) else _nothing(),
     )
     hits = [
-        Hit("Run", found.run.id, f"/runs/{found.run.id}", found.run.function, tone.of_run(found.run.status))
+        Hit("Run", found.run.id, f"/runs/{found.run.id}", found.run.function, tone.of_run(found.run))
         for found in page.items
     ]
     return [*hits, Hit("Event", event.id, f"/events/{event.id}", event.name)] if event else hits

@@ -7,12 +7,13 @@ from starlette.responses import RedirectResponse, Response
 
 from stepwell.dashboard.address import Address, acting, reading
 from stepwell.dashboard.forms import Form
-from stepwell.dashboard.function.invoking import InvokeView, Mistyped, data_of
+from stepwell.dashboard.function.invoking import InvokeView, data_of
 from stepwell.dashboard.function.view import function_view
 from stepwell.dashboard.rendering import Renderer
+from stepwell.dashboard.run.acting import to_run
+from stepwell.dashboard.typed import REFUSED, why
 from stepwell.platform.api.problems import Problem, not_found
 from stepwell.platform.api.scopes import Scope, required
-from stepwell.platform.codec import UnencodableJSON
 from stepwell.platform.flow.pausing import MODES, Pausing
 from stepwell.platform.installation import Installation
 from stepwell.platform.steering.refusals import NoSuchFunction, NotSteered
@@ -55,25 +56,18 @@ class FunctionPage:
         id, typed = _id(request), form.get("data", "")
         try:
             run = await self._installation.steering.invoke(id, data_of(typed))
-        except Mistyped as mistake:
-            view, status = InvokeView(id, typed, str(mistake), "The data of an event is a JSON object"), 422
-        except UnencodableJSON:
-            view, status = InvokeView(id, typed, "this is nested too deep to be kept"), 422
         except NoSuchFunction as refusal:
             raise Problem(404, "not_found", refusal.problem, refusal.hint) from None
-        except NotSteered as refusal:
-            view, status = InvokeView(id, typed, refusal.problem, refusal.hint), 409
-        else:
-            return RedirectResponse(f"/runs/{run}", 303)
-        return self._renderer.page(request, "invoke.html", view, status)
+        except REFUSED as refusal:
+            status = 409 if isinstance(refusal, NotSteered) else 422
+            return self._renderer.page(request, "invoke.html", InvokeView(id, typed, why(refusal)), status)
+        return to_run(run)
 
     async def pause(self, request: Request, form: Form) -> Response:
         """POST …/pause."""
         mode = form.get("mode", "keep")
         if mode not in MODES:
-            raise Problem(
-                422, "invalid_form", f"{mode[:80]!r} is no way of pausing", f"Choose one of {', '.join(MODES)}"
-            )
+            raise Problem(422, "unfit", f"{mode[:80]!r} is no way of pausing", f"Choose one of {', '.join(MODES)}")
         if not await self._pausing.pause(_id(request), mode):
             raise not_found("function", _id(request))
         return _back(request)

@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from stepwell.dashboard.charts.columns import Columns
-from stepwell.dashboard.function.depth import Depth, depth_of
+from stepwell.dashboard.function.keys import Keys, keys_of
 from stepwell.dashboard.functions.state import MEANS, state_of
 from stepwell.dashboard.functions.view import Start, outcomes, starts_of
 from stepwell.dashboard.wording import tone
 from stepwell.dashboard.wording.clocks import Fire, fires
 from stepwell.dashboard.wording.controls import Control, controls_of
-from stepwell.dashboard.wording.durations import DAY, HOUR, duration, elapsed
+from stepwell.dashboard.wording.counts import share
+from stepwell.dashboard.wording.durations import DAY, HOUR
 from stepwell.dashboard.wording.failures import error_line
+from stepwell.dashboard.wording.lengths import Length, executing
 from stepwell.dashboard.wording.moments import Moment, past
 from stepwell.dashboard.wording.tone import Tone
 from stepwell.platform.cron.schedules import ScheduleView
@@ -44,15 +46,13 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Latest:
-    """A run of the latest. `since` is when it began, ms UTC, while it goes on."""
+    """A run of the latest."""
 
     id: str
-    short_id: str
     tone: Tone
     event: str | None
     created: Moment
-    duration: str
-    since: int | None
+    length: Length | None
     error: str
 
 
@@ -103,7 +103,7 @@ class FunctionPageView:
     figures: Figures
     day: Columns
     hour: Columns
-    depth: Depth
+    keys: Keys
     latest: tuple[Latest, ...]
     links: tuple[tuple[str, str], ...]
 
@@ -122,12 +122,12 @@ async def function_view(installation: Installation, id: str) -> FunctionPageView
         history.runs(RunFilter(function=id), limit=LATEST),
         history.ready(id),
     )
-    paused, depth, schedules = await asyncio.gather(
+    paused, keys, schedules = await asyncio.gather(
         Pausing(installation.partitions, installation.registry).all(),
-        depth_of(Holding(installation.partitions), view.function, now),
+        keys_of(Holding(installation.partitions), view.function, now),
         installation.schedules.some(planned[:MOST_SCHEDULES]),
     )
-    read = _Read(paused.get(id), day, hour, page.items, depth, ready, schedules)
+    read = _Read(paused.get(id), day, hour, page.items, keys, ready, schedules)
     return _view(view, snapshot, read, now)
 
 
@@ -137,7 +137,7 @@ class _Read:
     day: Rates
     hour: Rates
     latest: Sequence[RunSummary]
-    depth: Depth
+    keys: Keys
     ready: Ready
     schedules: Sequence[ScheduleView]
 
@@ -166,7 +166,7 @@ def _view(view: FunctionView, snapshot: Snapshot, read: _Read, now: int) -> Func
         figures=_figures(read.day),
         day=outcomes(read.day),
         hour=outcomes(read.hour),
-        depth=read.depth,
+        keys=read.keys,
         latest=tuple(_latest(one, now) for one in read.latest),
         links=_links(function.id),
     )
@@ -187,8 +187,7 @@ def _figures(rates: Rates) -> Figures:
     completed = sum(point.completed for point in rates.points)
     failed = sum(point.failed for point in rates.points)
     retried = sum(point.retried for point in rates.points)
-    over = completed + failed
-    return Figures(started, completed, failed, retried, f"{100 * failed / over:.1f} %" if over else "–")
+    return Figures(started, completed, failed, retried, share(failed, completed + failed))
 
 
 def _links(id: str) -> tuple[tuple[str, str], ...]:
@@ -204,15 +203,11 @@ def _links(id: str) -> tuple[tuple[str, str], ...]:
 
 def _latest(summary: RunSummary, now: int) -> Latest:
     run = summary.run
-    over = duration(run.ended - run.started) if run.started and run.ended else ""
-    going = bool(run.started) and not run.status.ended
     return Latest(
         id=run.id,
-        short_id=run.id[-8:],
-        tone=tone.of_run(run.status, cancelling=run.cancel > 0),
+        tone=tone.of_run(run),
         event=summary.event_name,
         created=past(summary.created, now),
-        duration=elapsed(now - run.started) if going else over,
-        since=run.started if going else None,
+        length=executing(run, now),
         error=error_line(summary.run) or "",
     )

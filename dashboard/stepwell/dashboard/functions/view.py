@@ -2,8 +2,8 @@
 
 import asyncio
 from dataclasses import dataclass
-from urllib.parse import urlencode
 
+from stepwell.dashboard.address import with_query
 from stepwell.dashboard.charts.columns import Columns, columns
 from stepwell.dashboard.functions.state import state_of
 from stepwell.dashboard.runs.teaching import Lesson, lesson
@@ -20,6 +20,7 @@ from stepwell.platform.snapshot import RegisteredFunction
 PAGE = 50
 """Functions of a page: the rates of each are a read of their own."""
 MOST_TRIGGERS, MOST_CONTROLS = 3, 3
+MOST_SUGGESTIONS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ async def functions_view(installation: Installation, text: str, app: str, page: 
     return FunctionsView(
         text=text,
         app=app,
-        apps=tuple(sorted(snapshot.apps)),
+        apps=tuple(sorted(snapshot.apps)[:MOST_SUGGESTIONS]),
         found=len(ids),
         first=start + 1,
         groups=tuple(_groups(views, rows)),
@@ -103,9 +104,7 @@ async def functions_view(installation: Installation, text: str, app: str, page: 
 
 
 def _url(text: str, app: str, page: int) -> str:
-    given = {"q": text, "app": app, "page": str(page) if page > 1 else ""}
-    query = urlencode({name: value for name, value in given.items() if value})
-    return f"/functions?{query}" if query else "/functions"
+    return with_query("/functions", {"q": text, "app": app, "page": page if page > 1 else None})
 
 
 def _has(function: RegisteredFunction, text: str) -> bool:

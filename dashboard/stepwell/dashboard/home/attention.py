@@ -3,9 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from itertools import islice
-from urllib.parse import urlencode
 
-from stepwell.dashboard.address import path_to
+from stepwell.dashboard.address import path_to, with_query
 from stepwell.dashboard.home.trouble import Trouble
 from stepwell.dashboard.queues.naming import constraint_name
 from stepwell.dashboard.run.waiting import reason
@@ -13,6 +12,7 @@ from stepwell.dashboard.wording.counts import counted
 from stepwell.dashboard.wording.durations import HOUR, MINUTE, elapsed
 from stepwell.dashboard.wording.findings import LEVELS, WARNING, WRONG
 from stepwell.dashboard.wording.moments import past
+from stepwell.dashboard.wording.texts import capital, cut
 from stepwell.dashboard.wording.tone import Tone
 from stepwell.dashboard.workers.state import heard, is_late
 from stepwell.platform.cron.schedules import ScheduleView
@@ -85,7 +85,7 @@ def _servers(seen: Glance) -> Iterator[Trouble]:
 
 
 def _said(finding: Finding) -> tuple[str, str]:
-    return f"{finding.about[:1].upper()}{finding.about[1:]}:", finding.text
+    return f"{capital(finding.about)}:", finding.text
 
 
 def _no_worker(known: Collection[str], sessions: Sequence[WorkerSession]) -> Iterator[Trouble]:
@@ -136,9 +136,9 @@ def _unheard(sessions: Sequence[WorkerSession], expiry: int, now: int) -> Iterat
 def _slots(abandoned: Sequence[Abandoned], now: int) -> Iterator[Trouble]:
     for key in abandoned:
         unused = key.holders
-        whose = f"for “{_cut(key.value)}”: " if key.value else ""
+        whose = f"for “{cut(key.value, MOST_CHARACTERS)}”: " if key.value else ""
         held = "one is held by a run" if len(unused) == 1 else f"{len(unused)} are held by runs"
-        url = f"/queues?{urlencode({'text': key.scope})}"
+        url = with_query("/queues", {"text": key.scope})
         text, since = f"{whose}{held} that nobody executes", past(unused[0].since, now)
         yield Trouble(f"slot-{key.scope}", WRONG, constraint_name(key.constraint), text, url, since)
 
@@ -153,15 +153,11 @@ async def _failing(installation: Installation, now: int) -> list[Trouble]:
             WARNING,
             function,
             f"fails: {point.failed:,} of {point.failed + point.completed:,} runs that ended in the last hour",
-            f"/runs?{urlencode({'status': 'failed', 'function': function})}",
+            with_query("/runs", {"status": "failed", "function": function}),
         )
         for function, point in totals.items()
         if point.failed >= STREAK and point.failed >= point.completed
     ]
-
-
-def _cut(value: str) -> str:
-    return value if len(value) <= MOST_CHARACTERS else f"{value[:MOST_CHARACTERS]}…"
 
 
 def _overdue(schedules: Sequence[ScheduleView], now: int) -> Iterator[Trouble]:

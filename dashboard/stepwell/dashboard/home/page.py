@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from stepwell.dashboard.address import Address, reading
+from stepwell.dashboard.asked import origin_of
 from stepwell.dashboard.home.query import HomeQuery
 from stepwell.dashboard.home.view import home_view
 from stepwell.dashboard.rendering import Renderer
@@ -28,6 +29,5 @@ class HomePage:
     async def show(self, request: Request) -> Response:
         """GET /."""
         query = parameters(request, HomeQuery)
-        origin = str(request.base_url).rstrip("/")
-        view = await home_view(self._installation, query, origin, dev=self._dev)
+        view = await home_view(self._installation, query, origin_of(request), dev=self._dev)
         return self._renderer.page(request, "home.html", view)

@@ -2,9 +2,8 @@
 
 import asyncio
 from dataclasses import dataclass
-from urllib.parse import urlencode
 
-from stepwell.dashboard.address import path_to
+from stepwell.dashboard.address import path_to, with_query
 from stepwell.dashboard.charts.columns import Columns
 from stepwell.dashboard.home.attention import troubles_of
 from stepwell.dashboard.home.figures import Figure, begun, ended, figures_of
@@ -28,7 +27,7 @@ NEXT = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class WindowChoice:
     """A stretch of time to pick."""
 
     label: str
@@ -52,7 +51,6 @@ class Oldest:
     """The oldest run that has not ended, and why not; `why` is `None` when it executes."""
 
     id: str
-    short_id: str
     function: str
     tone: Tone
     created: Moment
@@ -77,7 +75,7 @@ class HomeView:
     """The page. `lesson` is there when nothing is registered, and nothing else is then."""
 
     window: Window
-    choices: tuple[Choice, ...]
+    choices: tuple[WindowChoice, ...]
     troubles: tuple[Trouble, ...]
     more_troubles: int
     figures: tuple[Figure, ...]
@@ -110,7 +108,7 @@ async def home_view(installation: Installation, query: HomeQuery, origin: str, *
     bare = not registry.functions and not counts.unfinished and not counts.completed + counts.failed
     return HomeView(
         window=window,
-        choices=tuple(Choice(one.label, f"/?within={name}", one is window) for name, one in WINDOWS.items()),
+        choices=tuple(WindowChoice(one.label, f"/?within={name}", one is window) for name, one in WINDOWS.items()),
         troubles=tuple(troubles[:MOST_TROUBLES]),
         more_troubles=len(troubles[MOST_TROUBLES:]),
         figures=figures_of(rates, counts, sessions, seen),
@@ -136,7 +134,7 @@ async def _failing(installation: Installation, length: int, now: int) -> tuple[F
 
 def _worst(function: str, failed: int, completed: int) -> Failing:
     ended = failed + completed
-    url = f"/runs?{urlencode({'status': 'failed', 'function': function})}"
+    url = with_query("/runs", {"status": "failed", "function": function})
     told = f"{failed:,} of {ended:,}"
     return Failing(function, share(failed, ended), round(100 * failed / ended, 2), told, url)
 
@@ -151,9 +149,8 @@ def _waiting(view: RunView, now: int) -> Oldest:
     run, created = view.run, view.created
     return Oldest(
         id=run.id,
-        short_id=run.id[-8:],
         function=run.function,
-        tone=tone.of_run(run.status, cancelling=run.cancel > 0),
+        tone=tone.of_run(run),
         created=past(created, now),
         age=elapsed(now - created),
         since=created,

@@ -1,6 +1,6 @@
-"""What constraints and their keys are called."""
+"""What constraints and their keys are called, and how full these are."""
 
-from stepwell.platform.flow.holding import Holder
+from stepwell.platform.flow.holding import Holder, KeyView
 
 NOBODY = ""
 
@@ -20,6 +20,18 @@ def _kind(what: str) -> str:
     if what.isdigit():
         return "Slots" if what == "0" else f"Slots ({int(what) + 1})"
     return {"throttle": "Throttle", "moved": "Move", "fairness": "Fairness"}.get(what, what.capitalize())
+
+
+def held_of(key: KeyView) -> str:
+    """How many slots of a key are taken, and of how many: "3 / 5", "3", or "–" when there is nothing to tell."""
+    if key.limit is None:
+        return f"{key.held:,}" if key.held else "–"
+    return f"{key.held:,} / {key.limit:,}"
+
+
+def is_full(key: KeyView) -> bool:
+    """Whether no slot of a key is left."""
+    return key.limit is not None and key.held >= key.limit
 
 
 def is_unused(holder: Holder, alive: frozenset[str]) -> bool:

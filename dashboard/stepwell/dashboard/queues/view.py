@@ -1,11 +1,11 @@
 """What the page of queues and keys shows."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stepwell.dashboard.address import path_to
-from stepwell.dashboard.queues.naming import constraint_name, is_unused
+from stepwell.dashboard.queues.naming import constraint_name, held_of, is_full, is_unused
 from stepwell.dashboard.queues.query import QueuesQuery
 from stepwell.dashboard.wording.moments import Moment, past
 from stepwell.platform.flow.holding import MOST_KEYS, Holder, Holding, KeyView
@@ -48,7 +48,6 @@ class HolderView:
     """A run that has a slot. `unused` when nobody executes it, so that the slot may be taken from it."""
 
     run: str
-    short_run: str
     since: Moment
     worker: str
     unused: bool
@@ -151,8 +150,8 @@ def _key(key: KeyView, alive: frozenset[str], most: int, now: int) -> KeyRow:
         scope=key.scope,
         name=constraint_name(key.constraint),
         value=key.value,
-        held=f"{key.held:,} / {key.limit:,}" if key.limit is not None else f"{key.held:,}" if key.held else "–",
-        full=key.limit is not None and key.held >= key.limit,
+        held=held_of(key),
+        full=is_full(key),
         holders=tuple(_holder(one, alive, now) for one in ordered[:most]),
         hidden=max(0, key.held - min(most, len(ordered))),
         lanes=key.lanes,
@@ -160,7 +159,7 @@ def _key(key: KeyView, alive: frozenset[str], most: int, now: int) -> KeyRow:
     )
 
 
-def _holder(holder: Holder, alive: Collection[str], now: int) -> HolderView:
-    unused = is_unused(holder, frozenset(alive))
+def _holder(holder: Holder, alive: frozenset[str], now: int) -> HolderView:
+    unused = is_unused(holder, alive)
     worker = "" if unused else holder.session
-    return HolderView(holder.run, holder.run[-8:], past(holder.since, now), worker, unused)
+    return HolderView(holder.run, past(holder.since, now), worker, unused)

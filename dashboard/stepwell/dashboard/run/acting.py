@@ -10,7 +10,6 @@ from stepwell.dashboard.forms import Form
 from stepwell.platform.api.problems import Problem, not_found
 from stepwell.platform.api.steering import refusals
 from stepwell.platform.installation import Installation
-from stepwell.platform.steering.order import Order
 
 
 class RunActing:
@@ -23,7 +22,6 @@ class RunActing:
     def addresses(self) -> Iterator[Address]:
         """Where they are."""
         yield acting("/runs/{id}/cancel", self.cancel)
-        yield acting("/runs/{id}/again", self.again)
         yield acting("/runs/{id}/retry", self.retry)
         yield acting("/runs/{id}/wake", self.wake)
 
@@ -34,12 +32,6 @@ class RunActing:
             raise not_found("run", id)
         await self._installation.runs_at(id).cancel(id)
         return to_run(id)
-
-    async def again(self, request: Request, form: Form) -> Response:
-        """POST /runs/{id}/again: the whole run, with the input that it had."""
-        with refusals():
-            order = Order(request=form.get("request") or None)
-            return to_run(await self._steering.rerun(request.path_params["id"], order))
 
     async def retry(self, request: Request, form: Form) -> Response:
         """POST /runs/{id}/retry: a step, or without one the function itself."""

@@ -27,7 +27,7 @@ def _step(view: StepView) -> StepView:
 
 
 def _payload(payload: Payload | None) -> Payload | None:
-    return payload and replace(payload, link=None, tokens=None)
+    return payload and payload.without_content()
 
 
 def _error(error: FailureView | None) -> FailureView | None:

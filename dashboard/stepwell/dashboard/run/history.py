@@ -2,19 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import urlencode
 
+from stepwell.dashboard.address import with_query
 from stepwell.dashboard.run.query import RunQuery
-from stepwell.dashboard.wording.durations import duration, elapsed
+from stepwell.dashboard.wording.durations import after, duration, elapsed
 from stepwell.dashboard.wording.failures import FailureView, failure_view
 from stepwell.dashboard.wording.moments import Moment, coming, past
+from stepwell.dashboard.wording.texts import short
 from stepwell.platform.history import History
 from stepwell.platform.reading.story import Entry, Story
 
 LINES = 200
 """Of one page."""
-SHOWN = 8
-"""Characters of a worker's id."""
 KINDS = {
     "created": ("queued", "Created"),
     "kept": ("completed", "Kept from the run before"),
@@ -110,9 +109,9 @@ def _line(entry: Entry, created: int, now: int) -> HistoryLine:
         step=entry.step,
         step_kind=entry.step_kind,
         details=tuple(_details(entry)),
-        worker=entry.worker[-SHOWN:] if entry.worker else None,
+        worker=short(entry.worker) if entry.worker else None,
         at=past(entry.at, now),
-        after=f"+{max(0, entry.at - created) / 1000:,.3f} s",
+        after=after(entry.at - created),
         took=_took(entry, now) if lasting else "",
         since=entry.at if going_on else None,
         due=coming(entry.due, now) if entry.due and entry.until is None else None,
@@ -135,5 +134,5 @@ def _details(entry: Entry) -> list[str]:
     return told
 
 
-def _address(run: str, after: int) -> str:
-    return f"/runs/{run}?{urlencode({'tab': 'history', 'after': after})}"
+def _address(run: str, first: int) -> str:
+    return with_query(f"/runs/{run}", {"tab": "history", "after": first})

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import urlencode
 
+from stepwell.dashboard.address import with_query
 from stepwell.dashboard.run.query import LEVELS, RunQuery
+from stepwell.dashboard.wording.durations import after
 from stepwell.dashboard.wording.moments import LAST
 from stepwell.platform.codec import encode
 from stepwell.platform.history import History
@@ -80,7 +81,7 @@ def _views(lines: Sequence[KeptLine], created: int) -> tuple[LineView, ...]:
         LineView(
             line.number,
             min(line.at, LAST),
-            _after(line.at - created),
+            after(line.at - created),
             line.level,
             TONES.get(line.level, "queued"),
             line.message,
@@ -92,10 +93,5 @@ def _views(lines: Sequence[KeptLine], created: int) -> tuple[LineView, ...]:
     )
 
 
-def _after(ms: int) -> str:
-    """How long after the run began: "+12.345 s"."""
-    return f"+{max(0, ms) / 1000:,.3f} s"
-
-
-def _address(run: str, after: int) -> str:
-    return f"/runs/{run}?{urlencode({'tab': 'logs', 'after': after})}"
+def _address(run: str, first: int) -> str:
+    return with_query(f"/runs/{run}", {"tab": "logs", "after": first})

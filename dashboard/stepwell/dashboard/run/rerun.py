@@ -1,6 +1,6 @@
 """Doing a run again with another input, or from one of its steps."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -12,15 +12,14 @@ from stepwell.dashboard.address import Address, acting, reading
 from stepwell.dashboard.forms import Form
 from stepwell.dashboard.rendering import Renderer
 from stepwell.dashboard.run.acting import to_run
-from stepwell.dashboard.typed import Mistyped, to_type, typed_json, typed_object
+from stepwell.dashboard.typed import REFUSED, to_type, typed_json, typed_object, why
 from stepwell.platform.api.operations import Query, parameters
 from stepwell.platform.api.problems import not_found
 from stepwell.platform.api.scopes import Scope, required
 from stepwell.platform.codec import encode
 from stepwell.platform.installation import Installation
-from stepwell.platform.records import StepRow
 from stepwell.platform.steering.order import Given, Order
-from stepwell.platform.steering.refusals import NoSuchRun, NotSteered
+from stepwell.platform.steering.refusals import NoSuchRun
 
 MOST_CHARACTERS = 256 << 10
 """Of an input that is put into the form; a larger one is kept as it is, unless another is typed."""
@@ -72,22 +71,18 @@ class RerunPage:
         """GET /runs/{id}/rerun."""
         required(request, Scope.OPERATE)
         step = parameters(request, RerunQuery).step or ""
-        proposed = {"input": None, "step": step, "request": uuid4().hex}
-        return await self._page(request, proposed)
+        return await self._page(request, {"step": step})
 
     async def rerun(self, request: Request, form: Form) -> Response:
-        """POST /runs/{id}/rerun."""
+        """POST /runs/{id}/rerun: with nothing typed, the whole run with the input that it had."""
         try:
             return to_run(await self._steering.rerun(request.path_params["id"], _order(form)))
         except NoSuchRun:
             raise not_found("run", request.path_params["id"]) from None
-        except Mistyped as mistake:
-            error = str(mistake)
-        except NotSteered as refusal:
-            error = str(refusal)
-        return await self._page(request, form, error)
+        except REFUSED as refusal:
+            return await self._page(request, form, why(refusal))
 
-    async def _page(self, request: Request, typed: "Form | dict[str, str | None]", error: str = "") -> Response:
+    async def _page(self, request: Request, typed: Form, error: str = "") -> Response:
         id = request.path_params["id"]
         known, rows = await self._history.run(id), await self._history.steps(id)
         if known is None or rows is None:
@@ -99,20 +94,16 @@ class RerunPage:
         view = RerunView(
             id=id,
             function=known.run.function,
-            steps=_keys(rows),
+            steps=tuple(row.key for row in rows),
             request=typed.get("request") or uuid4().hex,
             input=("" if kept else was) if given is None else given,
             was="" if kept else was,
             kept=kept,
-            step=typed.get("step") or "",
-            output=typed.get("output") or "",
+            step=typed.get("step", ""),
+            output=typed.get("output", ""),
             error=error,
         )
         return self._renderer.page(request, "rerun.html", view, 422 if error else 200)
-
-
-def _keys(rows: Sequence[StepRow]) -> tuple[str, ...]:
-    return tuple(row.key for row in rows)
 
 
 def _order(form: Form) -> Order:

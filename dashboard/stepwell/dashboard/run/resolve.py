@@ -12,7 +12,7 @@ from stepwell.dashboard.address import Address, acting, reading
 from stepwell.dashboard.forms import Form
 from stepwell.dashboard.rendering import Renderer
 from stepwell.dashboard.run.acting import to_run
-from stepwell.dashboard.typed import Mistyped, to_type, typed_json
+from stepwell.dashboard.typed import REFUSED, to_type, typed_json, why
 from stepwell.platform.api.operations import Query, parameters
 from stepwell.platform.api.problems import Problem, not_found
 from stepwell.platform.api.scopes import Scope, required
@@ -21,7 +21,7 @@ from stepwell.platform.installation import Installation
 from stepwell.platform.reading.pending import pending_of
 from stepwell.platform.records import StepRow
 from stepwell.platform.steering.order import Given
-from stepwell.platform.steering.refusals import NoSuchRun, NotSteered
+from stepwell.platform.steering.refusals import NoSuchRun
 
 MOST_BYTES = 16 << 20
 """Of the form, in which a byte of the outcome may take three."""
@@ -73,14 +73,11 @@ class ResolvePage:
         id, step = request.path_params["id"], form.get("step", "")
         try:
             await self._steering.resolve(id, step, **_outcome(form))
-            return to_run(id)
         except NoSuchRun:
             raise not_found("run", id) from None
-        except Mistyped as mistake:
-            error = str(mistake)
-        except NotSteered as refusal:
-            error = str(refusal)
-        return await self._page(request, form, error)
+        except REFUSED as refusal:
+            return await self._page(request, form, why(refusal))
+        return to_run(id)
 
     async def _page(self, request: Request, typed: Form, error: str = "") -> Response:
         id, key = request.path_params["id"], typed["step"]

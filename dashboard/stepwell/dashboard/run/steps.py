@@ -10,6 +10,7 @@ from stepwell.dashboard.wording.durations import duration, elapsed
 from stepwell.dashboard.wording.failures import FailureView, failure_view
 from stepwell.dashboard.wording.moments import Moment, coming, past
 from stepwell.dashboard.wording.payloads import Payload, payload
+from stepwell.dashboard.wording.texts import short
 from stepwell.dashboard.wording.tone import Tone
 from stepwell.platform.reading.logs import KeptProgress
 from stepwell.platform.reading.noted import Try
@@ -26,8 +27,6 @@ INLINE = 256 << 10
 RUNNING = Tone("running", "Running")
 CRASHED = "Crashed"
 """Type of the error of an attempt whose worker has died."""
-SHOWN = 8
-"""Characters of a worker's id."""
 WAITS = ("wait_for_event", "wait_for_any", "invoke")
 """Kinds of steps that a person can give an outcome to."""
 
@@ -155,14 +154,14 @@ def _view(run: str, number: int, row: StepRow, told: Told, axis: Axis, now: int,
         can=tuple(_can(row)),
         # The last one is shown as the step itself.
         tries=tuple(_try(one, now) for one in told.tries.get(row.key, ()) if one.error != row.payload),
-        worker=executes.worker[-SHOWN:] if executes else None,
+        worker=short(executes.worker) if executes else None,
     )
 
 
 def _try(one: Try, now: int) -> TryView:
     took, error = duration(one.ended - one.started), failure_view(one.error)
     crashed = error is not None and error.troubles[0].type == CRASHED
-    return TryView(one.attempt, crashed, past(one.started, now), took, one.worker[-SHOWN:], error)
+    return TryView(one.attempt, crashed, past(one.started, now), took, short(one.worker), error)
 
 
 def _can(row: StepRow) -> Iterator[str]:

@@ -11,8 +11,8 @@ from stepwell.dashboard.run.steps import ProgressView, StepsView, Told, progress
 from stepwell.dashboard.run.timeline import Axis, Bar, Mark, run_bars
 from stepwell.dashboard.run.waiting import Waiting, waiting
 from stepwell.dashboard.wording import tone
-from stepwell.dashboard.wording.durations import duration, elapsed
 from stepwell.dashboard.wording.failures import FailureView, failure_view
+from stepwell.dashboard.wording.lengths import Length, between, executing
 from stepwell.dashboard.wording.moments import Moment, past
 from stepwell.dashboard.wording.payloads import Payload, payload
 from stepwell.dashboard.wording.tone import Tone
@@ -20,15 +20,7 @@ from stepwell.platform.codec import encode
 from stepwell.platform.history import RunView
 from stepwell.platform.installation import Installation
 from stepwell.platform.reading.logs import KeptProgress
-from stepwell.platform.records import EventRecord, RunRecord, Status
-
-
-@dataclass(frozen=True, slots=True)
-class Length:
-    """A time span. `since` is when it began, ms UTC, while it goes on; then `text` grows."""
-
-    text: str
-    since: int | None
+from stepwell.platform.records import EventRecord, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +97,7 @@ async def run_view(installation: Installation, id: str, query: RunQuery, *, payl
         id=run.id,
         function=run.function,
         version=run.version,
-        tone=tone.of_run(run.status, cancelling=run.cancel > 0),
+        tone=tone.of_run(run),
         ended=run.status.ended,
         cancelling=run.cancel > 0 and not run.status.ended,
         event_id=run.event,
@@ -113,7 +105,7 @@ async def run_view(installation: Installation, id: str, query: RunQuery, *, payl
         batch=len(known.events),
         created=past(known.created, now),
         queued=_queued(known, now),
-        active=_active(run, now),
+        active=executing(run, now),
         finished=past(run.ended, now) if run.ended else None,
         attempts=run.attempt + 1 if run.started else None,
         crashes=run.crashes,
@@ -139,16 +131,7 @@ async def run_view(installation: Installation, id: str, query: RunQuery, *, payl
 
 
 def _queued(known: RunView, now: int) -> Length:
-    end = known.run.started or known.run.ended
-    return Length(duration(end - known.created), None) if end else Length(elapsed(now - known.created), known.created)
-
-
-def _active(run: RunRecord, now: int) -> Length | None:
-    if not run.started:
-        return None
-    if run.ended:
-        return Length(duration(run.ended - run.started), None)
-    return Length(elapsed(now - run.started), run.started)
+    return between(known.created, known.run.started or known.run.ended, now)
 
 
 def _input(run: str, event: EventRecord | None) -> Payload | None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from stepwell.dashboard.wording.counts import counted
 from stepwell.dashboard.wording.failures import failure_view
 from stepwell.dashboard.wording.moments import Moment, coming
 from stepwell.platform.reading.pending import Pending, SoughtEvent
@@ -79,7 +80,7 @@ def _queued(wait: Wait, when: Moment | None) -> Reason:
         case "debounce":
             return Reason("Begins once no other event of its key has come for a while, at the earliest", when=when)
         case "batch":
-            return Reason(f"Gathering {_counted(wait.events or 1, 'event')} so far, begins at the latest", when=when)
+            return Reason(f"Gathering {counted(wait.events or 1, 'event')} so far, begins at the latest", when=when)
         case "paused":
             return Reason("Its function is paused")
         case "moved":
@@ -115,7 +116,7 @@ def _invoked(what: Pending) -> str:
 
 
 def _failed(attempts: int | None) -> str:
-    return _counted(attempts or 1, "failed attempt")
+    return counted(attempts or 1, "failed attempt")
 
 
 def _slots(wait: Wait) -> str:
@@ -128,11 +129,7 @@ def _of_key(wait: Wait) -> str:
 
 
 def _ahead(ahead: int | None) -> str:
-    return f"Behind {_counted(ahead, 'run')} of its lane" if ahead else "Next of its lane, until a worker has room"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+    return f"Behind {counted(ahead, 'run')} of its lane" if ahead else "Next of its lane, until a worker has room"
 
 
 def _error(error: bytes | None) -> str | None:

@@ -2,10 +2,11 @@
 
 from enum import StrEnum
 from typing import Any
-from urllib.parse import urlencode
 
 from pydantic import ConfigDict, Field
 
+from stepwell.dashboard.address import with_query
+from stepwell.dashboard.wording.durations import DAY, HOUR, MINUTE
 from stepwell.platform.api.operations import Query
 from stepwell.platform.api.searching import MOST_CHARACTERS
 from stepwell.platform.api.wanted import LAST_MS
@@ -23,7 +24,7 @@ class Span(StrEnum):
     WEEK = "7d"
 
 
-SPANS = {Span.QUARTER: 900_000, Span.HOUR: 3_600_000, Span.DAY: 86_400_000, Span.WEEK: 604_800_000}
+SPANS = {Span.QUARTER: 15 * MINUTE, Span.HOUR: HOUR, Span.DAY: DAY, Span.WEEK: 7 * DAY}
 """In ms."""
 SPAN_LABELS = {
     Span.QUARTER: "Last 15 minutes",
@@ -67,12 +68,8 @@ class RunsQuery(Query):
 
     def url(self, **changes: Any) -> str:
         """The address of the list with other filters. It begins at the newest run unless `cursor` is among them."""
-        wanted = {**self.model_dump(mode="json"), "cursor": None, **changes}
-        given = {name: value for name, value in wanted.items() if value is not None}
-        return f"/runs?{urlencode(given)}" if given else "/runs"
+        return with_query("/runs", {**self.model_dump(mode="json"), "cursor": None, **changes})
 
     def bulk_url(self, action: str) -> str:
         """The address at which `action` is done to all runs of the list."""
-        given = {name: value for name, value in self.model_dump(mode="json").items() if value is not None}
-        given.pop("cursor", None)
-        return f"/bulk/new?{urlencode(given | {'action': action})}"
+        return with_query("/bulk/new", {**self.model_dump(mode="json"), "cursor": None, "action": action})

@@ -31,7 +31,7 @@ def lesson(functions: Mapping[str, RegisteredFunction], origin: str, *, dev: boo
     return Lesson(
         "No run yet",
         f"A run begins when an event arrives that triggers a function. This one starts {first.id}:",
-        f"stepwell send {quote(_example(first.events[0]))} '{EXAMPLE_DATA}'{_at(origin)}",
+        f"stepwell send {quote(example(first.events[0]))} '{EXAMPLE_DATA}'{_at(origin)}",
     )
 
 
@@ -40,7 +40,7 @@ def _no_functions(*, dev: bool) -> Lesson:
     return Lesson("No function is registered", text, f"stepwell {'dev' if dev else 'worker'} path/to/app.py")
 
 
-def _example(trigger: str) -> str:
+def example(trigger: str) -> str:
     """An event name that a trigger takes."""
     return f"{trigger[:-1]}example" if trigger.endswith("*") else trigger
 

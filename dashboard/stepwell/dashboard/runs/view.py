@@ -8,8 +8,8 @@ from uuid import uuid4
 from stepwell.dashboard.runs.query import SPAN_LABELS, RunsQuery
 from stepwell.dashboard.runs.teaching import Lesson, lesson
 from stepwell.dashboard.wording import tone
-from stepwell.dashboard.wording.durations import duration, elapsed
 from stepwell.dashboard.wording.failures import error_line
+from stepwell.dashboard.wording.lengths import Length, executing
 from stepwell.dashboard.wording.moments import Moment, past
 from stepwell.dashboard.wording.tone import Tone
 from stepwell.platform.expressions import ExpressionError
@@ -18,23 +18,21 @@ from stepwell.platform.reading.counts import Counts
 from stepwell.platform.reading.filter import RunFilter
 from stepwell.platform.reading.pages import Page
 from stepwell.platform.reading.runs import RunSummary
-from stepwell.platform.records import RunRecord, Status
+from stepwell.platform.records import Status
 
 MOST_SUGGESTIONS = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A run in the list. `since` is when it began, ms UTC, while it goes on; then `duration` grows."""
+    """A run in the list."""
 
     id: str
-    short_id: str
     tone: Tone
     function: str
     event: str | None
     created: Moment
-    duration: str
-    since: int | None
+    length: Length | None
     attempts: int | None
     error: str | None
 
@@ -157,7 +155,7 @@ def _tabs(query: RunsQuery, counts: Counts | None) -> tuple[Tab, ...]:
 
 
 def _tab(query: RunsQuery, status: Status, count: str) -> Tab:
-    shown = tone.of_run(status)
+    shown = tone.of_status(status)
     return Tab(shown.label, query.url(status=status.value), query.status is status, count, shown)
 
 
@@ -179,19 +177,11 @@ def _row(summary: RunSummary, now: int) -> Row:
     run = summary.run
     return Row(
         id=run.id,
-        short_id=run.id[-8:],
-        tone=tone.of_run(run.status, cancelling=run.cancel > 0),
+        tone=tone.of_run(run),
         function=run.function,
         event=summary.event_name,
         created=past(summary.created, now),
-        duration=_duration(run, now),
-        since=run.started if run.started and not run.status.ended else None,
+        length=executing(run, now),
         attempts=run.attempt + 1 if run.started else None,
         error=error_line(run),
     )
-
-
-def _duration(run: RunRecord, now: int) -> str:
-    if not run.started:
-        return ""
-    return duration(run.ended - run.started) if run.ended else elapsed(now - run.started)

@@ -125,9 +125,9 @@ def _moment(form: Form, name: str, tz: str) -> int:
         found = typed_time(text, tz)
     except (ValueError, OverflowError):
         message = f"the time {text[:40]!r} in the field {name!r} cannot be read"
-        raise Problem(422, "invalid_form", message, "It is written as in 2026-03-29T09:00") from None
+        raise Problem(422, "unfit", message, "It is written as in 2026-03-29T09:00") from None
     if not EARLIEST <= found <= LATEST:
-        raise Problem(422, "invalid_form", f"the time {text[:40]!r} is not between 1980 and 2100")
+        raise Problem(422, "unfit", f"the time {text[:40]!r} is not between 1980 and 2100")
     return found
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from urllib.parse import urlencode
 
+from stepwell.dashboard.address import with_query
 from stepwell.dashboard.schedules.times import shown_time
 from stepwell.dashboard.wording.clocks import Fire, fires
 from stepwell.dashboard.wording.durations import DAY, span
@@ -108,9 +108,7 @@ def _has(schedule: Schedule, text: str) -> bool:
 
 
 def _url(text: str, page: int) -> str:
-    given = {"q": text, "page": str(page) if page > 1 else ""}
-    query = urlencode({name: value for name, value in given.items() if value})
-    return f"/schedules?{query}" if query else "/schedules"
+    return with_query("/schedules", {"q": text, "page": page if page > 1 else None})
 
 
 async def schedule_view(
@@ -129,7 +127,7 @@ async def schedule_view(
         known=schedule.known,
         last=past(view.state.last, now) if view.state.last else None,
         begin=_begin(schedule, now),
-        runs=f"/runs?{urlencode({'function': schedule.function})}",
+        runs=with_query("/runs", {"function": schedule.function}),
         started=started,
         existing=existing,
     )

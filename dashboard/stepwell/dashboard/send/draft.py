@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from stepwell.dashboard.wording.payloads import laid_out
+from stepwell.dashboard.typed import to_type
 from stepwell.functions.durations import milliseconds
 from stepwell.functions.errors import InvalidDuration
 from stepwell.platform.codec import MalformedJSON, decode, encode
@@ -40,7 +40,7 @@ class Draft:
     @classmethod
     def like(cls, event: EventRecord, *, seen: bool) -> "Draft":
         """The same as an event that came before, without its data unless that may be `seen`."""
-        return cls(event.name, indented(event) if seen else "")
+        return cls(event.name, to_type(encode(event.data)) if seen else "")
 
     def event(self, now: int, most: int) -> IncomingEvent:
         """What to send, at `now` ms UTC, of at most `most` bytes. Raises `Mistake`."""
@@ -52,11 +52,6 @@ class Draft:
             return parse_events(body, most)[0]
         except BadEvent as error:
             raise _mistake(str(error)) from None
-
-
-def indented(event: EventRecord) -> str:
-    """The data of an event, for reading."""
-    return "".join(token.text for token in laid_out(encode(event.data).decode()))
 
 
 def moment(text: str, now: int) -> int:

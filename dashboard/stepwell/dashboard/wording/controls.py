@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from stepwell.dashboard.wording.counts import counted
 from stepwell.dashboard.wording.durations import span
 from stepwell.functions.protocol import ConcurrencyManifest, FunctionManifest
 
@@ -37,18 +38,22 @@ def controls_of(manifest: FunctionManifest) -> tuple[Control, ...]:
 
 def _retries(manifest: FunctionManifest) -> Iterator[Control]:
     times = manifest.retries.times
-    again = "1 more time" if times == 1 else f"{times} more times"
     text = (
-        f"What fails, a step or the function itself, is tried {again}, after a pause."
+        f"What fails, a step or the function itself, is tried {counted(times, 'more time')}, after a pause."
         if times
         else "Nothing that fails is tried again."
     )
-    yield Control("retries", "1 retry" if times == 1 else f"{times} retries", (Piece(text),))
+    yield Control("retries", counted(times, "retry", "retries"), (Piece(text),))
 
 
 def _concurrency(manifest: FunctionManifest) -> Iterator[Control]:
     for one in manifest.concurrency:
-        says = (Piece(f"At most {_runs(one.limit)}"), *_each(one.key, " of one "), Piece(" at once"), *_shared(one))
+        says = (
+            Piece(_at_most(one.limit)),
+            *_each(one.key, " of one "),
+            Piece(" at once"),
+            *_shared(one),
+        )
         yield Control("concurrency", f"{one.limit:,} at once", (*says, Piece("; others wait in their order.")))
 
 
@@ -62,7 +67,7 @@ def _shared(one: ConcurrencyManifest) -> Iterator[Piece]:
 def _throttle(manifest: FunctionManifest) -> Iterator[Control]:
     if one := manifest.throttle:
         burst = f", {one.burst:,} at once after a quiet time" if one.burst > 1 else ""
-        text = f"At most {_runs(one.limit)}"
+        text = _at_most(one.limit)
         rest = f" begin in {span(one.period)}, evenly spread{burst}; others wait until it is their turn."
         yield Control(
             "throttle", f"{one.limit:,} in {span(one.period)}", (Piece(text), *_each(one.key, " of one "), Piece(rest))
@@ -72,7 +77,7 @@ def _throttle(manifest: FunctionManifest) -> Iterator[Control]:
 def _rate_limit(manifest: FunctionManifest) -> Iterator[Control]:
     if one := manifest.rate_limit:
         rest = f" are started in {span(one.period)}; events beyond that start nothing."
-        says = (Piece(f"At most {_runs(one.limit)}"), *_each(one.key, " of one "), Piece(rest))
+        says = (Piece(_at_most(one.limit)), *_each(one.key, " of one "), Piece(rest))
         yield Control("rate_limit", f"first {one.limit:,} in {span(one.period)}", says)
 
 
@@ -152,8 +157,8 @@ def _cancel_on(manifest: FunctionManifest) -> Iterator[Control]:
         yield Control("cancel_on", "cancelled by events", says)
 
 
-def _runs(count: int) -> str:
-    return "1 run" if count == 1 else f"{count:,} runs"
+def _at_most(limit: int) -> str:
+    return f"At most {counted(limit, 'run')}"
 
 
 def _each(key: str | None, before: str) -> tuple[Piece, ...]:

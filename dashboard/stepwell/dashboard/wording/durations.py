@@ -39,6 +39,11 @@ def until(ms: int) -> str:
     return f"in {elapsed(ms + SECOND - 1)}" if ms > 0 else "now"
 
 
+def after(ms: int) -> str:
+    """How long after a run was created something was: "+12.345 s"."""
+    return f"+{max(0, ms) / 1000:,.3f} s"
+
+
 def mark(ms: int) -> str:
     """A mark on an axis: as `duration`, without parts that are zero."""
     return duration(ms).replace(".0 s", " s").replace(" m 0 s", " m").replace(" h 0 m", " h").replace(" d 0 h", " d")

@@ -6,6 +6,7 @@ from itertools import groupby
 from pathlib import PurePath
 from typing import Any, cast
 
+from stepwell.dashboard.wording.texts import cut
 from stepwell.platform.codec import decode
 from stepwell.platform.reading.errors import cause_of
 from stepwell.platform.records import RunRecord, Status
@@ -95,8 +96,7 @@ def error_line(run: RunRecord) -> str | None:
     """Why a run has failed, in one line of a list; `None` when it has not."""
     if run.status is not Status.FAILED or not run.error:
         return None
-    line = " ".join(": ".join(filter(None, cause_of(run.error))).split())
-    return line if len(line) <= MOST_CHARACTERS else f"{line[:MOST_CHARACTERS]}…"
+    return cut(" ".join(": ".join(filter(None, cause_of(run.error))).split()), MOST_CHARACTERS)
 
 
 def _relation(cause: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from stepwell.dashboard.wording.texts import capital
 from stepwell.dashboard.wording.tone import Tone
 from stepwell.platform.doctor.finding import Finding, Level
 
@@ -22,8 +23,4 @@ class FindingView:
 
 def finding_view(found: Finding) -> FindingView:
     """A finding in the words of the pages, which begin with a capital."""
-    return FindingView(LEVELS[found.level], _capital(found.about), _capital(found.text), found.mend)
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    return FindingView(LEVELS[found.level], capital(found.about), capital(found.text), found.mend)

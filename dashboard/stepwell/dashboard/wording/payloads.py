@@ -6,7 +6,7 @@ keys their order.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stepwell.dashboard.wording.sizes import size
 
@@ -37,6 +37,10 @@ class Payload:
     size: str
     link: str | None
     tokens: tuple[Token, ...] | None
+
+    def without_content(self) -> "Payload":
+        """The same for those who may not see payloads: only how large it is is told."""
+        return replace(self, link=None, tokens=None)
 
 
 def payload(json: bytes, link: str, room: int = INLINE) -> Payload:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from stepwell.platform.records import Status, StepRow
+from stepwell.platform.records import RunRecord, Status, StepRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,11 +13,15 @@ class Tone:
     label: str
 
 
-def of_run(status: Status, *, cancelling: bool = False) -> Tone:
-    """The state of a run; `cancelling` when it was asked to end and has not yet."""
-    if cancelling and not status.ended:
-        return Tone("cancelled", "Cancelling")
+def of_status(status: Status) -> Tone:
+    """A state that runs have."""
     return Tone(status.value, status.value.capitalize())
+
+
+def of_run(run: RunRecord) -> Tone:
+    """The state of a run, also that it was asked to end and has not yet."""
+    cancelling = run.cancel > 0 and not run.status.ended
+    return Tone("cancelled", "Cancelling") if cancelling else of_status(run.status)
 
 
 def of_step(row: StepRow) -> Tone:

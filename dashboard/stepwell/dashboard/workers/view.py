@@ -23,7 +23,6 @@ class Executed:
     """A run that a worker has."""
 
     id: str
-    short_id: str
     function: str
 
 
@@ -42,7 +41,6 @@ class WorkerView:
 
     Args:
         id: of its session.
-        short_id: the end of that.
         state: how it is.
         name: host and process.
         stepwell: the version of Stepwell it runs.
@@ -58,7 +56,6 @@ class WorkerView:
     """
 
     id: str
-    short_id: str
     state: Tone
     name: str
     stepwell: str
@@ -122,10 +119,9 @@ def _worker(
     now: int,
 ) -> WorkerView:
     card = session.card
-    runs = [Executed(run, run[-8:], functions[run]) for run in held[:MOST_RUNS] if run in functions]
+    runs = [Executed(run, functions[run]) for run in held[:MOST_RUNS] if run in functions]
     return WorkerView(
         id=session.id,
-        short_id=session.id[-8:],
         state=state_of(session, expiry, now),
         name=f"{card.host} · {card.pid}" if card else "",
         stepwell=card.stepwell if card else "",

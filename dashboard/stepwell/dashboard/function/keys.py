@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
+from stepwell.dashboard.queues.naming import held_of, is_full
 from stepwell.dashboard.wording.moments import Moment, past
 from stepwell.functions.protocol import FunctionManifest
 from stepwell.platform.flow.constraint import Constraint
@@ -19,19 +20,18 @@ class Held:
     """A run that has a slot."""
 
     run: str
-    short_id: str
     since: Moment
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One value of a key. `use` is how much of its limit is taken, `more` how many others have slots."""
+    """One value of a key. `held` is how many of its slots are taken, `more` how many others have some."""
 
     id: str
     control: str
     expression: str
     value: str
-    use: str
+    held: str
     full: bool
     holders: tuple[Held, ...]
     more: int
@@ -39,7 +39,7 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
-class Depth:
+class Keys:
     """The keys of which most wait. `limited`: it has controls with slots; `cut`: not all keys were read."""
 
     limited: bool
@@ -47,7 +47,7 @@ class Depth:
     cut: bool
 
 
-async def depth_of(holding: Holding, function: RegisteredFunction, now: int) -> Depth:
+async def keys_of(holding: Holding, function: RegisteredFunction, now: int) -> Keys:
     """Reads the first keys of each constraint, and picks those of which most wait."""
     constraints = [one for one in function.constraints if one.rule]
     found = await asyncio.gather(*[holding.keys(one.name, most=LOOKED_AT) for one in constraints])
@@ -55,7 +55,7 @@ async def depth_of(holding: Holding, function: RegisteredFunction, now: int) -> 
     busiest = sorted(pairs, key=lambda pair: (-pair[1].waiting, -pair[1].held, pair[1].scope))
     names = names_of(function.manifest, function.app)
     keys = tuple(_key(names.get(one.name, one.name), one, view, now) for one, view in busiest[:SHOWN])
-    return Depth(bool(constraints), keys, len(busiest) > SHOWN or any(len(views) == LOOKED_AT for views in found))
+    return Keys(bool(constraints), keys, len(busiest) > SHOWN or any(len(views) == LOOKED_AT for views in found))
 
 
 def names_of(manifest: FunctionManifest, app: str) -> dict[str, str]:
@@ -68,14 +68,14 @@ def names_of(manifest: FunctionManifest, app: str) -> dict[str, str]:
 
 
 def _key(control: str, constraint: Constraint, view: KeyView, now: int) -> Key:
-    holders = tuple(Held(one.run, one.run[-8:], past(one.since, now)) for one in view.holders[:HOLDERS])
+    holders = tuple(Held(one.run, past(one.since, now)) for one in view.holders[:HOLDERS])
     return Key(
         id=view.scope,
         control=control,
         expression=constraint.key or "",
         value=view.value,
-        use=f"{view.held:,} of {view.limit:,}" if view.limit is not None else "",
-        full=view.limit is not None and view.held >= view.limit,
+        held=held_of(view),
+        full=is_full(view),
         holders=holders,
         more=max(0, view.held - len(holders)),
         waiting=f"{view.waiting:,}+" if view.lanes > view.waiting else f"{view.waiting:,}",
