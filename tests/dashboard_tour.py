@@ -108,7 +108,14 @@ class Tour:
 
     async def order(self, **more: Any) -> Run:
         """The run of an order, which waits for an approval unless it is a small one."""
-        data = {"id": "o-1", "customer": "ana", "country": "PT", "total": 480, "items": [], "card": "tok_visa_1"}
+        data: dict[str, Any] = {
+            "id": "o-1",
+            "customer": "ana",
+            "country": "PT",
+            "total": 480,
+            "items": [],
+            "card": "tok_visa_1",
+        }
         return await self.send("order.placed", **data | more)
 
 

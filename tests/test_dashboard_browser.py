@@ -334,3 +334,20 @@ async def test_a_function_is_invoked_and_paused_by_the_keyboard(desktop: Desktop
         await page.keyboard.press("p")
         await expect(page.get_by_text("Paused with hold")).to_have_count(0)
     assert desktop.complaints == []
+
+
+MORPHED = """async () => {
+  const { morph } = await import("/static/js/morph.js");
+  const made = (html) => Object.assign(document.createElement("div"), { innerHTML: html });
+  const old = made('<form action="/wake"><input type="hidden" name="step" value="nap"><input name="text" value="a">' +
+    '<button name="do" value="wake">Wake</button></form>');
+  old.querySelector("[name=text]").value = "typed";
+  morph(old, made('<form action="/retry"><input type="hidden" name="step" value="pay"><input name="text" value="b">' +
+    '<button name="do" value="retry">Retry</button></form>'));
+  return [...old.querySelectorAll("input, button")].map((field) => field.value);
+}"""
+
+
+async def test_what_a_form_is_about_changes_with_the_page_and_what_was_typed_stays(desktop: Desktop) -> None:
+    async with desktop.window("/runs") as page:
+        assert await page.evaluate(MORPHED) == ["pay", "typed", "retry"]

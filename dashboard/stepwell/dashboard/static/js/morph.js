@@ -1,7 +1,12 @@
 /** Changes one tree of elements into another, in place: what stays keeps its focus, its scroll position, its selection. */
 
-/** Attributes that belong to the reader once the page is there. */
-const KEPT = new Set(["open", "value", "checked", "selected"]);
+/** Attributes that belong to the reader once the page is there, and of what. */
+const KEPT = /** @type {const} */ ([
+  ["open", "details, dialog"],
+  ["value", "input:not([type=hidden], [type=submit], [type=button])"],
+  ["checked", "input"],
+  ["selected", "option"],
+]);
 
 /**
  * Makes `old` equal to `fresh`. Children that have an id are recognised by it, the others by their place: where one may
@@ -72,11 +77,19 @@ function morphNode(old, fresh) {
  */
 function morphAttributes(old, fresh) {
   for (const { name } of [...old.attributes]) {
-    if (!fresh.hasAttribute(name) && !KEPT.has(name)) old.removeAttribute(name);
+    if (!fresh.hasAttribute(name) && !isKept(old, name)) old.removeAttribute(name);
   }
   for (const { name, value } of fresh.attributes) {
-    if (old.getAttribute(name) !== value && !KEPT.has(name)) old.setAttribute(name, value);
+    if (old.getAttribute(name) !== value && !isKept(old, name)) old.setAttribute(name, value);
   }
+}
+
+/**
+ * @param {Element} element
+ * @param {string} name
+ */
+function isKept(element, name) {
+  return KEPT.some(([attribute, of]) => attribute === name && element.matches(of));
 }
 
 /**
