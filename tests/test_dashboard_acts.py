@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, expect
 
+from stepwell.client import Event
 from tests.dashboard_tour import Tour, closed, live, opened, same
 from tests.test_cli_dev import Dev
 from tests.test_dashboard_browser import chromium as chromium
@@ -193,3 +194,35 @@ async def test_a_bad_deploy_is_undone_in_a_few_clicks(tour: Tour) -> None:
         assert 0 < int(done) < 60
         await page.get_by_role("button", name="Go on").click()
         await expect(page.locator(".head-line")).to_contain_text("Done", timeout=30_000)
+
+
+async def test_from_home_to_why_an_order_is_stuck_takes_three_clicks(tour: Tour) -> None:
+    waiting = await tour.order(id="o-stuck")
+    await tour.until(waiting.id, "waiting")
+    for figure, run in (("Waiting", waiting), ("Queued", None)):
+        if run is None:
+            async with tour.client() as client:
+                await client.send([Event("catalog.uploaded", {"products": 2_000})])
+            run = await tour.send("catalog.uploaded", products=25)
+        async with tour.window("/") as page:
+            await page.locator(".figure", has_text=figure).get_by_role("link").click()
+            await page.locator(f"#run-{run.id} .row-link").click()
+            because = page.locator("#run-waiting")
+            await expect(because).to_contain_text("order.approved" if run is waiting else "Every slot is taken")
+            if run is not waiting:
+                await because.locator(".tag").first.click()
+                await expect(page.locator(".run-title")).to_contain_text("Running")
+
+
+async def test_home_leads_to_what_is_paused(tour: Tour) -> None:
+    async with tour.client() as client:
+        await client.send([Event("cart.abandoned", {"customer": "a"})])
+    async with tour.window("/functions/store/remind") as page:
+        await chosen(page, "Pause")
+        await page.get_by_role("button", name="Pause").click()
+        await expect(page.locator("main")).to_contain_text("Paused")
+        await tour.send("cart.abandoned", customer="b")
+        await page.goto(tour.url)
+        await page.locator(".trouble", has_text="store/remind").get_by_role("link").click()
+        await expect(page.locator("main")).to_contain_text("Paused")
+        await page.get_by_role("button", name="Resume").first.click()

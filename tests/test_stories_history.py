@@ -11,10 +11,12 @@ from stepwell.platform.codec import decode
 from stepwell.platform.engine.leases import Leases
 from stepwell.platform.executor import executing, worker
 from stepwell.platform.history import History
+from stepwell.platform.ids import partition_of
 from stepwell.platform.reading.story import Story, story_of
 from stepwell.platform.records import Status
 from stepwell.platform.store.memory import memory_store
 from stepwell.platform.store.store import Store
+from tests.api_desk import Desk, function
 from tests.platform_harness import Harness, harness
 
 
@@ -254,3 +256,17 @@ async def test_what_a_dead_worker_executed_is_forgotten_with_it(store: Store, mo
         story = await told(platform, run)
         assert [entry.outcome for entry in story.entries if entry.kind == "running"] == ["crashed"]
         await platform.cancel(run)
+
+
+async def test_a_body_that_seems_to_have_begun_before_its_turn_is_told_in_it(store: Store) -> None:
+    desk = Desk.over(store)
+    await desk.register(function("fulfil"))
+    run = await desk.start("order.placed")
+    desk.clock.advance(10)
+    [lease] = await desk.lease("shop/fulfil")
+    owner = desk.owner(desk.installation.partitions[partition_of(run)])
+    await owner.checkpoint(run, lease.token, 1, "charge", "run", ok=True, attempts=1, took=5, payload=b"1")
+    story = await desk.installation.history.story(run, desk.clock.now())
+    assert story
+    assert kinds(story) == ["created", "queued", "running", "step charge"]
+    assert story.entries[3].at == story.entries[2].at

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Literal
 
@@ -88,6 +88,7 @@ def _in_order(course: Sequence[Entry], others: Sequence[Entry]) -> list[Entry]:
     """By time; in the same ms, what was done by hand comes before what it has led to, and steps where they executed."""
     began = [entry.at for entry in course]
     turns = [(entry.at, place) for place, entry in enumerate(course) if entry.kind == "running"]
+    others = [_in_turn(entry, [entry for entry in course if entry.kind == "running"]) for entry in others]
 
     def place(entry: Entry) -> float:
         if entry.kind in ACTS.values():
@@ -97,6 +98,16 @@ def _in_order(course: Sequence[Entry], others: Sequence[Entry]) -> list[Entry]:
 
     placed = [*enumerate(course), *((place(entry), entry) for entry in others)]
     return [entry for _, entry in sorted(placed, key=lambda one: (one[1].at, one[0]))]
+
+
+def _in_turn(entry: Entry, turns: Sequence[Entry]) -> Entry:
+    """A body executes in a turn; when it began is counted back by its worker's clock, and may be off by some ms."""
+    if entry.kind not in ("step", "failed_attempt") or entry.step_kind != "run":
+        return entry
+    following = bisect_right(turns, entry.at, key=lambda turn: turn.at)
+    before = turns[following - 1] if following else None
+    inside = before is not None and (before.until is None or entry.at <= before.until)
+    return entry if inside or following == len(turns) else replace(entry, at=turns[following].at)
 
 
 async def _record_of(partition: Partition, run: str) -> RunRecord | None:

@@ -4,6 +4,8 @@ import { morph } from "./morph.js";
 
 /** Between two readings are at least as many ms as the page says, however much changes; and twice as long as one took. */
 const SLOWNESS = 2;
+/** But no more than so many ms: of a server that was away a reading may have taken very long. */
+const LONGEST = 3_000;
 /** After so many ms a broken stream is opened again; until it is there, the page is read at that pace. */
 const RETRY = 2_000;
 /** A stream is silent while nothing happens, and as silent while the server has lost Redis: so often, in ms, it is tried. */
@@ -76,7 +78,7 @@ async function refetch() {
     stale = false;
     const begun = performance.now();
     await read();
-    const pause = Math.max(Number(page.dataset.pace), SLOWNESS * (performance.now() - begun));
+    const pause = Math.max(Number(page.dataset.pace), Math.min(LONGEST, SLOWNESS * (performance.now() - begun)));
     await new Promise((resolve) => setTimeout(resolve, pause));
   }
   reading = false;
