@@ -129,6 +129,11 @@ async def test_jobs_are_listed_and_stopped(client: httpx2.AsyncClient, desk: Des
     await carry_on(desk)
     stopped = await post(client, {}, f"/{ids[0]}/stop")
     assert (stopped["state"], stopped["done"]) == ("stopped", 0)
+    for _ in range(2):
+        assert (await post(client, {}, f"/{ids[0]}/resume"))["state"] == "running"
+    await carry_on(desk)
+    done = await post(client, {}, f"/{ids[0]}/resume")
+    assert (done["state"], done["done"]) == ("done", 3), "asked again after a lost answer"
 
 
 async def test_the_same_request_makes_one_job(client: httpx2.AsyncClient, desk: Desk) -> None:
@@ -347,6 +352,9 @@ async def test_a_job_that_is_stopped_says_what_is_left(desk: Desk, capsys: pytes
         desk.clock.advance(20_000)
         await carry_on(desk)
         assert await asyncio.to_thread(bulk_job.follow, server.url, job, json=False) == 1
+        assert await asyncio.to_thread(main, ["bulk", "resume", job, "--url", server.url]) == 0
+        async with Client(server.url) as client:
+            assert (await client.bulk.resume(job)).state == "running"
     said = capsys.readouterr().out
     assert said.startswith(f"{job} is stopping; 0 done\n")
-    assert said.endswith("stopped: 0 done, 0 refused, 2 left\n")
+    assert said.endswith(f"stopped: 0 done, 0 refused, 2 left\n{job} is running; 0 done\n")

@@ -89,6 +89,10 @@ async def test_a_job_does_what_its_page_has_shown_and_nothing_twice(pages: Pages
     answer = await client.post(f"{address}/stop")
     assert answer.headers["location"] == address
     assert "Stopp" in words(await read(client, address))
+    answer = await client.post(f"{address}/resume")
+    assert answer.headers["location"] == address
+    assert "Going on" in words(await read(client, address))
+    assert "Rate is &#39;x&#39;" in words((await client.post("/bulk", data={"action": "rerun", "rate": "x"})).text)
 
 
 async def test_a_job_that_has_done_its_part_shows_what_it_made_and_what_not(

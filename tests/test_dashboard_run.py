@@ -318,3 +318,22 @@ async def test_earlier_attempts_of_a_step_are_told_with_their_errors(pages: Page
     assert "Timeout: first" in text
     assert text.count("Timeout: second") == 0, "the last one is what the step shows"
     assert "Timeout second" in text
+
+
+async def test_attempts_that_failed_alike_are_told_each(pages: Pages, client: httpx2.AsyncClient) -> None:
+    lease, owner = await leased(pages), pages.desk.owner()
+    error = orjson.dumps({"type": "Timeout", "message": "again", "traceback": []})
+    for attempt in (1, 2, 3):
+        await owner.retry_step(
+            lease.run, lease.token, attempt + 1, "charge", "run", attempts=attempt, delay=1, took=3, error=error
+        )
+    text = words(await read(client, f"/runs/{lease.run}"))
+    assert "Attempt 1" in text
+    assert "Attempt 2" in text
+    assert "Attempt 3" not in text, "it is what the step shows"
+
+
+async def test_a_step_that_is_not_there_is_named(pages: Pages, client: httpx2.AsyncClient) -> None:
+    run = await pages.sleeping()
+    text = words(await read(client, f"/runs/{run}/resolve?step=nope", 404))
+    assert f"Run {run} has no step &#39;nope&#39;" in text

@@ -123,4 +123,6 @@ def _query(form: Mapping[str, str]) -> BulkQuery:
         return BulkQuery.model_validate({name: value for name, value in form.items() if value})
     except ValidationError as error:
         wrong = error.errors(include_url=False)[0]
-        raise Problem(422, "unfit", f"{wrong['loc'][0]}: {wrong['msg']}") from None
+        name, given = str(wrong["loc"][0]), form.get(str(wrong["loc"][0]), "")[:80]
+        hint = "Open the list of runs, and choose there what is to be done"
+        raise Problem(422, "unfit", f"{name} is {given!r}: {wrong['msg']}", hint) from None

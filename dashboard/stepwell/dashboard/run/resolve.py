@@ -84,7 +84,7 @@ class ResolvePage:
         known, rows = await self._history.run(id), await self._history.steps(id)
         row = next((row for row in rows or () if row.key == key), None)
         if known is None or row is None:
-            raise not_found("step", f"{key} of run {id}")
+            raise _no_step(id, key)
         if row.state != "pending" and not error:
             raise Problem(409, "not_now", f"step {key!r} does not wait any more", f"See /runs/{id}")
         view = ResolveView(
@@ -99,6 +99,11 @@ class ResolvePage:
             error=error,
         )
         return self._renderer.page(request, "resolve.html", view, 422 if error else 200)
+
+
+def _no_step(run: str, key: str) -> Problem:
+    shown = key if len(key) <= 80 else f"{key[:80]}…"
+    return Problem(404, "not_found", f"run {run[:26]} has no step {shown!r}", "The page of the run lists its steps")
 
 
 def _outcome(form: Form) -> dict[str, Given]:

@@ -152,10 +152,18 @@ def _view(run: str, number: int, row: StepRow, told: Told, axis: Axis, now: int,
         child=told.children.get(row.key),
         progress=progress_view(told.progress.get(row.key)) if going_on else None,
         can=tuple(_can(row)),
-        # The last one is shown as the step itself.
-        tries=tuple(_try(one, now) for one in told.tries.get(row.key, ()) if one.error != row.payload),
+        tries=tuple(one for one in _tries(told, row, now) if not _is_last(one, row)),
         worker=short(executes.worker) if executes else None,
     )
+
+
+def _tries(told: Told, row: StepRow, now: int) -> Iterator[TryView]:
+    yield from (_try(one, now) for one in told.tries.get(row.key, ()))
+
+
+def _is_last(one: TryView, row: StepRow) -> bool:
+    """Whether it is the attempt that the step itself shows: by its number, for errors are often the same."""
+    return row.state in ("failed", "retrying") and one.attempt == row.attempts and not one.crashed
 
 
 def _try(one: Try, now: int) -> TryView:
