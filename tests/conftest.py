@@ -1,11 +1,15 @@
 """Servers and stores that tests ask for by name."""
 
+import asyncio
+import faulthandler
+import functools
+import inspect
 import os
 import sys
 import tempfile
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 import structlog
@@ -30,6 +34,22 @@ structlog.configure(
     ]
 )
 
+FINISHING = 30.0
+"""Seconds of a test's limit that are left for its fixtures, when it hangs."""
+
+STDERR = pytest.StashKey[int]()
+"""Where a process of tests says its last words."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keeps the real standard error, which is captured during tests."""
+    config.stash[STDERR] = os.dup(sys.stderr.fileno())
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Lets go of it."""
+    os.close(config.stash[STDERR])
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--soak` runs what is too long for every day."""
@@ -45,6 +65,9 @@ def pytest_xdist_auto_num_workers() -> int:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves out what is marked `soak`, unless it is asked for; deals the tests to the processes that share them."""
+    for item in items:
+        if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
+            item.obj = bounded(item.obj, limit_of(item) - FINISHING)
     if not config.getoption("--soak"):
         for item in items:
             if "soak" in item.keywords:
@@ -52,6 +75,33 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     worker: dict[str, int] | None = getattr(config, "workerinput", None)
     if worker is not None:
         items[:] = dealt(items, worker["workercount"])
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Ends a process that not even the limit of a test ends, and says where it was."""
+    faulthandler.dump_traceback_later(limit_of(item) + FINISHING, exit=True, file=item.config.stash[STDERR])
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+def limit_of(item: pytest.Item) -> float:
+    """Seconds that a test may take."""
+    mark = item.get_closest_marker("timeout")
+    return float(mark.args[0] if mark else str(item.config.getini("timeout")))
+
+
+def bounded(test: Callable[..., Awaitable[None]], limit: float) -> Callable[..., Awaitable[None]]:
+    """An async test that is cancelled where it hangs. A signal would leave its fixtures waiting for it for ever."""
+
+    @functools.wraps(test)
+    async def run(*args: Any, **named: Any) -> None:
+        async with asyncio.timeout(limit):
+            await test(*args, **named)
+
+    return run
 
 
 @pytest.fixture(scope="session")

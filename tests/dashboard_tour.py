@@ -16,6 +16,7 @@ from playwright.async_api import Browser, BrowserContext, Page, Request, expect
 
 from stepwell.client import Client, Event
 from stepwell.client.records import Run
+from tests import browsers
 from tests.test_cli_dev import Dev
 
 SHOWCASE = Path(__file__).parents[1] / "docs" / "showcase"
@@ -70,7 +71,7 @@ class Tour:
         try:
             yield page
         finally:
-            await (page.close() if context else made.close())
+            await browsers.closed(page if context else made)
 
     def _hear(self, path: str, said: str) -> None:
         # A form that comes back with what is wrong is no mistake of the page.

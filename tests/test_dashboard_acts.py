@@ -10,8 +10,8 @@ from playwright.async_api import Browser, Page, expect
 from stepwell.client import Event
 from tests.dashboard_tour import Tour, closed, live, opened, same
 from tests.test_cli_dev import Dev
+from tests.test_dashboard_browser import browser as browser
 from tests.test_dashboard_browser import chromium as chromium
-from tests.test_dashboard_tour import browser as browser
 
 pytestmark = pytest.mark.slow
 
@@ -161,6 +161,38 @@ async def test_a_schedule_runs_now(tour: Tour) -> None:
         await expect(page.locator(".run-title")).to_contain_text("Completed", timeout=20_000)
 
 
+async def test_a_schedule_is_skipped_once_paused_and_goes_on(tour: Tour) -> None:
+    async with tour.window("/schedules") as page:
+        await page.locator("tr", has_text="sync_stock").locator(".row-link").click()
+        ahead = page.locator("#schedule-next")
+        await page.get_by_role("button", name="Skip next").click()
+        await expect(ahead).to_contain_text("Left out:")
+        await page.get_by_role("button", name="Pause").click()
+        await expect(page.locator("#schedule-paused")).to_contain_text("No time fires")
+        await expect(ahead).to_contain_text("None while it is paused")
+        await page.get_by_role("button", name="Resume").click()
+        await expect(page.locator("#schedule-paused")).to_have_count(0)
+        await expect(ahead).not_to_contain_text("None while it is paused")
+
+
+async def test_times_of_a_schedule_are_made_up_for(tour: Tour) -> None:
+    async with tour.window("/schedules") as page:
+        await page.locator("tr", has_text="daily_report").locator(".row-link").click()
+        await chosen(page, "Backfill")
+        await page.get_by_label("From, by the clocks").fill("2026-03-01T00:00")
+        await page.get_by_label("Until").fill("2026-02-01T00:00")
+        await page.get_by_role("button", name="Start the runs").click()
+        await expect(page.get_by_text("the range ends before it begins")).to_be_visible()
+        await page.go_back()
+        await chosen(page, "Backfill")
+        await page.get_by_label("From, by the clocks").fill("2026-03-01T00:00")
+        await page.get_by_label("Until").fill("2026-03-04T00:00")
+        await page.get_by_role("button", name="Start the runs").click()
+        await expect(page.locator("#schedule-filled")).to_contain_text("started 3 runs")
+        await page.get_by_role("link", name="Show the runs").click()
+        await expect(page.locator("main")).to_contain_text("store/daily_report")
+
+
 async def test_marked_runs_are_done_again(tour: Tour) -> None:
     runs = [await tour.send("order.shipped", id=f"m-{number}") for number in range(2)]
     async with tour.window("/runs?function=store%2Fnotify") as page:
@@ -226,3 +258,4 @@ async def test_home_leads_to_what_is_paused(tour: Tour) -> None:
         await page.locator(".trouble", has_text="store/remind").get_by_role("link").click()
         await expect(page.locator("main")).to_contain_text("Paused")
         await page.get_by_role("button", name="Resume").first.click()
+        await expect(page.locator("#function-paused")).to_have_count(0)

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 from stepwell.dashboard.wording import durations
 from tests.api_desk import function
+from tests.browsers import browsing, closed
 from tests.test_dashboard_pages import HOSTILE, Pages
+from tests.test_dashboard_queues import leave_behind, limited
 
 pytestmark = pytest.mark.slow
 
@@ -95,17 +97,13 @@ class Desktop:
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         await page.goto(self.url + path)
         yield page
-        await page.close()
+        await closed(page)
 
 
 @pytest.fixture(scope="module")
 async def browser(chromium: str) -> AsyncGenerator[Browser]:
-    # Chromium's sandbox does not work for root.
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=arguments)
+    async with browsing(chromium) as browser:
         yield browser
-        await browser.close()
 
 
 @pytest.fixture
@@ -351,3 +349,14 @@ MORPHED = """async () => {
 async def test_what_a_form_is_about_changes_with_the_page_and_what_was_typed_stays(desktop: Desktop) -> None:
     async with desktop.window("/runs") as page:
         assert await page.evaluate(MORPHED) == ["pay", "typed", "retry"]
+
+
+async def test_a_slot_that_nobody_uses_is_released(desktop: Desktop) -> None:
+    await limited(desktop.pages)
+    run = await leave_behind(desktop.pages)
+    async with desktop.window("/queues") as page:
+        await page.locator(".holder", has_text="nobody executes it").locator("summary").click()
+        await page.get_by_role("button", name="Release the slot").click()
+        await expect(page.get_by_text("nobody executes it")).to_have_count(0)
+    assert [lease.run for lease in await desktop.pages.desk.lease("shop/limited")] == [run]
+    assert desktop.complaints == []

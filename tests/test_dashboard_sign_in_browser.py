@@ -8,6 +8,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from stepwell.platform.api.sessions import COOKIE, LENGTH
+from tests.browsers import closed
 from tests.test_dashboard_browser import (
     CONTRASTS,
     FOCUSED,
@@ -42,7 +43,7 @@ async def window(desktop: Desktop, *, scripts: bool = True) -> AsyncGenerator[Pa
     page.on("console", lambda message: desktop.complaints.append(message.text))
     page.on("pageerror", lambda error: desktop.complaints.append(str(error)))
     yield page
-    await context.close()
+    await closed(context)
 
 
 async def enter(page: Page, key: str) -> None:

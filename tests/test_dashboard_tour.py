@@ -1,17 +1,17 @@
 """Every view in a browser, against `stepwell dev` with a busy store: no complaints, accessible, at every width."""
 
 import asyncio
-import os
 import signal
 from collections.abc import AsyncGenerator, Generator
 
 import pytest
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
-from playwright.async_api import Browser, async_playwright, expect
+from playwright.async_api import Browser, expect
 
 from stepwell.client import Event
 from tests.dashboard_tour import STORE, WIDER, Tour, closed, live, opened, paths_of, same
 from tests.test_cli_dev import Dev
+from tests.test_dashboard_browser import browser as browser
 from tests.test_dashboard_browser import chromium as chromium
 
 pytestmark = pytest.mark.slow
@@ -24,16 +24,6 @@ def dev(tmp_path_factory: pytest.TempPathFactory) -> Generator[Dev]:
     dev = opened(tmp_path_factory.mktemp("t"))
     yield dev
     closed(dev)
-
-
-@pytest.fixture
-async def browser(chromium: str) -> AsyncGenerator[Browser]:
-    # Chromium's sandbox does not work for root.
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=arguments)
-        yield browser
-        await browser.close()
 
 
 @pytest.fixture
