@@ -12,6 +12,7 @@ from stepwell.platform.engine.leases import Leases
 from stepwell.platform.engine.partition import Partition, partitions_of
 from stepwell.platform.engine.runs import Cancelled, Runs
 from stepwell.platform.executor.board import Board
+from stepwell.platform.executor.inprocess import InProcess
 from stepwell.platform.executor.session import Session, new_session_id
 from stepwell.platform.executor.worker import Worker
 from stepwell.platform.ids import partition_of
@@ -59,14 +60,12 @@ class Harness:
         session = Session(new_session_id(self.clock.now()))
         self.worker = Worker(
             self.partitions,
-            self.apps,
+            InProcess(self.apps, self.settings, concurrency=concurrency, suspects=suspects),
             self.ingest,
             self.waits,
             self.clock,
             self.settings,
             session,
-            concurrency=concurrency,
-            suspects=suspects,
             board=board,
         )
         self._working = asyncio.create_task(self.worker.run())

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import structlog
@@ -23,6 +23,7 @@ from stepwell.platform.engine.partition import partitions_of
 from stepwell.platform.errors import InvalidManifest, StepwellError
 from stepwell.platform.executor.board import Board
 from stepwell.platform.executor.errand import BAD_TARGET, Command, Errand, Report, line
+from stepwell.platform.executor.inprocess import InProcess
 from stepwell.platform.executor.introducing import Introduction, card_of, introduced
 from stepwell.platform.executor.prints import overheard
 from stepwell.platform.executor.session import Session
@@ -85,22 +86,21 @@ async def _serve(errand: Errand, apps: list[App]) -> None:
         registry = Registry(partitions)
         await _register(registry, apps)
         ingest = Ingest(partitions, registry, clock)
+        handlers = InProcess(apps, settings, concurrency=errand.concurrency, suspects=errand.suspects)
         worker = Worker(
             partitions,
-            apps,
+            handlers,
             ingest,
             Waits.over(partitions, registry, ingest, settings, clock),
             clock,
             settings,
             Session(errand.session),
-            concurrency=errand.concurrency,
             board=Board.open(Path(errand.board)),
-            suspects=errand.suspects,
         )
         card = card_of(errand, apps, settings, clock.now())
         with hearing:
             async with introduced(Cards(partitions[0]), errand.session, card) as introduction:
-                await _work(worker, introduction, errand, settings.drain_patience)
+                await _work(worker, [*handlers.functions], introduction, errand, settings.drain_patience)
 
 
 async def _register(registry: Registry, apps: list[App]) -> None:
@@ -114,10 +114,12 @@ async def _register(registry: Registry, apps: list[App]) -> None:
             await asyncio.sleep(ALIVE)
 
 
-async def _work(worker: Worker, introduction: Introduction, errand: Errand, patience: float) -> None:
+async def _work(
+    worker: Worker, functions: Sequence[str], introduction: Introduction, errand: Errand, patience: float
+) -> None:
     drain = asyncio.Event()
     _listen(errand.control, drain.set, worker.session.dead.set)
-    _tell(errand.report, Report(what="ready", functions=list(worker.functions)))
+    _tell(errand.report, Report(what="ready", functions=list(functions)))
     leasing = asyncio.create_task(worker.run())
     signs = asyncio.create_task(_give_signs(worker, errand.report))
     draining = asyncio.create_task(drain.wait())

@@ -1,26 +1,25 @@
 """A leased run while a worker has it: its execution, and how it ends."""
 
 import asyncio
+from collections.abc import Callable
 
 import structlog
 
-from stepwell.functions.function import Function
+from stepwell.functions.logbook import Opening
 from stepwell.functions.replay import (
     Cancelled,
     Completed,
     Ending,
-    Execution,
     Failed,
     Released,
     Retry,
-    Start,
     Suspended,
-    Threads,
 )
 from stepwell.platform.codec import encode
 from stepwell.platform.engine.answers import Refusal
 from stepwell.platform.engine.owner import Owner
 from stepwell.platform.errors import StepwellError
+from stepwell.platform.executor.handlers import Running
 from stepwell.platform.executor.journal import RunJournal, outcome_of
 from stepwell.platform.executor.logbook import Book, Desk
 from stepwell.platform.executor.saying import say_run_failed
@@ -35,49 +34,29 @@ class Work:
 
     Args:
         lease: what was leased.
-        function: whose handler it runs.
+        begin: takes it up; is given where what its code says goes.
         journal: its journal.
         owner: writes of its partition.
-        threads: the worker's.
-        now: ms UTC when it was leased.
-        rows: every step recorded so far.
-        max_output: bytes of the output of a step, or of the function.
         desk: sends what its code says.
     """
 
-    __slots__ = ("_book", "_desk", "_heard", "_journal", "_owner", "execution", "function", "lease")
+    __slots__ = ("_book", "_desk", "_heard", "_journal", "_owner", "execution", "lease")
 
     def __init__(
         self,
         lease: Lease,
-        function: Function[object],
+        begin: Callable[[Opening], Running],
         journal: RunJournal,
         owner: Owner,
-        threads: Threads,
-        now: int,
-        rows: tuple[StepRow, ...],
-        max_output: int,
         desk: Desk,
     ) -> None:
         self.lease = lease
-        self.function = function
         self._journal = journal
         self._owner = owner
         self._desk = desk
         self._book: Book | None = None
         self._heard: set[tuple[str, int]] = set()
-        start = Start(
-            run_id=lease.run,
-            function_id=function.name,
-            events=[{"id": one.id, "name": one.name, "data": one.data, "ts": one.ts} for one in lease.events],
-            attempt=lease.attempt,
-            max_attempts=function.retries.times + 1,
-            outcomes=[outcome_of(row) for row in rows],
-            turn=lease.turn,
-            now=now,
-            output_limit=max_output,
-        )
-        self.execution = Execution(function, start, journal, threads, self._open_book)
+        self.execution = begin(self._open_book)
 
     async def run(self) -> Ending:
         """Runs the handler, records how that ended, and gives it; while Redis is out of reach, tries again."""

@@ -1,16 +1,14 @@
-"""A worker: leases runs of its apps' functions and executes them in this process."""
+"""A worker: leases runs of functions and sees to it that they are executed."""
 
 import asyncio
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import structlog
 
-from stepwell.functions import App
-from stepwell.functions.function import Function
-from stepwell.functions.replay import Suspended, Threads
+from stepwell.functions.replay import Suspended
 from stepwell.platform.clock import Clock
 from stepwell.platform.engine.leases import Leases, SessionDead
 from stepwell.platform.engine.logs import Logs
@@ -19,8 +17,9 @@ from stepwell.platform.engine.partition import Partition
 from stepwell.platform.errors import StepwellError
 from stepwell.platform.executor.board import Board
 from stepwell.platform.executor.executing import Executing
+from stepwell.platform.executor.handlers import Handlers
 from stepwell.platform.executor.journal import RunJournal
-from stepwell.platform.executor.leasing import Leasing, Room
+from stepwell.platform.executor.leasing import Leasing
 from stepwell.platform.executor.logbook import Desk
 from stepwell.platform.executor.recorded import Recorded
 from stepwell.platform.executor.session import Session
@@ -67,36 +66,28 @@ class Worker:
 
     Args:
         partitions: where runs are leased.
-        apps: whose functions are served.
+        handlers: execute them.
         ingest: takes the events that runs send.
         waits: sees to what runs wait for.
         clock: tells `now` to executions.
         settings: limits.
         session: in whose name runs are leased; somebody else keeps it alive.
-        concurrency: runs at once.
         board: where executing runs are written down; `None` for nowhere.
-        suspects: serve only runs that are suspected of having killed their worker.
     """
 
     def __init__(
         self,
         partitions: Sequence[Partition],
-        apps: Iterable[App],
+        handlers: Handlers,
         ingest: Ingest,
         waits: Waits,
         clock: Clock,
         settings: Settings,
         session: Session,
         *,
-        concurrency: int = 256,
         board: Board | None = None,
-        suspects: bool = False,
     ) -> None:
         self.session = session
-        served = tuple(apps)
-        self.functions: Mapping[str, Function[Any]] = {f.name: f for app in served for f in app.functions.values()}
-        self._suffix = "!" if suspects else ""
-        self._versions = dict(_versions(served, self._suffix))
         self.works: dict[str, Work] = {}
         self._ingest = ingest
         self._waits = waits
@@ -104,10 +95,14 @@ class Worker:
         self._settings = settings
         self._board = board
         self._recorded = Recorded(settings.recorded_bytes)
-        self._room = Room(concurrency)
-        self._threads = Threads(max(1, min(concurrency, settings.threads)), self._room.stir)
+        self._handlers = handlers
+        self._room = handlers.room
         self._places = [Place.of(partition, settings) for partition in partitions]
-        self._leasings = list(self._make_leasings())
+        self._leasings = [
+            Leasing(place.leases, session, share.functions, handlers.versions, self._room, self._begin, share.bound)
+            for share in handlers.shares()
+            for place in self._places
+        ]
         # Leased, while their state is being read: by run, the token; and those of them that there was news of.
         self._preparing: dict[str, str] = {}
         self._unheard: set[str] = set()
@@ -135,7 +130,7 @@ class Worker:
         finally:
             for work in self.works.values():
                 work.execution.abandon()
-            self._threads.close()
+            self._handlers.close()
 
     async def drain(self, patience: float) -> None:
         """Finishes the step bodies in flight and releases every run; after `patience` seconds, gives up on the rest."""
@@ -171,12 +166,6 @@ class Worker:
         for desk in self.desks:
             desk.close()
 
-    def _make_leasings(self) -> Iterable[Leasing]:
-        for is_async, bound in ((True, lambda: self._room.free), (False, lambda: self._threads.free)):
-            names = [f"{name}{self._suffix}" for name, f in self.functions.items() if f.is_async is is_async]
-            for place in self._places if names else ():
-                yield Leasing(place.leases, self.session, names, self._versions, self._room, self._begin, bound)
-
     def _begin(self, lease: Lease) -> None:
         self._preparing[lease.run] = lease.token
         task = asyncio.create_task(self._execute(lease))
@@ -184,9 +173,8 @@ class Worker:
         task.add_done_callback(self._tasks.discard)
 
     async def _execute(self, lease: Lease) -> None:
-        function = self.functions[lease.function]
         try:
-            with self._at_work(await self._make(lease, function)) as work:
+            with self._at_work(await self._make(lease)) as work:
                 if not isinstance(await work.run(), Suspended):
                     self._recorded.forget(lease.run)
         except Exception:
@@ -223,22 +211,13 @@ class Worker:
             self._unheard.discard(lease.run)
             self._news.set()
 
-    async def _make(self, lease: Lease, function: Function[Any]) -> Work:
+    async def _make(self, lease: Lease) -> Work:
         place = self._places[partition_of(lease.run)]
         rows = lease.rows
         if rows is None:
             rows = await self._recorded.read(place.partition, lease.run)
-        return Work(
-            lease,
-            function,
-            self._journal(lease, place),
-            place.owner,
-            self._threads,
-            self._clock.now(),
-            rows,
-            self._settings.max_output_bytes,
-            place.desk,
-        )
+        journal, now = self._journal(lease, place), self._clock.now()
+        return Work(lease, partial(self._handlers.begin, lease, rows, journal, now), journal, place.owner, place.desk)
 
     def _journal(self, lease: Lease, place: Place) -> RunJournal:
         return RunJournal(lease, place.owner, self._ingest, self._waits, self._settings.max_event_bytes)
@@ -306,10 +285,3 @@ class Worker:
             work.execution.abandon()
         else:
             work.execution.cancel()
-
-
-def _versions(apps: Iterable[App], suffix: str) -> Iterator[tuple[str, str]]:
-    """The versions of apps by the functions that runs are leased of."""
-    for app in apps:
-        version = app.version
-        yield from ((f"{function.name}{suffix}", version) for function in app.functions.values())

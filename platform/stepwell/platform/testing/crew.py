@@ -69,7 +69,7 @@ class Crew:
         for worker in self._workers:
             for id, work in worker.works.items():
                 steps = " and ".join(f"in step {step!r}" for step in worker.life.steps_of(id))
-                yield f"run {id} of {work.function.name} is still {steps or 'in its handler, outside steps'}"
+                yield f"run {id} of {work.lease.function} is still {steps or 'in its handler, outside steps'}"
 
     def check(self) -> None:
         """Raises what has ended a worker that nobody wanted to end."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from stepwell.functions import App
 from stepwell.functions.function import Function
+from stepwell.platform.executor.inprocess import InProcess
 from stepwell.platform.executor.journal import RunJournal
 from stepwell.platform.executor.session import Session, new_session_id
 from stepwell.platform.executor.worker import Place, Worker
@@ -32,18 +33,17 @@ class MortalWorker(Worker):
     def __init__(self, installation: Installation, apps: Iterable[App], life: Life, *, suspects: bool) -> None:
         self.life = life
         self.suspects = suspects
+        handlers = InProcess(apps, installation.settings, concurrency=ALONE if suspects else MANY, suspects=suspects)
+        handlers.functions = {name: self._watched(function) for name, function in handlers.functions.items()}
         super().__init__(
             installation.partitions,
-            apps,
+            handlers,
             installation.ingest,
             installation.waits,
             installation.clock,
             installation.settings,
             Session(new_session_id(installation.clock.now())),
-            concurrency=ALONE if suspects else MANY,
-            suspects=suspects,
         )
-        self.functions = {name: self._watched(function) for name, function in self.functions.items()}
 
     def _watched(self, function: Function[Any]) -> Function[Any]:
         watched = copy(function)
