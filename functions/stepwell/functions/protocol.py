@@ -21,6 +21,7 @@ Id = Annotated[str, Field(pattern=f"^{ID}$")]
 Expression = Annotated[str, Field(min_length=1, max_length=CHARACTERS)]
 Condition = Annotated[str, Field(max_length=CHARACTERS, alias="if")]
 Period = Annotated[int, Field(ge=1, le=WEEK)]
+Url = Annotated[str, Field(pattern=r"^https?://[!-~]+$", max_length=2048)]
 
 
 class _Wire(BaseModel):
@@ -164,10 +165,17 @@ class FairnessManifest(_Wire):
 
 
 class FunctionManifest(_Wire):
-    """One function of an app."""
+    """One function of an app.
+
+    Args:
+        id: unique in its app.
+        triggers: what starts it; with none, it is only invoked.
+        url: of a function that is served: where it is called.
+        name: for people; "" when it has none but its id.
+    """
 
     id: Id
-    triggers: Annotated[list[TriggerManifest | CronManifest], Field(min_length=1)]
+    triggers: list[TriggerManifest | CronManifest]
     retries: RetriesManifest
     concurrency: Annotated[list[ConcurrencyManifest], Field(max_length=MOST_CONTROLS)] = []
     timeouts: TimeoutsManifest | None = None
@@ -180,6 +188,8 @@ class FunctionManifest(_Wire):
     priority: PriorityManifest | None = None
     singleton: SingletonManifest | None = None
     fairness: FairnessManifest | None = None
+    url: Url | None = None
+    name: Annotated[str, Field(max_length=256)] = ""
 
     @model_validator(mode="after")
     def _gathered_once(self) -> Self:
@@ -188,9 +198,24 @@ class FunctionManifest(_Wire):
         return self
 
 
+class ServedManifest(_Wire):
+    """How an app that is reached over HTTP was registered.
+
+    Args:
+        url: where it serves its functions.
+        sdk: what it is written with, and the version of that, such as "py:v0.5.19"; "" when it did not say.
+        framework: of the web application it is part of; "" when it did not say.
+    """
+
+    url: Url
+    sdk: Annotated[str, Field(max_length=128)] = ""
+    framework: Annotated[str, Field(max_length=128)] = ""
+
+
 class Manifest(_Wire):
-    """An app and its functions, as registered with the platform."""
+    """An app and its functions, as registered with the platform; `served` when they are reached over HTTP."""
 
     id: Id
     version: Annotated[str, Field(pattern=f"^{VERSION}$")]
     functions: list[FunctionManifest]
+    served: ServedManifest | None = None
