@@ -37,11 +37,12 @@ MOST_ENTRIES = 10_000
 class Registry:
     """Reads and changes the registry; `snapshot` is this process's copy."""
 
-    __slots__ = ("_partitions", "_refreshing", "snapshot")
+    __slots__ = ("_changed", "_partitions", "_refreshing", "snapshot")
 
     def __init__(self, partitions: Sequence[Partition]) -> None:
         self._partitions = partitions
         self._refreshing: asyncio.Task[None] | None = None
+        self._changed = asyncio.Event()
         self.snapshot = Snapshot(0, {})
 
     async def load(self) -> Snapshot:
@@ -52,6 +53,14 @@ class Registry:
         version = int(stored.pop(_VERSION, b"0"))
         if version != self.snapshot.version:
             self.snapshot = _snapshot(version, stored)
+            self._changed.set()
+            self._changed = asyncio.Event()
+        return self.snapshot
+
+    async def changed(self, known: Snapshot) -> Snapshot:
+        """Waits until this process's copy is another than `known`, and gives it."""
+        while self.snapshot is known:
+            await self._changed.wait()
         return self.snapshot
 
     async def catch_up(self) -> Snapshot:

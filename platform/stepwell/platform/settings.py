@@ -89,6 +89,16 @@ class Settings(BaseSettings):
         default=30.0, ge=0, description="seconds a worker has to let go of a run that is to be cancelled"
     )
 
+    call_timeout: float = Field(
+        default=7_200.0, gt=0, description="seconds that an app reached over HTTP has to answer a call"
+    )
+    retry_interval: float | None = Field(
+        default=None,
+        ge=0,
+        description="seconds by which each pause before a retry of an app reached over HTTP is longer than the one "
+        "before, for tests; unset: 15 s, 30 s, 1 min, 2 min, and so on",
+    )
+
     log_lines: int = Field(
         default=1_000, ge=0, le=10_000, description="newest lines that are kept of what one run logs; 0: none"
     )

@@ -1,12 +1,13 @@
 """What executes the runs that a worker leases: functions in its own process, or an app that is called over HTTP."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from stepwell.functions.journal import Outcome
 from stepwell.functions.logbook import Opening
-from stepwell.functions.replay import Ending
-from stepwell.platform.executor.journal import RunJournal
+from stepwell.functions.replay import Ending, Start
+from stepwell.platform.executor.journal import RunJournal, outcome_of
 from stepwell.platform.executor.leasing import Room
 from stepwell.platform.records import Lease, StepRow
 
@@ -52,6 +53,40 @@ class Share(NamedTuple):
     bound: Callable[[], int]
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A leased run as a worker has it.
+
+    Args:
+        lease: of it.
+        rows: every step recorded so far.
+        journal: of it.
+        now: ms UTC when it was leased.
+        reread: reads its steps again, which others may have recorded meanwhile. Raises `StepwellError`.
+    """
+
+    lease: Lease
+    rows: Sequence[StepRow]
+    journal: RunJournal
+    now: int
+    reread: Callable[[], Awaitable[Sequence[StepRow]]]
+
+    def start(self, max_attempts: int, max_output: int) -> Start:
+        """What an execution begins with."""
+        lease = self.lease
+        return Start(
+            run_id=lease.run,
+            function_id=lease.function,
+            events=[{"id": one.id, "name": one.name, "data": one.data, "ts": one.ts} for one in lease.events],
+            attempt=lease.attempt,
+            max_attempts=max_attempts,
+            outcomes=[outcome_of(row) for row in self.rows],
+            turn=lease.turn,
+            now=self.now,
+            output_limit=max_output,
+        )
+
+
 class Handlers(Protocol):
     """Executes runs of some functions."""
 
@@ -69,8 +104,8 @@ class Handlers(Protocol):
         """Which functions are leased."""
         ...
 
-    def begin(self, lease: Lease, rows: Sequence[StepRow], journal: RunJournal, now: int, logbook: Opening) -> Running:
-        """Takes up a leased run, with every step recorded so far, at `now` in ms UTC."""
+    def begin(self, run: Taken, logbook: Opening) -> Running:
+        """Takes up a leased run; `logbook` gives where what its code says goes."""
         ...
 
     def close(self) -> None:

@@ -1,16 +1,14 @@
 """Functions of apps that are loaded into this process."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from stepwell.functions import App
 from stepwell.functions.function import Function
 from stepwell.functions.logbook import Opening
-from stepwell.functions.replay import Execution, Start, Threads
-from stepwell.platform.executor.handlers import Share
-from stepwell.platform.executor.journal import RunJournal, outcome_of
+from stepwell.functions.replay import Execution, Threads
+from stepwell.platform.executor.handlers import Share, Taken
 from stepwell.platform.executor.leasing import Room
-from stepwell.platform.records import Lease, StepRow
 from stepwell.platform.settings import Settings
 
 
@@ -42,32 +40,15 @@ class InProcess:
             if names:
                 yield Share(names, bound)
 
-    def begin(
-        self, lease: Lease, rows: Sequence[StepRow], journal: RunJournal, now: int, logbook: Opening
-    ) -> Execution:
+    def begin(self, run: Taken, logbook: Opening) -> Execution:
         """See `Handlers`."""
-        function = self.functions[lease.function]
-        start = start_of(lease, rows, now, function.retries.times + 1, self._max_output)
-        return Execution(function, start, journal, self._threads, logbook)
+        function = self.functions[run.lease.function]
+        start = run.start(function.retries.times + 1, self._max_output)
+        return Execution(function, start, run.journal, self._threads, logbook)
 
     def close(self) -> None:
         """Lets go of the threads."""
         self._threads.close()
-
-
-def start_of(lease: Lease, rows: Sequence[StepRow], now: int, max_attempts: int, max_output: int) -> Start:
-    """What an execution begins with."""
-    return Start(
-        run_id=lease.run,
-        function_id=lease.function,
-        events=[{"id": one.id, "name": one.name, "data": one.data, "ts": one.ts} for one in lease.events],
-        attempt=lease.attempt,
-        max_attempts=max_attempts,
-        outcomes=[outcome_of(row) for row in rows],
-        turn=lease.turn,
-        now=now,
-        output_limit=max_output,
-    )
 
 
 def _versions(apps: Iterable[App], suffix: str) -> Iterator[tuple[str, str]]:

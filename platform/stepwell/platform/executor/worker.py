@@ -17,7 +17,7 @@ from stepwell.platform.engine.partition import Partition
 from stepwell.platform.errors import StepwellError
 from stepwell.platform.executor.board import Board
 from stepwell.platform.executor.executing import Executing
-from stepwell.platform.executor.handlers import Handlers
+from stepwell.platform.executor.handlers import Handlers, Taken
 from stepwell.platform.executor.journal import RunJournal
 from stepwell.platform.executor.leasing import Leasing
 from stepwell.platform.executor.logbook import Desk
@@ -213,11 +213,10 @@ class Worker:
 
     async def _make(self, lease: Lease) -> Work:
         place = self._places[partition_of(lease.run)]
-        rows = lease.rows
-        if rows is None:
-            rows = await self._recorded.read(place.partition, lease.run)
-        journal, now = self._journal(lease, place), self._clock.now()
-        return Work(lease, partial(self._handlers.begin, lease, rows, journal, now), journal, place.owner, place.desk)
+        reread = partial(self._recorded.read, place.partition, lease.run)
+        rows = await reread() if lease.rows is None else lease.rows
+        run = Taken(lease, rows, self._journal(lease, place), self._clock.now(), reread)
+        return Work(lease, partial(self._handlers.begin, run), run.journal, place.owner, place.desk)
 
     def _journal(self, lease: Lease, place: Place) -> RunJournal:
         return RunJournal(lease, place.owner, self._ingest, self._waits, self._settings.max_event_bytes)

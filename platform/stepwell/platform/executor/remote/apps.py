@@ -1,0 +1,144 @@
+"""Executes the functions of all apps that are registered as reached over HTTP, whichever those are at the time."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+
+import aiohttp
+import structlog
+
+from stepwell.functions.protocol import Manifest
+from stepwell.platform.clock import Clock
+from stepwell.platform.engine.leases import Leases
+from stepwell.platform.engine.partition import Partition
+from stepwell.platform.errors import StepwellError
+from stepwell.platform.executor.remote.app import CONCURRENCY, RemoteApp, session_id
+from stepwell.platform.executor.remote.caller import Caller, Seal
+from stepwell.platform.executor.session import Session
+from stepwell.platform.executor.worker import Worker
+from stepwell.platform.ingest import Ingest
+from stepwell.platform.registry import Registry
+from stepwell.platform.settings import Settings
+from stepwell.platform.snapshot import Snapshot
+from stepwell.platform.waits.waits import Waits
+from stepwell.platform.wire.slugs import named
+
+PATIENCE = 5.0
+"""Seconds in which calls under way may end when their app has changed, or this process ends."""
+PAUSE = 1.0
+"""Seconds after which an app whose session has died is taken up anew."""
+
+
+class RemoteApps:
+    """A worker for each app, so that none can keep another from being called.
+
+    Args:
+        partitions: where runs are leased.
+        registry: knows the apps.
+        ingest: takes the events that runs send.
+        waits: sees to what runs wait for.
+        clock: theirs.
+        settings: limits.
+        seal: signs calls.
+        kind: of this server, "dev" or "cloud".
+    """
+
+    def __init__(
+        self,
+        partitions: Sequence[Partition],
+        registry: Registry,
+        ingest: Ingest,
+        waits: Waits,
+        clock: Clock,
+        settings: Settings,
+        seal: Seal,
+        kind: str,
+    ) -> None:
+        self._partitions = partitions
+        self._registry = registry
+        self._ingest = ingest
+        self._waits = waits
+        self._clock = clock
+        self._settings = settings
+        self._seal = seal
+        self._kind = kind
+        self._serving: dict[str, tuple[Manifest, asyncio.Task[None]]] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Serves until cancelled; then lets calls under way end for a moment, and gives the runs back."""
+        try:
+            async with aiohttp.ClientSession(connector=self._connector()) as session:
+                caller = Caller(
+                    session, self._clock, self._seal, kind=self._kind, patience=self._settings.call_timeout
+                )
+                try:
+                    await self._follow(caller)
+                finally:
+                    await self._leave_all()
+        except asyncio.CancelledError:
+            return
+
+    async def _follow(self, caller: Caller) -> None:
+        snapshot = self._registry.snapshot
+        while True:
+            self._take_up(snapshot, caller)
+            snapshot = await self._registry.changed(snapshot)
+
+    def _take_up(self, snapshot: Snapshot, caller: Caller) -> None:
+        wanted = {id: one for id, one in snapshot.apps.items() if any(function.url for function in one.functions)}
+        for id in [id for id, (known, _) in self._serving.items() if wanted.get(id) != known]:
+            self._leave(id)
+        for id, manifest in wanted.items():
+            if id not in self._serving:
+                self._serving[id] = manifest, asyncio.create_task(self._serve(manifest, caller))
+
+    def _leave(self, id: str) -> None:
+        _, task = self._serving.pop(id)
+        task.cancel()
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+
+    async def _leave_all(self) -> None:
+        for id in list(self._serving):
+            self._leave(id)
+        await asyncio.gather(*self._leaving, return_exceptions=True)
+
+    async def _serve(self, manifest: Manifest, caller: Caller) -> None:
+        """Has a worker for one app, and another one should the first be taken for dead."""
+        while True:
+            app = RemoteApp(manifest, caller, self._named, self._settings, self._clock)
+            worker = Worker(
+                self._partitions,
+                app,
+                self._ingest,
+                self._waits,
+                self._clock,
+                self._settings,
+                Session(session_id()),
+            )
+            work = asyncio.create_task(worker.run())
+            try:
+                await asyncio.shield(work)
+            except asyncio.CancelledError:
+                await self._end(worker, work)
+                raise
+            except StepwellError as error:
+                structlog.get_logger().warning("app_not_served", app=manifest.id, error=str(error))
+            await asyncio.sleep(PAUSE)
+
+    async def _end(self, worker: Worker, work: asyncio.Task[None]) -> None:
+        await worker.drain(PATIENCE)
+        work.cancel()
+        with suppress(asyncio.CancelledError, StepwellError):
+            await work
+        for partition in self._partitions:
+            leases = Leases(partition, int(self._settings.session_expiry * 1000), self._settings.crash_limit)
+            with suppress(StepwellError):  # it is taken for dead when it has been silent for long enough
+                await leases.reap(worker.session.id, (), "idle")
+
+    def _named(self, slug: str) -> str:
+        return named(slug, self._registry.snapshot) or slug
+
+    def _connector(self) -> aiohttp.TCPConnector:
+        return aiohttp.TCPConnector(limit=0, limit_per_host=CONCURRENCY * 2)

@@ -1,0 +1,116 @@
+"""Calls an app: sends what a run has been through, and brings what the app answers."""
+
+from collections.abc import Mapping
+from typing import Protocol
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import aiohttp
+
+from stepwell.platform.clock import Clock
+from stepwell.platform.wire.operations import BadReply
+from stepwell.platform.wire.replies import Away, Reply, reply_of
+
+CONNECT = 10.0
+"""Seconds in which an app has to accept a connection."""
+LARGEST = 16 << 20
+"""Bytes of an answer."""
+AGENT = "Stepwell"
+
+
+class Seal(Protocol):
+    """Signs calls and looks at the signatures of answers, where there are keys."""
+
+    def sign(self, body: bytes) -> tuple[bytes, Mapping[str, str]]:
+        """The body as it is sent, and the headers that go with it."""
+        ...
+
+    def check(self, headers: Mapping[str, str], body: bytes) -> None:
+        """Raises `BadReply` for an answer that somebody else has signed."""
+        ...
+
+
+class Unsigned:
+    """No keys."""
+
+    def sign(self, body: bytes) -> tuple[bytes, Mapping[str, str]]:
+        """See `Seal`."""
+        return body, {}
+
+    def check(self, headers: Mapping[str, str], body: bytes) -> None:
+        """See `Seal`."""
+
+
+class Caller:
+    """Calls apps.
+
+    Args:
+        session: with its connections.
+        clock: tells when an answer came.
+        seal: signs.
+        kind: of this server, "dev" or "cloud".
+        patience: seconds that a call may take.
+    """
+
+    __slots__ = ("_clock", "_headers", "_seal", "_session", "_timeout")
+
+    def __init__(
+        self, session: aiohttp.ClientSession, clock: Clock, seal: Seal, *, kind: str, patience: float
+    ) -> None:
+        self._session = session
+        self._clock = clock
+        self._seal = seal
+        self._timeout = aiohttp.ClientTimeout(total=patience, sock_connect=CONNECT)
+        self._headers = {
+            "Content-Type": "application/json",
+            "User-Agent": AGENT,
+            "X-Inngest-Server-Kind": kind,
+        }
+
+    async def call(self, url: str, run: str, version: int, body: bytes) -> Reply:
+        """Posts a call and reads the answer. Raises `Away`, `BadReply`."""
+        sealed, more = self._seal.sign(body)
+        headers = {**self._headers, **more, "X-Run-ID": run, "X-Inngest-Req-Version": str(version)}
+        try:
+            async with self._session.post(
+                url, data=sealed, headers=headers, timeout=self._timeout, allow_redirects=False
+            ) as response:
+                content = await _content(response)
+                received = {name.lower(): value for name, value in response.headers.items()}
+        except TimeoutError as error:
+            raise _late(error, self._timeout.total) from None
+        except aiohttp.ClientConnectorError as error:
+            raise Away(f"the app cannot be reached: {error.os_error.strerror or error.os_error}") from None
+        except (aiohttp.ClientPayloadError, aiohttp.ClientResponseError) as error:
+            raise BadReply(f"its answer breaks off or cannot be read: {_plain(error)}") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise Away(f"the connection to the app broke: {_plain(error)}") from None
+        self._seal.check(received, content)
+        return reply_of(response.status, received, content, self._clock.now())
+
+
+async def _content(response: aiohttp.ClientResponse) -> bytes:
+    parts, size = list[bytes](), 0
+    async for part in response.content.iter_any():
+        parts.append(part)
+        size += len(part)
+        if size > LARGEST:
+            response.close()
+            raise BadReply(f"it answers with more than {LARGEST:,} bytes")
+    return b"".join(parts)
+
+
+def _late(error: TimeoutError, patience: float | None) -> Exception:
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return Away(f"the app does not accept a connection within {CONNECT:g} s")
+    return BadReply(f"it has not answered within {patience:g} s (setting STEPWELL_CALL_TIMEOUT)")
+
+
+def _plain(error: BaseException) -> str:
+    return str(error)[:200] or type(error).__name__
+
+
+def url_for(url: str, step: str) -> str:
+    """The address of a function, for the call of a step."""
+    parts = urlsplit(url)
+    query = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name != "stepId"]
+    return urlunsplit(parts._replace(query=urlencode([*query, ("stepId", step)]), fragment=""))

@@ -1,0 +1,300 @@
+"""One execution of a run whose function is called over HTTP: calls the app, records what it reports, calls again."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from stepwell.functions.errors import FunctionsError, LimitExceeded
+from stepwell.functions.journal import JournalUnavailable, LeaseLost, Outcome
+from stepwell.functions.replay import Cancelled, Completed, Ending, Failed, Released, Retry, Start, Suspended
+from stepwell.functions.replay.failures import failure
+from stepwell.functions.replay.turns import Turns
+from stepwell.functions.values import check_size
+from stepwell.platform.codec import encode
+from stepwell.platform.errors import StepwellError
+from stepwell.platform.executor.handlers import Taken
+from stepwell.platform.executor.journal import outcome_of
+from stepwell.platform.executor.remote.caller import url_for
+from stepwell.platform.executor.remote.line import Line
+from stepwell.platform.executor.remote.pausing import pause
+from stepwell.platform.executor.remote.recording import Recording
+from stepwell.platform.wire.calls import FIRST, Call, Script
+from stepwell.platform.wire.keys import wire_id
+from stepwell.platform.wire.memos import error_kept, failed
+from stepwell.platform.wire.operations import BadReply, Operation
+from stepwell.platform.wire.replies import Away, Output, Raised, Reply, Reported
+
+AT_ONCE = 32
+"""Calls of one run under way at a time."""
+DUE = 0
+"""When a step that has failed may be tried again: now."""
+ASKING = ""
+"""The call that asks what comes next, among those of steps by their keys."""
+
+
+class RemoteExecution:
+    """Executes a leased run by calls to its app; see `Running`.
+
+    The app is asked what comes next ("asked") whenever something new has been recorded and no call is under way. It
+    executes the next step itself, or names steps that may be executed at once, each of which is a call of its own.
+
+    Args:
+        url: of the function.
+        run: that was leased.
+        start: what it begins with.
+        line: to the app.
+    """
+
+    def __init__(self, url: str, run: Taken, start: Start, line: Line) -> None:
+        self._url = url
+        self._run = run
+        self._start = start
+        self._line = line
+        self._recording = Recording(start.function_id, run.journal, line, start.max_attempts)
+        self._turns = Turns(start.turn)
+        self._steps: dict[str, Outcome] = {}
+        events = [encode({**event, "user": {}}) for event in start.events]
+        self._script = Script(start.run_id, start.function_id, run.lease.token, events, start.max_attempts)
+        self._calls: dict[str, asyncio.Task[None]] = {}
+        self._planned: dict[str, bool] = {}  # key -> whether it races
+        self._ending: Ending | None = None
+        self._fault: BaseException | None = None
+        self._draining = False
+        self._fresh = True
+        self._called_up: set[str] = set()  # steps that the app was asked for when they were due again
+        self._attempt = start.attempt
+        self._version = -1
+        self._made = 0
+        self._news = asyncio.Event()
+        self._room = asyncio.Semaphore(AT_ONCE)
+        self._began: dict[str, float] = {}
+        for outcome in sorted(start.outcomes, key=lambda one: (one.turn, one.key)):
+            self._note(outcome)
+
+    @property
+    def drift(self) -> list[str]:
+        """Nobody here knows which recorded steps the app does not ask for any more."""
+        return []
+
+    @property
+    def executing(self) -> list[tuple[str, int, int]]:
+        """See `Running`; a step that the app executes on being asked what comes next is not known yet."""
+        now = asyncio.get_running_loop().time()
+        return [(key, self._tried(key) + 1, round((now - since) * 1000)) for key, since in self._began.items()]
+
+    async def run(self) -> Ending:
+        """See `Running`."""
+        try:
+            while self._ending is None and self._fault is None:
+                self._news.clear()
+                self._go_on()
+                if self._ending is None:
+                    await self._news.wait()
+        finally:
+            await self._hang_up()
+        if self._fault is not None:
+            raise self._fault
+        assert self._ending is not None
+        return self._ending
+
+    def resolve(self, outcome: Outcome) -> None:
+        """See `Running`."""
+        self._learn(outcome)
+        self._news.set()
+
+    def cancel(self) -> None:
+        """The run ends here; what the app is executing is not waited for."""
+        self._end(Cancelled())
+
+    def abandon(self) -> None:
+        """See `Running`."""
+        self._end(Released())
+
+    def drain(self) -> None:
+        """See `Running`."""
+        self._draining = True
+        self._news.set()
+
+    # What comes next.
+
+    def _go_on(self) -> None:
+        if not self._draining:
+            self._begin_calls()
+        if not self._calls:
+            self._end(Released() if self._draining else Suspended(self._turns.high))
+
+    def _begin_calls(self) -> None:
+        due = self._due()
+        # In a sequence the app comes to the step by itself, as in the call in which it has failed.
+        alone = len(due) == 1 and not self._calls and not (due[0] in self._planned or due[0] in self._called_up)
+        for key in self._planned if alone else {**self._planned, **dict.fromkeys(due)}:
+            if key not in self._calls and self._may_begin(key):
+                self._begin(key, self._execute(key))
+        racing = any(self._planned.values())
+        if ASKING not in self._calls and (not self._calls or racing) and (self._fresh or alone):
+            self._fresh = False
+            self._called_up.update(due if alone else ())
+            self._begin(ASKING, self._ask(self._tried(due[0]) if alone else self._attempt))
+            self._attempt = 0
+
+    def _due(self) -> list[str]:
+        return [key for key, step in self._steps.items() if step.state == "retrying" and step.due == DUE]
+
+    def _may_begin(self, key: str) -> bool:
+        step = self._steps.get(key)
+        return step is None or (step.state == "retrying" and step.due == DUE)
+
+    def _begin(self, key: str, work: Coroutine[Any, Any, None]) -> None:
+        task = self._calls[key] = asyncio.create_task(self._guarded(work))
+        task.add_done_callback(lambda _: self._over(key, task))
+
+    def _over(self, key: str, task: asyncio.Task[None]) -> None:
+        if self._calls.get(key) is task:
+            del self._calls[key]
+        self._planned.pop(key, None)
+        self._began.pop(key, None)
+        self._news.set()
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            async with self._room:
+                await work
+        except (LeaseLost, JournalUnavailable, StepwellError):
+            self._end(Released())
+        except Away as away:
+            # Nothing of the run has failed: it goes on as soon as the app is there again.
+            self._line.circuit.broke(str(away))
+            self.drain()
+        except BadReply as bad:
+            self._raised(failed("BadReply", f"{self._url}: {bad}"), None)
+        except FunctionsError as error:
+            self._end(Failed(failure(error)))
+        except Exception as error:
+            self._fault = error
+
+    # Calls.
+
+    async def _ask(self, attempt: int) -> None:
+        """Asks what comes next."""
+        paused = any(step.state == "retrying" and step.due != DUE for step in self._steps.values())
+        call = self._call(FIRST, attempt, planned=len(self._calls) > 1 or paused)
+        known = len(self._steps)
+        await self._apply(*await self._post(call))
+        if self._ending is None and not self._moves(known):
+            raise BadReply("it reports nothing that is new, although the run waits for nothing else")
+
+    def _moves(self, known: int) -> bool:
+        """Whether there is something that the run goes on with."""
+        waiting = any(not step.ended for step in self._steps.values())
+        return self._fresh or waiting or bool(self._planned) or len(self._steps) > known or len(self._calls) > 1
+
+    async def _execute(self, key: str) -> None:
+        """Has one step executed."""
+        self._began[key] = asyncio.get_running_loop().time()
+        await self._apply(*await self._post(self._call(wire_id(key), self._tried(key), planned=True)))
+        if self._ending is None and self._may_begin(key):
+            raise BadReply(f"it has not executed step {key!r}, which it was called for")
+
+    def _call(self, step: str, attempt: int, *, planned: bool) -> Call:
+        self._made += 1
+        return Call(step, attempt, planned, self._version, f"{self._run.lease.token}:{self._made}")
+
+    async def _post(self, call: Call) -> tuple[Reply, int]:
+        loop = asyncio.get_running_loop()
+        since = loop.time()
+        url = url_for(self._url, call.step)
+        reply = await self._line.caller.call(url, self._start.run_id, call.version, self._script.body(call))
+        self._line.circuit.holds()
+        if reply.version >= 0:
+            self._version = reply.version
+        return reply, round((loop.time() - since) * 1000)
+
+    async def _apply(self, reply: Reply, took: int) -> None:
+        match reply.said:
+            case Output(value):
+                self._complete(value)
+            case Raised(error):
+                self._raised(error_kept(error), reply)
+            case Reported(operations):
+                if reply.apart and not any(one.code == "RunComplete" for one in operations):
+                    await self._reread()
+                for operation in operations:
+                    await self._follow(operation, reply, took)
+
+    async def _reread(self) -> None:
+        for row in await self._run.reread():
+            self._learn(outcome_of(row))
+
+    async def _follow(self, operation: Operation, reply: Reply, took: int) -> None:
+        """Does what an operation asks for."""
+        key = operation.key
+        if key in self._steps and self._steps[key].ended:
+            return  # it keeps the outcome that it has
+        match operation.code:
+            case "StepPlanned":
+                if self._may_begin(key):
+                    self._planned[key] = operation.races
+            case "StepRun":
+                self._learn(await self._recording.done(operation, self._tried(key) + 1, took))
+            case "StepError" | "StepFailed":
+                self._learn(await self._recording.failed(operation, self._tried(key) + 1, took, reply))
+            case "RunComplete":
+                self._complete(encode(operation.data))
+            case "DiscoveryRequest":
+                self._fresh = True
+            case "" | "StepNotFound":
+                return
+            case code if self._recording.knows(code):
+                self._learn(await self._recording.begin(operation))
+            case code:
+                raise BadReply(f"step {key!r} is to do {code!r:.60}, which is not supported here")
+
+    # What is known.
+
+    def _tried(self, key: str) -> int:
+        step = self._steps.get(key)
+        return 0 if step is None else step.attempts
+
+    def _learn(self, outcome: Outcome) -> None:
+        known = self._steps.get(outcome.key)
+        if known is not None and known.ended:
+            return
+        self._note(outcome)
+        self._fresh = self._fresh or outcome.ended
+
+    def _note(self, outcome: Outcome) -> None:
+        self._steps[outcome.key] = outcome
+        if outcome.ended:
+            self._turns.learn(outcome.turn)
+            self._script.add(outcome)
+
+    # Endings.
+
+    def _complete(self, value: bytes) -> None:
+        try:
+            check_size(value, self._start.function_id, self._line.max_output)
+        except LimitExceeded as error:
+            self._end(Failed(failure(error)))
+        else:
+            self._end(Completed(value))
+
+    def _raised(self, error: bytes, reply: Reply | None) -> None:
+        """The function has failed outside its steps."""
+        tried = self._start.attempt + 1
+        if tried >= self._start.max_attempts or (reply is not None and reply.final):
+            self._end(Failed(error))
+        elif reply is not None and reply.pause is not None:
+            self._end(Retry(error, reply.pause))
+        else:
+            self._end(Retry(error, pause(tried, self._line.retry_interval)))
+
+    def _end(self, ending: Ending) -> None:
+        if self._ending is None:
+            self._ending = ending
+        self._news.set()
+
+    async def _hang_up(self) -> None:
+        calls = list(self._calls.values())
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)

@@ -1,0 +1,29 @@
+"""The way to a function of an app that is called over HTTP."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from stepwell.platform.clock import Clock
+from stepwell.platform.executor.remote.caller import Caller
+from stepwell.platform.executor.remote.circuit import Circuit
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What the calls of an app have in common.
+
+    Args:
+        caller: posts them.
+        circuit: whether the app is there.
+        clock: tells when waits end.
+        named: the function, as `app/function`, that the app calls by a name.
+        max_output: bytes of the output of a step, or of the function.
+        retry_interval: seconds by which each pause before a retry is longer than the last; `None`: as usual.
+    """
+
+    caller: Caller
+    circuit: Circuit
+    clock: Clock
+    named: Callable[[str], str]
+    max_output: int
+    retry_interval: float | None = None

@@ -1,0 +1,71 @@
+"""What an app is told of steps that have ended."""
+
+from collections.abc import Iterable
+from typing import Any, Protocol, cast
+
+from stepwell.platform.codec import decode, encode
+from stepwell.platform.wire.keys import wire_id
+
+TIMED_OUT = "InngestInvokeTimeoutError"
+
+
+class Ended(Protocol):
+    """A step that has ended: a recorded row, or an outcome."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def payload(self) -> bytes: ...
+
+
+def memos(steps: Iterable[Ended]) -> dict[str, Any]:
+    """Those of a run, by the names that SDKs have for steps; others than ended ones are left out."""
+    return {wire_id(step.key): decode(memo(step)) for step in steps if step.state in ("done", "failed")}
+
+
+def memo(step: Ended) -> bytes:
+    """That of one step, as JSON."""
+    if step.state == "failed":
+        return encode({"error": error_told(decode(step.payload), invoked=step.kind == "invoke")})
+    match step.kind:
+        case "sleep":
+            return b"null"
+        case "wait_for_event":
+            return _event(step.payload)
+        case _:
+            return b'{"data":%s}' % (step.payload or b"null")
+
+
+def error_told(error: dict[str, Any], *, invoked: bool = False) -> dict[str, Any]:
+    """An error of the record as SDKs know errors."""
+    kind = error.get("type", "Error")
+    name = TIMED_OUT if invoked and kind == "Timeout" else kind
+    told = {"name": name, "message": error.get("message", ""), "stack": error.get("stack", "")}
+    return {**told, "error": name} if invoked else told
+
+
+def error_kept(error: object) -> bytes:
+    """An error that an SDK has told of, for the record."""
+    told: dict[str, Any] = cast("dict[str, Any]", error) if isinstance(error, dict) else {"message": error}
+    name, message, stack = told.get("name") or "Error", told.get("message"), told.get("stack")
+    kept: dict[str, Any] = {"type": _text(name, 256), "message": _text(message, 16_384), "traceback": []}
+    return encode({**kept, "stack": _text(stack, 16_384)} if stack else kept)
+
+
+def failed(kind: str, message: str) -> bytes:
+    """An error of our own, for the record."""
+    return encode({"type": kind, "message": message, "traceback": []})
+
+
+def _text(value: object, most: int) -> str:
+    text = value if isinstance(value, str) else "" if value is None else encode(value).decode()
+    return text[:most].encode(errors="replace").decode()
+
+
+def _event(payload: bytes) -> bytes:
+    event = decode(payload)
+    return encode({**event, "user": {}}) if isinstance(event, dict) else b"null"
