@@ -31,8 +31,8 @@ def check_event_name(name: str) -> str:
     """Gives the name an event trigger listens to back; its last segment may be `*`.
 
     Raises:
-        InvalidTrigger: it is empty, longer than 512 bytes, cannot be written as UTF-8, or has a `*` that is not behind a dot
-            or slash at its end.
+        InvalidTrigger: it is empty, longer than 512 bytes, cannot be written as UTF-8, or has a `*` elsewhere than
+            behind a dot or slash at its end.
     """
     if not isinstance(name, str) or not name.strip():  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidTrigger(f'an event name is text that is not empty, such as "order.placed", not {name!r}')
