@@ -171,7 +171,9 @@ def test_a_decorator_without_its_arguments_says_how_it_is_written(given: tuple[A
     assert says in str(caught.value)
 
 
-@pytest.mark.parametrize("on", ["", " ", "*", ".*", "a.*.b", "a*", "**", "x" * 513, "\ud800", 7, [], [7], None])
+@pytest.mark.parametrize(
+    "on", ["", " ", "*", ".*", "/*", "a.*.b", "a/*/b", "a*", "**", "a/.*/", "x" * 513, "\ud800", 7, [], [7], None]
+)
 def test_triggers_that_can_never_match(on: Any) -> None:
     with pytest.raises(InvalidTrigger, match=r"^shop/fulfil: "):
         App("shop").function(on=on)(fulfil)
@@ -183,7 +185,9 @@ def test_conditions_that_cannot_be(condition: Any) -> None:
         event("order.placed", if_=condition)
 
 
-@pytest.mark.parametrize("name", ["order.placed", "order.*", "a.b.*", "x" * 512, "app/order.placed", "Bestellung ä"])
+@pytest.mark.parametrize(
+    "name", ["order.placed", "order.*", "a.b.*", "app/*", "app/user.*", "x" * 512, "app/order.placed", "Bestellung ä"]
+)
 def test_triggers_that_can(name: str) -> None:
     assert event(name).event == name
 

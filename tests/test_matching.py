@@ -36,6 +36,14 @@ def test_a_wildcard_stands_for_something() -> None:
     assert matcher.match("order.placed.twice") == (1,)
 
 
+def test_a_wildcard_stands_behind_a_dot_or_a_slash() -> None:
+    matcher = Matcher([("app/*", "all"), ("app/user.*", "users"), ("app.*", "others")])
+    assert matcher.match("app/user.created") == ("all", "users")
+    assert matcher.match("app/order") == ("all",)
+    assert matcher.match("app.started") == ("others",)
+    assert matcher.match("apps/user.created") == ()
+
+
 def test_names_that_never_come_again_are_forgotten() -> None:
     matcher = Matcher([("order.*", 1)])
     for number in range(matching.REMEMBERED_NAMES + 10):

@@ -90,3 +90,17 @@ def test_a_manifest_says_if_and_reads_it_back() -> None:
     text = manifest.model_dump_json(exclude_defaults=True)
     assert '"if":"event.data.total > 100"' in text
     assert Manifest.model_validate_json(text) == manifest
+
+
+async def test_a_wildcard_behind_a_slash_starts_runs(store: Store) -> None:
+    app = App("audit")
+
+    @app.function(on=["app/*", "site/user.*"])
+    async def note(ctx: Context[Any]) -> str:
+        return ctx.event.name
+
+    async with harness(store, app, worker=False) as platform:
+        assert len(await platform.send("app/user.created")) == 1
+        assert len(await platform.send("site/user.created")) == 1
+        assert await platform.send("site/order.placed") == []
+        assert await platform.send("app.user.created") == []

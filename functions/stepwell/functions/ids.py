@@ -31,7 +31,8 @@ def check_event_name(name: str) -> str:
     """Gives the name an event trigger listens to back; its last segment may be `*`.
 
     Raises:
-        InvalidTrigger: it is empty, longer than 512 bytes, cannot be written as UTF-8, or has a `*` elsewhere.
+        InvalidTrigger: it is empty, longer than 512 bytes, cannot be written as UTF-8, or has a `*` elsewhere than
+            behind a dot or slash at its end.
     """
     if not isinstance(name, str) or not name.strip():  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidTrigger(f'an event name is text that is not empty, such as "order.placed", not {name!r}')
@@ -42,8 +43,10 @@ def check_event_name(name: str) -> str:
         raise InvalidTrigger(f"an event name has at most {EVENT_NAME_BYTES} bytes; {name[:40]!r}… has {size}")
     if len(name.split()) == 5 and "*" in name:
         raise InvalidTrigger(f'{name!r} looks like a schedule: write on=cron("{name}")')
-    if "*" in name and ("*" in name[:-2] or not name.endswith(".*") or len(name) < 3):
-        raise InvalidTrigger(f'{name!r}: a wildcard stands alone at the end, after a dot, as in "order.*"')
+    if "*" in name and ("*" in name[:-2] or not name.endswith((".*", "/*")) or len(name) < 3):
+        raise InvalidTrigger(
+            f'{name!r}: a wildcard stands alone at the end, after a dot or slash, as in "order.*" and "app/*"'
+        )
     return name
 
 

@@ -22,7 +22,7 @@ MOST_JITTER: Final = 86_400_000
 
 @dataclass(frozen=True, slots=True)
 class EventTrigger:
-    """Every event of a name, or of all names that begin alike ("order.*").
+    """Every event of a name, or of all names that begin alike ("order.*", "app/*").
 
     Args:
         event: the name; at most 512 bytes; the last segment may be `*`.

@@ -9,7 +9,8 @@ REMEMBERED_NAMES = 10_000
 
 
 class Matcher(Generic[T]):
-    """An index of triggers: `order.placed` matches that name, `order.*` every name that begins with `order.`.
+    """An index of triggers: `order.placed` matches that name, `order.*` every name that begins with `order.`,
+    `app/*` every name that begins with `app/`.
 
     Looking up costs one dictionary access for a name seen before, and one for each `.` or `/` in a new one.
     """

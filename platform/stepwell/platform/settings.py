@@ -115,3 +115,17 @@ class Settings(BaseSettings):
         default=(),
         description="keys that allow reading and steering, separated by commas: SECRET, or NAME:SCOPES:SECRET",
     )
+
+    signing_key: SecretStr | None = Field(
+        default=None, description="what requests between this server and apps that it calls over HTTP are signed with"
+    )
+    signing_key_fallback: SecretStr | None = Field(
+        default=None, description="another signing key that is known as well, while keys are changed"
+    )
+    allow_private_urls: bool | None = Field(
+        default=None,
+        description=(
+            "whether apps may be served at addresses of private networks and of this machine; "
+            "unset: where only this machine can reach the server"
+        ),
+    )
