@@ -42,10 +42,11 @@ def memo(step: Ended) -> bytes:
 
 def error_told(error: dict[str, Any], *, invoked: bool = False) -> dict[str, Any]:
     """An error of the record as SDKs know errors."""
-    kind = error.get("type", "Error")
+    kind = error.get("type") or "Error"
     name = TIMED_OUT if invoked and kind == "Timeout" else kind
-    told = {"name": name, "message": error.get("message", ""), "stack": error.get("stack", "")}
-    return {**told, "error": name} if invoked else told
+    told = {"name": name, "message": error.get("message") or ""}
+    stack = {"stack": error["stack"]} if isinstance(error.get("stack"), str) else {}
+    return {**told, **stack, **({"error": name} if invoked else {})}
 
 
 def error_kept(error: object) -> bytes:
@@ -67,5 +68,5 @@ def _text(value: object, most: int) -> str:
 
 
 def _event(payload: bytes) -> bytes:
-    event = decode(payload)
+    event = decode(payload or b"null")
     return encode({**event, "user": {}}) if isinstance(event, dict) else b"null"

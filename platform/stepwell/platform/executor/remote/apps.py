@@ -1,26 +1,20 @@
 """Executes the functions of all apps that are registered as reached over HTTP, whichever those are at the time."""
 
 import asyncio
-from collections.abc import Sequence
 from contextlib import suppress
 
 import aiohttp
 import structlog
 
 from stepwell.functions.protocol import Manifest
-from stepwell.platform.clock import Clock
 from stepwell.platform.engine.leases import Leases
-from stepwell.platform.engine.partition import Partition
 from stepwell.platform.errors import StepwellError
 from stepwell.platform.executor.remote.app import CONCURRENCY, RemoteApp, session_id
 from stepwell.platform.executor.remote.caller import Caller, Seal
 from stepwell.platform.executor.session import Session
 from stepwell.platform.executor.worker import Worker
-from stepwell.platform.ingest import Ingest
-from stepwell.platform.registry import Registry
-from stepwell.platform.settings import Settings
+from stepwell.platform.installation import Installation
 from stepwell.platform.snapshot import Snapshot
-from stepwell.platform.waits.waits import Waits
 from stepwell.platform.wire.slugs import named
 
 PATIENCE = 5.0
@@ -33,33 +27,16 @@ class RemoteApps:
     """A worker for each app, so that none can keep another from being called.
 
     Args:
-        partitions: where runs are leased.
-        registry: knows the apps.
-        ingest: takes the events that runs send.
-        waits: sees to what runs wait for.
-        clock: theirs.
-        settings: limits.
+        installation: where they are registered, and runs are leased.
         seal: signs calls.
         kind: of this server, "dev" or "cloud".
     """
 
-    def __init__(
-        self,
-        partitions: Sequence[Partition],
-        registry: Registry,
-        ingest: Ingest,
-        waits: Waits,
-        clock: Clock,
-        settings: Settings,
-        seal: Seal,
-        kind: str,
-    ) -> None:
-        self._partitions = partitions
-        self._registry = registry
-        self._ingest = ingest
-        self._waits = waits
-        self._clock = clock
-        self._settings = settings
+    def __init__(self, installation: Installation, seal: Seal, kind: str) -> None:
+        self._installation = installation
+        self._registry = installation.registry
+        self._settings = installation.settings
+        self._clock = installation.clock
         self._seal = seal
         self._kind = kind
         self._serving: dict[str, tuple[Manifest, asyncio.Task[None]]] = {}
@@ -69,9 +46,7 @@ class RemoteApps:
         """Serves until cancelled; then lets calls under way end for a moment, and gives the runs back."""
         try:
             async with aiohttp.ClientSession(connector=self._connector()) as session:
-                caller = Caller(
-                    session, self._clock, self._seal, kind=self._kind, patience=self._settings.call_timeout
-                )
+                caller = Caller(session, self._clock, self._seal, kind=self._kind, patience=self._settings.call_timeout)
                 try:
                     await self._follow(caller)
                 finally:
@@ -108,15 +83,7 @@ class RemoteApps:
         """Has a worker for one app, and another one should the first be taken for dead."""
         while True:
             app = RemoteApp(manifest, caller, self._named, self._settings, self._clock)
-            worker = Worker(
-                self._partitions,
-                app,
-                self._ingest,
-                self._waits,
-                self._clock,
-                self._settings,
-                Session(session_id()),
-            )
+            worker = self._worker(app)
             work = asyncio.create_task(worker.run())
             try:
                 await asyncio.shield(work)
@@ -127,12 +94,25 @@ class RemoteApps:
                 structlog.get_logger().warning("app_not_served", app=manifest.id, error=str(error))
             await asyncio.sleep(PAUSE)
 
+    def _worker(self, app: RemoteApp) -> Worker:
+        installation = self._installation
+        session = Session(session_id())
+        return Worker(
+            installation.partitions,
+            app,
+            installation.ingest,
+            installation.waits,
+            self._clock,
+            self._settings,
+            session,
+        )
+
     async def _end(self, worker: Worker, work: asyncio.Task[None]) -> None:
         await worker.drain(PATIENCE)
         work.cancel()
         with suppress(asyncio.CancelledError, StepwellError):
             await work
-        for partition in self._partitions:
+        for partition in self._installation.partitions:
             leases = Leases(partition, int(self._settings.session_expiry * 1000), self._settings.crash_limit)
             with suppress(StepwellError):  # it is taken for dead when it has been silent for long enough
                 await leases.reap(worker.session.id, (), "idle")

@@ -53,9 +53,7 @@ class Caller:
 
     __slots__ = ("_clock", "_headers", "_seal", "_session", "_timeout")
 
-    def __init__(
-        self, session: aiohttp.ClientSession, clock: Clock, seal: Seal, *, kind: str, patience: float
-    ) -> None:
+    def __init__(self, session: aiohttp.ClientSession, clock: Clock, seal: Seal, *, kind: str, patience: float) -> None:
         self._session = session
         self._clock = clock
         self._seal = seal

@@ -86,9 +86,7 @@ class Recording:
         # Only events from now on count, as the protocol has it.
         wait = EventWait(event, if_=condition if isinstance(condition, str) and condition else None, lookback=False)
         until = self._until(operation.key, timeout) if timeout else self._line.clock.now()
-        return await self._journal.wait(
-            operation.key, "wait_for_event", [wait], delay=None, until=until, due=b"null"
-        )
+        return await self._journal.wait(operation.key, "wait_for_event", [wait], delay=None, until=until, due=b"null")
 
     async def _invoke(self, operation: Operation) -> Outcome:
         options, key = operation.options, operation.key
@@ -120,5 +118,3 @@ def _moment(text: str, now: int) -> int:
         found = datetime.fromisoformat(text)
         return round((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1000)
     return now + milliseconds(text)
-
-
