@@ -10,7 +10,7 @@ from stepwell.functions.protocol import Manifest
 from stepwell.platform.engine.leases import Leases
 from stepwell.platform.errors import StepwellError
 from stepwell.platform.executor.remote.app import CONCURRENCY, RemoteApp, session_id
-from stepwell.platform.executor.remote.caller import Caller, Seal
+from stepwell.platform.executor.remote.caller import Caller, HttpCaller, Seal
 from stepwell.platform.executor.session import Session
 from stepwell.platform.executor.worker import Worker
 from stepwell.platform.installation import Installation
@@ -46,7 +46,9 @@ class RemoteApps:
         """Serves until cancelled; then lets calls under way end for a moment, and gives the runs back."""
         try:
             async with aiohttp.ClientSession(connector=self._connector()) as session:
-                caller = Caller(session, self._clock, self._seal, kind=self._kind, patience=self._settings.call_timeout)
+                caller = HttpCaller(
+                    session, self._clock, self._seal, kind=self._kind, patience=self._settings.call_timeout
+                )
                 try:
                     await self._follow(caller)
                 finally:

@@ -40,8 +40,16 @@ class Unsigned:
         """See `Seal`."""
 
 
-class Caller:
-    """Calls apps.
+class Caller(Protocol):
+    """Calls apps."""
+
+    async def call(self, url: str, run: str, version: int, body: bytes) -> Reply:
+        """Posts a call and reads the answer. Raises `Away`, `BadReply`."""
+        ...
+
+
+class HttpCaller:
+    """The `Caller` over HTTP.
 
     Args:
         session: with its connections.
@@ -65,7 +73,7 @@ class Caller:
         }
 
     async def call(self, url: str, run: str, version: int, body: bytes) -> Reply:
-        """Posts a call and reads the answer. Raises `Away`, `BadReply`."""
+        """See `Caller`."""
         sealed, more = self._seal.sign(body)
         headers = {**self._headers, **more, "X-Run-ID": run, "X-Inngest-Req-Version": str(version)}
         try:

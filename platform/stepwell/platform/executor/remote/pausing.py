@@ -9,7 +9,7 @@ SPREAD = 0.5
 
 
 def pause(attempts: int, interval: float | None) -> int:
-    """Ms after so many failed attempts, 1 or more; `interval`: seconds by which each is longer, instead of the table."""
+    """Ms after so many failed attempts, 1 or more; with `interval`, as many seconds more each time, and no table."""
     if interval is not None:
         return round(interval * attempts * 1000)
     seconds = TABLE[min(attempts, len(TABLE)) - 1]
