@@ -20,6 +20,7 @@ from stepwell.platform.scheduler import Scheduler
 from stepwell.platform.server import HttpServer, create_app, http_server
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.store import Store
+from stepwell.platform.wire.signing import Keys
 
 GC_THRESHOLD = (50_000, 20, 100)
 """As in a worker: what a request makes dies by its reference counts."""
@@ -28,8 +29,12 @@ PATIENCE = 10.0
 
 
 def check_keys(settings: Settings, host: str, *, dev: bool) -> None:
-    """Raises `UnsafeAddress` when others could reach a server on `host` without a key, `BadKey` for a wrong one."""
+    """Raises `UnsafeAddress` when others could reach a server on `host` without a key.
+
+    `BadKey` and `BadSigningKey` for a wrong one.
+    """
     Access(settings, dev=dev, host=host)
+    Keys.of(settings)
 
 
 def dashboard(installation: Installation, *, dev: bool) -> Sequence[BaseRoute]:
