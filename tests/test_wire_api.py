@@ -218,7 +218,8 @@ async def test_many_runs_are_cancelled_by_a_job(desk: Desk, client: httpx2.Async
     assert (job.order.action, job.order.wanted.function, job.order.wanted.after) == (
         "cancel", "shop/fulfil", 1_735_689_600_000,
     )  # fmt: skip
-    for bad in ([], {}, {"app_id": ""}, {**given, "started_after": "soon"}, {**given, "if": "event."}):
+    wrong: list[Any] = [[], {}, {"app_id": ""}, {**given, "started_after": "soon"}, {**given, "if": "event."}]
+    for bad in wrong:
         assert refusal(await client.post("/v1/cancellations", json=bad), 400)
 
 

@@ -36,8 +36,8 @@ def _event(row: StepRow) -> Any:
     """The event as it is, not wrapped."""
     if row.state == "failed":
         return _outcome(row)
-    event = decode(row.payload) if row.payload else None
-    return {**event, "user": {}} if isinstance(event, dict) else None
+    event: dict[str, Any] | None = decode(row.payload) if row.payload else None
+    return None if event is None else {**event, "user": {}}
 
 
 def _invoke(row: StepRow) -> dict[str, Any]:

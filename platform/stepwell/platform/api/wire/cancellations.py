@@ -32,8 +32,8 @@ class Cancellation(Given):
     def wanted(self) -> Wanted:
         """As a filter of ours. Raises `ValueError`."""
         name = self.function_id and f"{self.app_id}/{function_id(self.app_id, self.function_id)}"
-        after, before = (text and time_of(text) for text in (self.started_after, self.started_before))
-        return Wanted(app=self.app_id, function=name or None, after=after or None, before=before or None, q=self.if_)
+        after, before = (time_of(text) if text else None for text in (self.started_after, self.started_before))
+        return Wanted(app=self.app_id, function=name or None, after=after, before=before, q=self.if_)
 
 
 class CancellationsApi:
