@@ -12,7 +12,7 @@ from stepwell.platform.wire.keys import wire_id
 from stepwell.platform.wire.memos import memos
 from stepwell.platform.wire.slugs import function_id, named, slug
 
-ERROR = {"type": "CardDeclined", "message": "no money", "traceback": [], "causes": []}
+ERROR: dict[str, Any] = {"type": "CardDeclined", "message": "no money", "traceback": [], "causes": []}
 EVENT = {"id": "E", "name": "paid", "data": {"a": 1}, "ts": 5}
 
 

@@ -159,33 +159,33 @@ def test_batches_and_older_ways_to_write() -> None:
     assert waits.batch.timeout == 60_000
 
 
-@pytest.mark.parametrize(
-    ("more", "says"),
-    [
-        (
-            {"rateLimit": {"limit": 1, "period": "soon"}},
-            "function 'shop-fulfil': rateLimit.period: 'soon' is not a dur",
-        ),
-        ({"rateLimit": {"limit": 1, "period": 5}}, "rateLimit.period: a duration is text such as"),
-        (
-            {"rateLimit": {"limit": 1, "period": "8d"}},
-            "rateLimit.period: Input should be less than or equal to 604800000",
-        ),
-        ({"throttle": {"limit": 0, "period": "1s"}}, "throttle.limit: Input should be greater than or equal to 1 (0)"),
-        ({"debounce": {"period": "0s"}}, "debounce.period: "),
-        ({"batchEvents": {"maxSize": 1, "timeout": "1s"}}, "batchEvents.maxSize: "),
-        ({"batchEvents": {"maxSize": 3}, "debounce": {"period": "1s"}}, "debounce and batch gather the same events"),
-        ({"cancel": [{"event": "a*"}]}, "cancel.0.event: "),
-        ({"concurrency": [1, 2, 3, 4]}, "concurrency: List should have at most 3 items"),
-        ({"concurrency": {"limit": 1, "scope": "galaxy"}}, "concurrency.0.scope: "),
-        ({"attempts": 1_000}, "retries.attempts: "),
-        ({"triggers": [{"event": "*"}]}, "event: "),
-        ({"triggers": [{}]}, "event: "),
-        ({"steps": {}}, "steps: "),
-        ({"id": "shop-a b"}, "function 'shop-a b': id: "),
-        ({"singleton": {"mode": "hope"}}, "singleton.mode: "),
-    ],
-)
+WRONG: list[tuple[dict[str, Any], str]] = [
+    (
+        {"rateLimit": {"limit": 1, "period": "soon"}},
+        "function 'shop-fulfil': rateLimit.period: 'soon' is not a dur",
+    ),
+    ({"rateLimit": {"limit": 1, "period": 5}}, "rateLimit.period: a duration is text such as"),
+    (
+        {"rateLimit": {"limit": 1, "period": "8d"}},
+        "rateLimit.period: Input should be less than or equal to 604800000",
+    ),
+    ({"throttle": {"limit": 0, "period": "1s"}}, "throttle.limit: Input should be greater than or equal to 1 (0)"),
+    ({"debounce": {"period": "0s"}}, "debounce.period: "),
+    ({"batchEvents": {"maxSize": 1, "timeout": "1s"}}, "batchEvents.maxSize: "),
+    ({"batchEvents": {"maxSize": 3}, "debounce": {"period": "1s"}}, "debounce and batch gather the same events"),
+    ({"cancel": [{"event": "a*"}]}, "cancel.0.event: "),
+    ({"concurrency": [1, 2, 3, 4]}, "concurrency: List should have at most 3 items"),
+    ({"concurrency": {"limit": 1, "scope": "galaxy"}}, "concurrency.0.scope: "),
+    ({"attempts": 1_000}, "retries.attempts: "),
+    ({"triggers": [{"event": "*"}]}, "event: "),
+    ({"triggers": [{}]}, "event: "),
+    ({"steps": {}}, "steps: "),
+    ({"id": "shop-a b"}, "function 'shop-a b': id: "),
+    ({"singleton": {"mode": "hope"}}, "singleton.mode: "),
+]
+
+
+@pytest.mark.parametrize(("more", "says"), WRONG)
 def test_what_cannot_be_is_named(more: dict[str, Any], says: str) -> None:
     text = refused(configured(**more))
     assert text.startswith("function 'shop-")

@@ -14,7 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from stepwell.platform.api.auth import Access
+from stepwell.platform.api.apps import AppsApi
+from stepwell.platform.api.auth import Access, is_local
 from stepwell.platform.api.bulk import BulkApi
 from stepwell.platform.api.endings import Endings
 from stepwell.platform.api.events import EventsApi
@@ -36,12 +37,16 @@ from stepwell.platform.api.steering import SteeringApi
 from stepwell.platform.api.stream import StreamApi
 from stepwell.platform.api.system import SystemApi
 from stepwell.platform.api.transport import HttpProtocol
+from stepwell.platform.api.wire.routes import wire_routes
 from stepwell.platform.codec import encode
 from stepwell.platform.errors import StoreFull, StoreUnavailable
 from stepwell.platform.installation import Installation
 from stepwell.platform.registry import Registry
 from stepwell.platform.store.keys import ENDED, REGISTRY
 from stepwell.platform.store.store import Store
+from stepwell.platform.wire.addresses import Addresses
+from stepwell.platform.wire.inviting import Inviting
+from stepwell.platform.wire.signing import Keys
 
 Work = Callable[[], Awaitable[None]]
 """Something that runs for as long as the server does, such as the scheduler."""
@@ -71,8 +76,10 @@ def create_app(
         routes: further routes, behind those of the API, such as the dashboard's.
         work: runs while the server does; what fails is logged and started again.
 
-    Raises `UnsafeAddress` when the host is not loopback and the settings have no keys, `BadKey` for a wrong one.
+    Raises `UnsafeAddress` when the host is not loopback and the settings have no keys, `BadKey` and `BadSigningKey` for
+    a wrong one.
     """
+    keys, addresses = Keys.of(installation.settings), Addresses.of(installation.settings, local=is_local(host))
     access, max_event = Access(installation.settings, dev=dev, host=host), installation.settings.max_event_bytes
     endings, feed, closing = Endings(), Feed(installation.store, LINGER), asyncio.Event()
     operations = [
@@ -85,6 +92,7 @@ def create_app(
         *SteeringApi(installation).operations(),
         *BulkApi(installation).operations(),
         *FunctionsApi(installation).operations(),
+        *AppsApi(installation.registry, Inviting(addresses, keys, installation.clock, dev=dev)).operations(),
         *KeysApi(installation).operations(),
         *QueuesApi(installation).operations(),
         *SchedulesApi(installation.schedules).operations(),
@@ -97,7 +105,12 @@ def create_app(
         await listen(installation.store, installation.registry, endings)
 
     rest = Starlette(
-        routes=[*[operation.route() for operation in operations], describe(operations, dev=dev), *routes],
+        routes=[
+            *[operation.route() for operation in operations],
+            describe(operations, dev=dev),
+            *wire_routes(installation, keys, addresses, dev=dev),
+            *routes,
+        ],
         exception_handlers=dict.fromkeys(ANSWERED, answer_problem),
         lifespan=lambda _: living(feed, [hear, *work]),
     )

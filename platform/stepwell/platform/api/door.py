@@ -14,13 +14,16 @@ SIGN_OUT = "/sign-out"
 HEALTH = "/health/"
 STATIC = "/static/"
 API = "/api/"
+WIRE = "/v0/", "/v1/"
+"""Where SDKs ask: with keys of their own kind, which are looked at there."""
+WIRE_PATHS = frozenset({"/fn/register", "/dev"})
 ELSEWHERE = frozenset({b"cross-site", b"same-site"})
 ONWARD = '<!doctype html><html lang="en"><title>Stepwell</title><meta http-equiv="refresh" content="0;url={}">'
 
 
 def is_for_everybody(path: str) -> bool:
-    """Whether what is there needs no key."""
-    return path in (SIGN_IN, SIGN_OUT) or path.startswith((HEALTH, STATIC))
+    """Whether what is there needs no key, or looks at it itself."""
+    return path in (SIGN_IN, SIGN_OUT) or path in WIRE_PATHS or path.startswith((HEALTH, STATIC, *WIRE))
 
 
 def turned_away(scope: Scope, headers: Headers) -> Response:

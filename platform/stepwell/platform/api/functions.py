@@ -1,4 +1,4 @@
-"""Functions and the apps they belong to."""
+"""Functions."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,7 +9,7 @@ from starlette.types import ASGIApp
 
 from stepwell.platform.api.bodies import MAY, Body, body_of
 from stepwell.platform.api.models.answer import Item
-from stepwell.platform.api.models.function import App, Function
+from stepwell.platform.api.models.function import Function
 from stepwell.platform.api.models.run import Run
 from stepwell.platform.api.operations import NoQuery, Operation, Query, answer, parameters
 from stepwell.platform.api.problems import Problem, not_found
@@ -40,7 +40,7 @@ class InvokeBody(Body):
 
 
 class FunctionsApi:
-    """Endpoints of `/api/v1/functions` and `/api/v1/apps`."""
+    """Endpoints of `/api/v1/functions`."""
 
     def __init__(self, installation: Installation) -> None:
         self._history = installation.history
@@ -89,7 +89,6 @@ class FunctionsApi:
             body=InvokeBody,
             needs=Scope.OPERATE,
         )
-        yield Operation("GET", "/api/v1/apps", "list_apps", "The registered apps", self.apps, Item[list[App]])
 
     async def functions(self, request: Request) -> ASGIApp:
         """GET /functions."""
@@ -136,16 +135,6 @@ class FunctionsApi:
         if view is None:
             raise not_found("function", id)
         return answer(Item[Function](data=function_views.function(view, paused.get(id))))
-
-    async def apps(self, request: Request) -> ASGIApp:
-        """GET /apps."""
-        parameters(request, NoQuery)
-        manifests = (await self._registry.load()).apps
-        apps = [
-            App(id=id, version=manifest.version, functions=[f"{id}/{function.id}" for function in manifest.functions])
-            for id, manifest in sorted(manifests.items())
-        ]
-        return answer(Item[list[App]](data=apps))
 
 
 def _id(request: Request) -> str:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from typer.exceptions import TyperException
 
 from stepwell.client import ClientError
+from stepwell.platform.cli.apps import apps
 from stepwell.platform.cli.bulk import bulk
 from stepwell.platform.cli.console import MISUSE, Misuse, complain, say
 from stepwell.platform.cli.dev import dev
@@ -66,6 +67,7 @@ def command_line() -> typer.Typer:
     app.add_typer(events(), name="events")
     app.add_typer(schedules(), name="schedules")
     app.add_typer(functions(), name="functions")
+    app.add_typer(apps(), name="apps")
     _add(app, queues, workers, doctor, keys)
     return app
 

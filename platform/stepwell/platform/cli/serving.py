@@ -31,8 +31,12 @@ PATIENCE = 10.0
 
 
 def check_keys(settings: Settings, host: str, *, dev: bool) -> None:
-    """Raises `UnsafeAddress` when others could reach a server on `host` without a key, `BadKey` for a wrong one."""
+    """Raises `UnsafeAddress` when others could reach a server on `host` without a key.
+
+    `BadKey` and `BadSigningKey` for a wrong one.
+    """
     Access(settings, dev=dev, host=host)
+    Keys.of(settings)
 
 
 def dashboard(installation: Installation, *, dev: bool) -> Sequence[BaseRoute]:

@@ -34,7 +34,7 @@ class Given(BaseModel):
 
 
 def _many(value: Any) -> Any:
-    return value if isinstance(value, list) or value is None else [value]
+    return cast(Any, value) if isinstance(value, list) or value is None else [value]
 
 
 def _limit(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Apps and functions, as the API tells of them."""
+"""Functions, as the API tells of them."""
 
 from pydantic import Field
 
@@ -46,11 +46,3 @@ class Function(Answer):
     paused: Pause | None = Field(default=None, description="null when it is not")
     runs: int = Field(description="that are kept")
     workers: int = Field(description="that listen for its runs")
-
-
-class App(Answer):
-    """A set of functions deployed together."""
-
-    id: str
-    version: str
-    functions: list[str]

@@ -1,0 +1,1 @@
+"""What SDKs and those who know their protocol ask of the server."""

@@ -1,0 +1,60 @@
+"""`POST /fn/register`: an SDK registers its app. `GET /dev`: SDKs look whether this is a server for development."""
+
+from collections.abc import Iterator
+from importlib.metadata import version
+from typing import Any
+
+from starlette.requests import Request
+from starlette.routing import Route
+
+from stepwell.platform.api.problems import Problem
+from stepwell.platform.api.wire.counter import Counter, json_of
+from stepwell.platform.errors import InvalidManifest
+from stepwell.platform.registry import Registry
+from stepwell.platform.wire.addresses import Addresses
+from stepwell.platform.wire.registration import BadRegistration, manifest_of, registration
+
+
+class RegisterApi:
+    """Takes registrations.
+
+    Args:
+        counter: lets callers in.
+        registry: of the installation.
+        addresses: that apps may be served at.
+    """
+
+    def __init__(self, counter: Counter, registry: Registry, addresses: Addresses) -> None:
+        self._counter = counter
+        self._registry = registry
+        self._addresses = addresses
+
+    def routes(self) -> Iterator[Route]:
+        """The rows of the route table."""
+        yield self._counter.route("POST", "/fn/register", self.register, None)
+        yield self._counter.route("GET", "/dev", self.dev, None)
+
+    async def register(self, request: Request) -> Any:
+        """POST /fn/register."""
+        self._counter.check_registrar(request)
+        try:
+            manifest = manifest_of(registration(await json_of(request)))
+            assert manifest.served
+            for url in (manifest.served.url, *(str(function.url) for function in manifest.functions)):
+                self._addresses.check_url(url)
+            return {"ok": True, "modified": await self._registry.register(manifest)}
+        except (BadRegistration, InvalidManifest, ValueError, OSError) as error:
+            raise Problem(400, "invalid_registration", str(error)) from None
+
+    async def dev(self, _: Request) -> Any:
+        """GET /dev."""
+        if self._counter.kind != "dev":
+            raise Problem(404, "not_found", "this is no server for development")
+        apps = (await self._registry.load()).apps.values()
+        return {
+            "version": version("stepwell"),
+            "authed": False,
+            "startOpts": {},
+            "functions": [{"slug": f"{app.id}-{one.id}", "name": one.name} for app in apps for one in app.functions],
+            "handlers": [],
+        }

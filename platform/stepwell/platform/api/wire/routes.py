@@ -1,0 +1,36 @@
+"""All that is served in the SDK protocol, but for events (`/e/`)."""
+
+from collections.abc import Sequence
+
+from starlette.routing import Route
+
+from stepwell.platform.api.wire.actions import ActionsApi
+from stepwell.platform.api.wire.cancellations import CancellationsApi
+from stepwell.platform.api.wire.counter import Counter
+from stepwell.platform.api.wire.gql import GqlApi
+from stepwell.platform.api.wire.reads import ReadsApi
+from stepwell.platform.api.wire.register import RegisterApi
+from stepwell.platform.api.wire.state import BatchApi
+from stepwell.platform.installation import Installation
+from stepwell.platform.wire.addresses import Addresses
+from stepwell.platform.wire.signing import Keys
+
+
+def wire_routes(installation: Installation, keys: Keys, addresses: Addresses, *, dev: bool) -> Sequence[Route]:
+    """The rows of the route table.
+
+    Args:
+        installation: what it is about.
+        keys: the signing keys of this server.
+        addresses: that apps may be served at.
+        dev: apps register without a key.
+    """
+    counter = Counter(keys, dev=dev)
+    return [
+        *RegisterApi(counter, installation.registry, addresses).routes(),
+        *BatchApi(counter, installation.history).routes(),
+        *ActionsApi(counter, installation.history).routes(),
+        *ReadsApi(counter, installation).routes(),
+        *CancellationsApi(counter, installation).routes(),
+        *GqlApi(counter, installation.history).routes(),
+    ]
