@@ -1,6 +1,8 @@
 """Runs of functions that are called over HTTP: what the app is told, and what becomes of what it answers."""
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -228,11 +230,19 @@ async def test_a_wait_ends_with_its_event_or_with_its_time(store: Store) -> None
         assert await desk.output(runs[0]) is None
 
 
-async def is_left_alone(desk: RemoteDesk, run: str) -> bool:
-    """Whether a run waits no more for what it has waited for."""
-    before = len(desk.caller.calls)
-    await desk.scheduler.tick()
-    return (await desk.run(run)).status is not Status.WAITING or len(desk.caller.calls) > before
+@asynccontextmanager
+async def told_of_ends(desk: RemoteDesk) -> AsyncGenerator[None]:
+    """Meanwhile the scheduler tells parents of the ends of their children."""
+
+    async def tell() -> None:
+        while True:
+            await desk.scheduler.tick()
+            await asyncio.sleep(0.01)
+
+    telling = asyncio.create_task(tell())
+    yield
+    telling.cancel()
+    await asyncio.gather(telling, return_exceptions=True)
 
 
 async def test_another_function_is_invoked_by_its_name_in_the_protocol(store: Store) -> None:
@@ -253,10 +263,8 @@ async def test_another_function_is_invoked_by_its_name_in_the_protocol(store: St
 
     async with RemoteDesk.open(store, app) as desk:
         run = await desk.start("pay")
-        for _ in range(2):  # the scheduler tells parents of the ends of their children
-            await desk.until(run, Status.WAITING)
-            await desk.eventually(lambda: is_left_alone(desk, run))
-        two, none = await desk.output(run)
+        async with told_of_ends(desk):
+            two, none = await desk.output(run)
         assert two == {"data": 2}
         assert none["error"]["message"] == "zero"
 

@@ -12,7 +12,7 @@ from types import FrameType
 import structlog
 from starlette.routing import BaseRoute
 
-from stepwell.platform.api.auth import Access
+from stepwell.platform.api.auth import Access, is_local
 from stepwell.platform.cli.port import url_of
 from stepwell.platform.clock import SystemClock
 from stepwell.platform.executor.remote.apps import RemoteApps
@@ -22,6 +22,7 @@ from stepwell.platform.scheduler import Scheduler
 from stepwell.platform.server import HttpServer, create_app, http_server
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.store import Store
+from stepwell.platform.wire.addresses import Addresses
 from stepwell.platform.wire.signing import Keys
 
 GC_THRESHOLD = (50_000, 20, 100)
@@ -106,7 +107,8 @@ def _http(store: Store, settings: Settings, host: str, listener: socket | None, 
     installation = Installation.over(store, settings, clock)
     scheduler = Scheduler(installation.partitions, clock, settings, installation.waits.errands, installation.registry)
     pages = dashboard(installation, dev=dev)
-    apps = RemoteApps(installation, Sealed(Keys.of(settings), clock), "dev" if dev else "cloud")
+    addresses = Addresses.of(settings, local=is_local(host))
+    apps = RemoteApps(installation, Sealed(Keys.of(settings), clock), addresses, "dev" if dev else "cloud")
     front = create_app(installation, dev=dev, host=host, routes=pages, work=[scheduler.run, apps.run])
     if not dev:
         where = host if listener is None else url_of(listener)

@@ -1,6 +1,6 @@
 """What an app is told of steps that have ended."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol, cast
 
 from stepwell.platform.codec import decode, encode
@@ -30,7 +30,8 @@ def memos(steps: Iterable[Ended]) -> dict[str, Any]:
 def memo(step: Ended) -> bytes:
     """That of one step, as JSON."""
     if step.state == "failed":
-        return encode({"error": error_told(decode(step.payload), invoked=step.kind == "invoke")})
+        error = error_of(decode(step.payload))
+        return encode({"error": _invoked(error) if step.kind == "invoke" else error})
     match step.kind:
         case "sleep":
             return b"null"
@@ -40,13 +41,17 @@ def memo(step: Ended) -> bytes:
             return b'{"data":%s}' % (step.payload or b"null")
 
 
-def error_told(error: dict[str, Any], *, invoked: bool = False) -> dict[str, Any]:
-    """An error of the record as SDKs know errors."""
-    kind = error.get("type") or "Error"
-    name = TIMED_OUT if invoked and kind == "Timeout" else kind
-    told = {"name": name, "message": error.get("message") or ""}
-    stack = {"stack": error["stack"]} if isinstance(error.get("stack"), str) else {}
-    return {**told, **stack, **({"error": name} if invoked else {})}
+def error_of(error: Mapping[str, Any]) -> dict[str, Any]:
+    """An error of the record as SDKs know errors; with `stack` when it has one."""
+    stack = error.get("stack")
+    told = {"name": error.get("type") or "Error", "message": error.get("message") or ""}
+    return {**told, "stack": stack} if isinstance(stack, str) else told
+
+
+def _invoked(error: dict[str, Any]) -> dict[str, Any]:
+    """That of a function that another one has invoked."""
+    name = TIMED_OUT if error["name"] == "Timeout" else error["name"]
+    return {"error": name, **error, "name": name}
 
 
 def error_kept(error: object) -> bytes:

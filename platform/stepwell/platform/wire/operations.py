@@ -8,6 +8,7 @@ from stepwell.platform.wire.keys import key_of
 
 MOST = 1_000
 """Operations in one reply."""
+DAY = 86_400_000
 FIRST = ("WaitForEvent", "WaitForSignal")
 """What is seen to before others, so that no event that others cause is missed."""
 
@@ -27,6 +28,7 @@ class Operation:
         options: of the operation.
         data: output of the step.
         error: why it has failed; `None` when it has not.
+        took: ms that its body ran, if the SDK says so.
     """
 
     code: str
@@ -35,6 +37,7 @@ class Operation:
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
     data: Any = None
     error: Any = None
+    took: int = 0
 
     @property
     def races(self) -> bool:
@@ -75,7 +78,14 @@ def _operation(item: dict[str, Any]) -> Operation:
         options=cast("dict[str, Any]", options) if isinstance(options, dict) else {},
         data=item.get("data"),
         error=item.get("error"),
+        took=_took(item.get("timing")),
     )
+
+
+def _took(timing: object) -> int:
+    """From {"a": when it began, "b": how long it took}, in ns."""
+    given = cast("dict[str, Any]", timing).get("b") if isinstance(timing, dict) else None
+    return min(max(given // 1_000_000, 0), DAY) if type(given) is int else 0
 
 
 def _names(item: dict[str, Any]) -> Iterator[str]:

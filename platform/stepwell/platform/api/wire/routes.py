@@ -6,6 +6,7 @@ from starlette.routing import Route
 
 from stepwell.platform.api.wire.actions import ActionsApi
 from stepwell.platform.api.wire.cancellations import CancellationsApi
+from stepwell.platform.api.wire.checkpoints import CheckpointsApi
 from stepwell.platform.api.wire.counter import Counter
 from stepwell.platform.api.wire.gql import GqlApi
 from stepwell.platform.api.wire.reads import ReadsApi
@@ -28,6 +29,7 @@ def wire_routes(installation: Installation, keys: Keys, addresses: Addresses, *,
     counter = Counter(keys, dev=dev)
     return [
         *RegisterApi(counter, installation.registry, addresses).routes(),
+        *CheckpointsApi(counter, installation).routes(),
         *BatchApi(counter, installation.history).routes(),
         *ActionsApi(counter, installation.history).routes(),
         *ReadsApi(counter, installation).routes(),

@@ -9,12 +9,13 @@ import structlog
 from stepwell.functions.protocol import Manifest
 from stepwell.platform.engine.leases import Leases
 from stepwell.platform.errors import StepwellError
-from stepwell.platform.executor.remote.app import CONCURRENCY, RemoteApp, session_id
+from stepwell.platform.executor.remote.app import RemoteApp, session_id
 from stepwell.platform.executor.remote.caller import Caller, HttpCaller, Seal
 from stepwell.platform.executor.session import Session
 from stepwell.platform.executor.worker import Worker
 from stepwell.platform.installation import Installation
 from stepwell.platform.snapshot import Snapshot
+from stepwell.platform.wire.addresses import Addresses
 from stepwell.platform.wire.slugs import named
 
 PATIENCE = 5.0
@@ -29,15 +30,17 @@ class RemoteApps:
     Args:
         installation: where they are registered, and runs are leased.
         seal: signs calls.
+        addresses: that apps may be called at.
         kind: of this server, "dev" or "cloud".
     """
 
-    def __init__(self, installation: Installation, seal: Seal, kind: str) -> None:
+    def __init__(self, installation: Installation, seal: Seal, addresses: Addresses, kind: str) -> None:
         self._installation = installation
         self._registry = installation.registry
         self._settings = installation.settings
         self._clock = installation.clock
         self._seal = seal
+        self._addresses = addresses
         self._kind = kind
         self._serving: dict[str, tuple[Manifest, asyncio.Task[None]]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
@@ -45,7 +48,7 @@ class RemoteApps:
     async def run(self) -> None:
         """Serves until cancelled; then lets calls under way end for a moment, and gives the runs back."""
         try:
-            async with aiohttp.ClientSession(connector=self._connector()) as session:
+            async with aiohttp.ClientSession(connector=self._addresses.connector()) as session:
                 caller = HttpCaller(
                     session, self._clock, self._seal, kind=self._kind, patience=self._settings.call_timeout
                 )
@@ -121,6 +124,3 @@ class RemoteApps:
 
     def _named(self, slug: str) -> str:
         return named(slug, self._registry.snapshot) or slug
-
-    def _connector(self) -> aiohttp.TCPConnector:
-        return aiohttp.TCPConnector(limit=0, limit_per_host=CONCURRENCY * 2)
