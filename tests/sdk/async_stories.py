@@ -196,7 +196,7 @@ async def batch(ctx: Context) -> object:
 
 
 async def debounce(ctx: Context) -> object:
-    return ctx.event.data["number"]
+    return tell(key_of(ctx), f"number-{ctx.event.data['number']}")
 
 
 async def narrow(ctx: Context) -> object:

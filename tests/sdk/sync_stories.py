@@ -195,7 +195,7 @@ def batch(ctx: ContextSync) -> object:
 
 
 def debounce(ctx: ContextSync) -> object:
-    return ctx.event.data["number"]
+    return tell(key_of(ctx), f"number-{ctx.event.data['number']}")
 
 
 def narrow(ctx: ContextSync) -> object:
