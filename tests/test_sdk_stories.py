@@ -47,11 +47,11 @@ class Stage:
 
     server: str
     app: SdkApp
-    event_key: str | None = None
+    key: str | None = None
 
     def client(self) -> Client:
         """Of the server."""
-        return Client(self.server, event_key=self.event_key)
+        return Client(self.server, self.key)
 
     async def send(self, function: str, **data: Any) -> str:
         """Sends the event of a function; the id of the event."""
