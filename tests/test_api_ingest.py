@@ -16,6 +16,7 @@ from stepwell.platform.ingest import Ingest
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.memory import memory_store
 from stepwell.platform.store.store import Store
+from stepwell.platform.wire.seeds import seeded
 from tests.api_desk import Desk, function, raw
 
 
@@ -318,3 +319,35 @@ async def test_headers_cannot_be_smuggled_through_what_is_answered(desk: Desk) -
         answer = await raw(server, post(evil, path=b"/e/%0d%0aSet-Cookie:%20x=1"))
         head, _, _ = answer.partition(b"\r\n\r\n")
         assert b"set-cookie" not in head.lower()
+
+
+SEED = {"x-inngest-event-id-seed": "1795000000000,AAAAAAAA/////w=="}
+
+
+async def test_events_that_are_sent_again_with_their_seed_are_the_same(store: Store) -> None:
+    desk = Desk.over(store)
+    await desk.register(function("fulfil"))
+    body: list[Any] = [
+        {"name": "order.placed", "data": {"n": 1}, "user": {}, "v": "1"},
+        {"name": "order.placed", "id": "own"},
+    ]
+    async with desk.client() as client:
+        answers = [await client.post("/e/any", json=body, headers=SEED) for _ in range(2)]
+        other = await client.post(
+            "/e/any", json=body[:1], headers={**SEED, "x-inngest-event-id-seed": "1,AAAAAAAA/////w=="}
+        )
+    [ids] = {tuple(answer.json()["ids"]) for answer in answers}
+    assert other.json()["ids"] != [ids[0]]
+    given = [event.sender_id for id in ids if (event := await desk.installation.history.event(id))]
+    assert given == [next(seeded(SEED["x-inngest-event-id-seed"].encode())), "own"]
+    assert len(await stored(desk)) == 3
+
+
+@pytest.mark.parametrize(
+    "seed", ["", "x", "1,", ",AAAAAAAA/////w==", "1,AAAA", "1,ä", "99999999999999999,AAAAAAAA/////w=="]
+)
+async def test_what_is_no_seed_names_nothing(client: httpx2.AsyncClient, desk: Desk, seed: str) -> None:
+    headers = [(b"x-inngest-event-id-seed", seed.encode())]
+    answers = [await client.post("/e/any", json={"name": "a"}, headers=headers) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert len(await stored(desk)) == 2

@@ -154,7 +154,7 @@ async def test_functions_and_apps_as_registered(client: httpx2.AsyncClient, desk
     assert await get(client, "/api/v1/functions/stats/count") == functions["stats/count"]
     apps = await get(client, "/api/v1/apps")
     assert [app["id"] for app in apps] == ["shop", "stats"]
-    assert apps[1] == {"id": "stats", "version": "2024-1", "functions": ["stats/count"]}
+    assert apps[1] == {"id": "stats", "version": "2024-1", "functions": ["stats/count"], "served": None}
 
 
 async def test_the_server_tells_about_itself(client: httpx2.AsyncClient, desk: Desk) -> None:

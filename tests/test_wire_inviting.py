@@ -186,7 +186,7 @@ async def test_the_command_line(there: There, capsys: pytest.CaptureFixture[str]
         await says("list")
         == "no apps; `stepwell worker path/to/file.py` or `stepwell apps add ADDRESS` registers one\n"
     )
-    assert (await says("add", shop.url)).startswith("shop has 1 functions, version ")
+    assert (await says("add", shop.url)).startswith("shop has 1 function, version ")
     assert shop.url in await says("list")
     assert shop.url in await says("list", "--json")
     assert await says("remove", "shop") == "shop has no functions any more\n"

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from itertools import chain, repeat
 from typing import Any
 
 import structlog
@@ -12,6 +13,7 @@ from stepwell.platform.api.problems import Problem, problem_of
 from stepwell.platform.codec import encode
 from stepwell.platform.incoming import BadEvent, IncomingEvent, parse_events
 from stepwell.platform.ingest import Ingest
+from stepwell.platform.wire.seeds import HEADER, seeded
 
 PREFIX = "/e/"
 MAX_REQUEST = 16 << 20
@@ -61,7 +63,14 @@ class IngestEndpoint:
             raise Problem(405, "method_not_allowed", f"events are sent by POST, not by {scope['method']}", "", allowed)
         if not self._access.allows_events(scope["path"][len(PREFIX) :]):
             raise Problem(401, "unauthorized", "the event key in the path is not known to this server")
-        return parse_events(await read_body(headers, receive), self._max_event)
+        events = parse_events(await read_body(headers, receive), self._max_event)
+        return named(events, headers[HEADER]) if HEADER in headers else events
+
+
+def named(events: Iterable[IncomingEvent], seed: bytes) -> list[IncomingEvent]:
+    """The same events; those without an id have one by the seed, if it is one."""
+    ids = chain(seeded(seed), repeat(""))
+    return [event if event.sender_id else event._replace(sender_id=id) for event, id in zip(events, ids, strict=False)]
 
 
 async def read_body(headers: Headers, receive: Receive) -> bytes:

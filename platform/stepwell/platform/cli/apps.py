@@ -48,7 +48,8 @@ def add(address: Address, url: Url = None) -> None:
     """Have the app that is served at an address register itself."""
     found = post(url, "/api/v1/apps", {"url": address})["data"]
     for app in found["apps"]:
-        say(f"{app['id']} has {len(app['functions'])} functions, version {app['version']}")
+        count = len(app["functions"])
+        say(f"{app['id']} has {count} {'function' if count == 1 else 'functions'}, version {app['version']}")
     if not found["apps"]:
         say(f"{address} has registered itself, as served at another address: see `stepwell apps`")
 
