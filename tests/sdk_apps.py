@@ -68,7 +68,7 @@ class SdkApp:
             self.process = subprocess.Popen(
                 (*self.command, str(self.port)),
                 cwd=self.cwd,
-                env=outside | {"LEDGER": str(self.ledger)} | environment,
+                env=outside | {"LEDGER": str(self.ledger), **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -78,7 +78,7 @@ class SdkApp:
         return self
 
     def register(self) -> httpx2.Response:
-        """Has it register itself with the server it was told of; what it says about that."""
+        """Has it register itself with the server it was told of; what it says about that, see `was_taken`."""
         return httpx2.put(self.url, timeout=PATIENCE)
 
     def stop(self) -> None:
@@ -110,6 +110,12 @@ class SdkApp:
             return httpx2.get(self.url, timeout=5).status_code < 500
         except httpx2.HTTPError:
             return False
+
+
+def was_taken(answer: httpx2.Response) -> bool:
+    """Whether an app has registered itself, by what it says about that."""
+    # When it could not, the Python SDK answers 200 all the same, and the TypeScript SDK says that nothing is modified.
+    return answer.status_code == 200 and "modified" in answer.json()
 
 
 def python_app(id: str, folder: Path) -> SdkApp:

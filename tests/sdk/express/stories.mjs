@@ -186,7 +186,7 @@ async function doomedFailed(ctx) {
 
 const tick = ({ event }) => ({ event: event.name, cron: event.data.cron });
 const batch = ({ events }) => events.map((event) => event.data.key);
-const debounce = ({ event }) => event.data.number;
+const debounce = (ctx) => tell(keyOf(ctx), `number-${ctx.event.data.number}`);
 
 async function narrow(ctx) {
   await ctx.step.run("pass", async () => {
