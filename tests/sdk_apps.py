@@ -68,7 +68,7 @@ class SdkApp:
             self.process = subprocess.Popen(
                 (*self.command, str(self.port)),
                 cwd=self.cwd,
-                env=outside | {"LEDGER": str(self.ledger)} | environment,
+                env=outside | {"LEDGER": str(self.ledger), **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -78,7 +78,7 @@ class SdkApp:
         return self
 
     def register(self) -> httpx2.Response:
-        """Has it register itself with the server it was told of; what it says about that."""
+        """Has it register itself with the server it was told of; what it says about that, see `was_taken`."""
         return httpx2.put(self.url, timeout=PATIENCE)
 
     def stop(self) -> None:
@@ -112,6 +112,12 @@ class SdkApp:
             return False
 
 
+def was_taken(answer: httpx2.Response) -> bool:
+    """Whether an app has registered itself, by what it says about that."""
+    # When it could not, the Python SDK answers 200 all the same, and the TypeScript SDK says that nothing is modified.
+    return answer.status_code == 200 and "modified" in answer.json()
+
+
 def python_app(id: str, folder: Path) -> SdkApp:
     """The app of `tests/sdk/ID_app.py`."""
     return SdkApp(id, (sys.executable, "-m", f"tests.sdk.{id}_app"), ROOT, folder)
@@ -124,7 +130,12 @@ def express_app(folder: Path, installed: Path) -> SdkApp:
         folder: for its ledger and its output.
         installed: what `installed_express` has given.
     """
-    return SdkApp("express", ("node", "app.mjs"), installed, folder)
+    return SdkApp("express", (str(found("node")), "app.mjs"), installed, folder)
+
+
+def found(name: str) -> str | None:
+    """Where a program is: on the path, or with the packages of the tests."""
+    return shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
 
 
 def installed_express(cache: Path) -> Path:
@@ -133,7 +144,7 @@ def installed_express(cache: Path) -> Path:
     Args:
         cache: a folder that outlives the tests.
     """
-    if not (shutil.which("node") and shutil.which("npm")):
+    if not (found("node") and found("npm")):
         if os.environ.get("STEPWELL_REQUIRE_SERVERS") == "1":
             pytest.fail("there is no Node.js here, and STEPWELL_REQUIRE_SERVERS=1 requires one")
         pytest.skip("there is no Node.js here")
@@ -153,7 +164,7 @@ def _install(folder: Path) -> None:
     try:
         for name in ("package.json", "package-lock.json"):
             shutil.copy(EXPRESS / name, made)
-        command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
+        command = [str(found("npm")), "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
         ran = subprocess.run(command, cwd=made, capture_output=True, text=True, timeout=INSTALLING, check=False)
         assert ran.returncode == 0, f"npm ci: {ran.stdout[-2000:]}{ran.stderr[-2000:]}"
         if not folder.exists():

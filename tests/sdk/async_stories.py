@@ -71,6 +71,7 @@ async def rescued(ctx: Context) -> object:
         await ctx.step.invoke_by_id("call", function_id="doomed", data={"key": f"{key_of(ctx)}-doomed"})
     except StepError as error:
         return error.message
+    return "nothing was raised"
 
 
 async def lost(ctx: Context) -> object:
@@ -78,6 +79,7 @@ async def lost(ctx: Context) -> object:
         await ctx.step.invoke_by_id("call", function_id="nowhere", data={})
     except StepError as error:
         return error.message
+    return "nothing was raised"
 
 
 async def parallel(ctx: Context) -> object:
@@ -155,6 +157,7 @@ async def caught(ctx: Context) -> object:
         await ctx.step.run("charge", never)
     except StepError as error:
         return [error.name, error.message, await ctx.step.run("refund", note, key_of(ctx), "refund")]
+    return "nothing was raised"
 
 
 async def broken(ctx: Context) -> object:
@@ -199,7 +202,7 @@ async def debounce(ctx: Context) -> object:
     return tell(key_of(ctx), f"number-{ctx.event.data['number']}")
 
 
-async def narrow(ctx: Context) -> object:
+async def narrow(ctx: Context) -> None:
     async def pass_through() -> None:
         tell(key_of(ctx), "in")
         await asyncio.sleep(PAUSE)
@@ -219,7 +222,7 @@ async def limited(ctx: Context) -> object:
     return await ctx.step.run("a", note, key_of(ctx), "a")
 
 
-async def urgent(ctx: Context) -> object:
+async def urgent(ctx: Context) -> None:
     async def serve() -> None:
         tell(key_of(ctx), str(ctx.event.data["name"]))
         await asyncio.sleep(2 * PAUSE)

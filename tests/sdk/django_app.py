@@ -6,9 +6,9 @@ Usage: `python -m tests.sdk.django_app PORT`
 import logging
 import sys
 
-import django
-from django.conf import settings
-from django.core.management import call_command
+import django  # type: ignore[import-untyped]
+from django.conf import settings  # type: ignore[import-untyped]
+from django.core.management import call_command  # type: ignore[import-untyped]
 from inngest import Inngest
 from inngest.django import serve
 

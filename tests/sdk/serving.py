@@ -16,12 +16,9 @@ def functions(client: Inngest, handlers: Mapping[str, Any], failed: Mapping[str,
         handlers: by the ids of the functions.
         failed: what is called when they have failed, by the same ids.
     """
-    extra = options(client.app_id)
-    return [
-        client.create_function(
-            fn_id=id,
-            on_failure=failed.get(id),
-            **{"trigger": TriggerEvent(event=f"{client.app_id}/{id}"), **extra.get(id, {})},
-        )(handler)
-        for id, handler in handlers.items()
-    ]
+    made: list[Function[Any]] = []
+    for id, handler in handlers.items():
+        extra: dict[str, Any] = {"trigger": TriggerEvent(event=f"{client.app_id}/{id}")}
+        extra |= options(client.app_id).get(id, {})
+        made.append(client.create_function(fn_id=id, on_failure=failed.get(id), **extra)(handler))
+    return made

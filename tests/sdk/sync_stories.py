@@ -70,6 +70,7 @@ def rescued(ctx: ContextSync) -> object:
         ctx.step.invoke_by_id("call", function_id="doomed", data={"key": f"{key_of(ctx)}-doomed"})
     except StepError as error:
         return error.message
+    return "nothing was raised"
 
 
 def lost(ctx: ContextSync) -> object:
@@ -77,6 +78,7 @@ def lost(ctx: ContextSync) -> object:
         ctx.step.invoke_by_id("call", function_id="nowhere", data={})
     except StepError as error:
         return error.message
+    return "nothing was raised"
 
 
 def parallel(ctx: ContextSync) -> object:
@@ -154,6 +156,7 @@ def caught(ctx: ContextSync) -> object:
         ctx.step.run("charge", never)
     except StepError as error:
         return [error.name, error.message, ctx.step.run("refund", tell, key_of(ctx), "refund")]
+    return "nothing was raised"
 
 
 def broken(ctx: ContextSync) -> object:
@@ -198,7 +201,7 @@ def debounce(ctx: ContextSync) -> object:
     return tell(key_of(ctx), f"number-{ctx.event.data['number']}")
 
 
-def narrow(ctx: ContextSync) -> object:
+def narrow(ctx: ContextSync) -> None:
     def pass_through() -> None:
         tell(key_of(ctx), "in")
         time.sleep(PAUSE)
@@ -218,7 +221,7 @@ def limited(ctx: ContextSync) -> object:
     return ctx.step.run("a", tell, key_of(ctx), "a")
 
 
-def urgent(ctx: ContextSync) -> object:
+def urgent(ctx: ContextSync) -> None:
     def serve() -> None:
         tell(key_of(ctx), str(ctx.event.data["name"]))
         time.sleep(2 * PAUSE)
