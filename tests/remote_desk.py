@@ -33,12 +33,14 @@ class Told:
     @property
     def steps(self) -> dict[str, Any]:
         """What it is told of steps, by their ids."""
-        return self.body["steps"]
+        steps: dict[str, Any] = self.body["steps"]
+        return steps
 
     @property
     def ctx(self) -> dict[str, Any]:
         """The rest of it."""
-        return self.body["ctx"]
+        context: dict[str, Any] = self.body["ctx"]
+        return context
 
     def knows(self, key: str) -> bool:
         """Whether a step of that key has ended."""
