@@ -8,9 +8,9 @@ import httpx2
 import orjson
 import pytest
 
+from stepwell.functions.signing import hashed
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.memory import memory_store
-from stepwell.platform.wire.signing import hashed
 from tests.api_desk import Desk, function
 from tests.test_wire_registration import body, configured
 

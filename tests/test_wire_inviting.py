@@ -11,11 +11,11 @@ import orjson
 import pytest
 from aiohttp import web
 
+from stepwell.functions.signing import verify
 from stepwell.platform.cli import main
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.memory import memory_store
 from stepwell.platform.wire import inviting
-from stepwell.platform.wire.signing import verify
 from tests.api_desk import Desk, function
 from tests.test_wire_registration import body, configured
 

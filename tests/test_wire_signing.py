@@ -10,8 +10,9 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stepwell.functions.signing import WINDOW, Keys, canonical, hashed, sign, verify
 from stepwell.platform.settings import Settings
-from stepwell.platform.wire.signing import WINDOW, BadSigningKey, Keys, canonical, hashed, sign, verify
+from stepwell.platform.wire.signing import BadSigningKey, keys_of
 
 KEY, OTHER = "signkey-prod-" + "ab" * 32, "cd" * 32
 NOW = 1_795_000_000_000
@@ -84,7 +85,7 @@ def test_numbers_beyond_those_of_json_are_as_others_read_them() -> None:
 
 
 def keys(current: str | None, fallback: str | None = None) -> Keys:
-    return Keys.of(Settings.model_validate({"signing_key": current, "signing_key_fallback": fallback}))
+    return keys_of(Settings.model_validate({"signing_key": current, "signing_key_fallback": fallback}))
 
 
 def test_who_sends_a_digest_knows_the_key() -> None:

@@ -46,7 +46,7 @@ from stepwell.platform.store.keys import ENDED, REGISTRY
 from stepwell.platform.store.store import Store
 from stepwell.platform.wire.addresses import Addresses
 from stepwell.platform.wire.inviting import Inviting
-from stepwell.platform.wire.signing import Keys
+from stepwell.platform.wire.signing import keys_of
 
 Work = Callable[[], Awaitable[None]]
 """Something that runs for as long as the server does, such as the scheduler."""
@@ -79,7 +79,7 @@ def create_app(
     Raises `UnsafeAddress` when the host is not loopback and the settings have no keys, `BadKey` and `BadSigningKey` for
     a wrong one.
     """
-    keys, addresses = Keys.of(installation.settings), Addresses.of(installation.settings, local=is_local(host))
+    keys, addresses = keys_of(installation.settings), Addresses.of(installation.settings, local=is_local(host))
     access, max_event = Access(installation.settings, dev=dev, host=host), installation.settings.max_event_bytes
     endings, feed, closing = Endings(), Feed(installation.store, LINGER), asyncio.Event()
     operations = [

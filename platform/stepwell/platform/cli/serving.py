@@ -23,7 +23,7 @@ from stepwell.platform.server import HttpServer, create_app, http_server
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.store import Store
 from stepwell.platform.wire.addresses import Addresses
-from stepwell.platform.wire.signing import Keys
+from stepwell.platform.wire.signing import keys_of
 
 GC_THRESHOLD = (50_000, 20, 100)
 """As in a worker: what a request makes dies by its reference counts."""
@@ -37,7 +37,7 @@ def check_keys(settings: Settings, host: str, *, dev: bool) -> None:
     `BadKey` and `BadSigningKey` for a wrong one.
     """
     Access(settings, dev=dev, host=host)
-    Keys.of(settings)
+    keys_of(settings)
 
 
 def dashboard(installation: Installation, *, dev: bool) -> Sequence[BaseRoute]:
@@ -108,7 +108,7 @@ def _http(store: Store, settings: Settings, host: str, listener: socket | None, 
     scheduler = Scheduler(installation.partitions, clock, settings, installation.waits.errands, installation.registry)
     pages = dashboard(installation, dev=dev)
     addresses = Addresses.of(settings, local=is_local(host))
-    apps = RemoteApps(installation, Sealed(Keys.of(settings), clock), addresses, "dev" if dev else "cloud")
+    apps = RemoteApps(installation, Sealed(keys_of(settings), clock), addresses, "dev" if dev else "cloud")
     front = create_app(installation, dev=dev, host=host, routes=pages, work=[scheduler.run, apps.run])
     if not dev:
         where = host if listener is None else url_of(listener)

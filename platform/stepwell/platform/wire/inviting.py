@@ -4,10 +4,10 @@ from typing import Any, cast
 
 import aiohttp
 
+from stepwell.functions.signing import Keys, canonical, sign
 from stepwell.platform.clock import Clock
 from stepwell.platform.codec import MalformedJSON, decode
 from stepwell.platform.wire.addresses import Addresses
-from stepwell.platform.wire.signing import Keys, canonical, sign
 
 PATIENCE = 10.0
 """Seconds in which an app has to answer."""

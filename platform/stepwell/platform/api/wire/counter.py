@@ -8,12 +8,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from stepwell.functions.signing import Keys
 from stepwell.platform.api.auth import SAFE, presented
 from stepwell.platform.api.ingest import HungUp, read_body
 from stepwell.platform.api.problems import Problem, problem_of
 from stepwell.platform.api.scopes import Scope, grant_of
 from stepwell.platform.codec import MalformedJSON, decode, encode
-from stepwell.platform.wire.signing import Keys
 
 Asked: TypeAlias = Callable[[Request], Awaitable[Any]]
 """Takes a request and gives what JSON it is answered with."""

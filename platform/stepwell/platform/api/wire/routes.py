@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from starlette.routing import Route
 
+from stepwell.functions.signing import Keys
 from stepwell.platform.api.wire.actions import ActionsApi
 from stepwell.platform.api.wire.cancellations import CancellationsApi
 from stepwell.platform.api.wire.checkpoints import CheckpointsApi
@@ -14,7 +15,6 @@ from stepwell.platform.api.wire.register import RegisterApi
 from stepwell.platform.api.wire.state import BatchApi
 from stepwell.platform.installation import Installation
 from stepwell.platform.wire.addresses import Addresses
-from stepwell.platform.wire.signing import Keys
 
 
 def wire_routes(installation: Installation, keys: Keys, addresses: Addresses, *, dev: bool) -> Sequence[Route]:

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
+from stepwell.functions.signing import Keys, canonical, sign, verify
 from stepwell.platform.clock import Clock
 from stepwell.platform.codec import decode
 from stepwell.platform.wire.operations import BadReply
-from stepwell.platform.wire.signing import Keys, canonical, sign, verify
 
 HEADER = "x-inngest-signature"
 

@@ -4,6 +4,8 @@
 that a proxy may write the same JSON in another way; of a response, its bytes.
 """
 
+from __future__ import annotations
+
 import hashlib
 import hmac
 import re
@@ -13,33 +15,13 @@ from typing import Any, cast
 
 import rfc8785
 
-from stepwell.platform.errors import StepwellError
-from stepwell.platform.settings import Settings
-
 WINDOW = 300_000
 """Ms by which the clocks of both sides may differ, and a message may be late."""
 EXACT = 2**53 - 1
 """The largest whole number that JSON is sure to keep."""
 _PREFIX = re.compile(r"signkey-\w+-", re.ASCII)
+_HEXADECIMAL = re.compile(r"(?:[0-9a-fA-F]{2})+")
 _SIGNATURE = re.compile(r"t=([0-9]{1,12})&s=([0-9a-f]{64})")
-
-
-class BadSigningKey(StepwellError):
-    """A signing key that means nothing; says which setting, never the key.
-
-    Args:
-        setting: its name.
-    """
-
-    def __init__(self, setting: str) -> None:
-        super().__init__(setting)
-        self.setting = setting
-
-    def __str__(self) -> str:
-        return (
-            f"{self.setting} is no signing key: write an even number of hexadecimal digits, such as 64 of them, which "
-            "may follow signkey-prod- or the like"
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +30,6 @@ class Keys:
 
     current: str | None = None
     fallback: str | None = None
-
-    @classmethod
-    def of(cls, settings: Settings) -> "Keys":
-        """Those of the settings. Raises `BadSigningKey`."""
-        current, fallback = (
-            key.get_secret_value().strip() if key else None
-            for key in (settings.signing_key, settings.signing_key_fallback)
-        )
-        for setting, key in {"STEPWELL_SIGNING_KEY": current, "STEPWELL_SIGNING_KEY_FALLBACK": fallback}.items():
-            if key is not None and not _is_hexadecimal(_bare(key)):
-                raise BadSigningKey(setting)
-        return cls(current, fallback)
 
     def __iter__(self) -> Iterator[str]:
         """Those there are, the one in use first."""
@@ -71,6 +41,11 @@ class Keys:
         known = [form for key in self for form in (hashed(key).encode(), _bare(key).encode())]
         # All are compared, so that the time taken tells nothing.
         return sum(hmac.compare_digest(given, form) for form in known) > 0
+
+
+def is_key(text: str) -> bool:
+    """Whether this can be a signing key: hexadecimal digits, behind a prefix or not."""
+    return _HEXADECIMAL.fullmatch(_bare(text)) is not None
 
 
 def hashed(key: str) -> str:
@@ -117,10 +92,6 @@ def _mac(body: bytes, key: str, seconds: int) -> str:
 
 def _bare(key: str) -> str:
     return _PREFIX.sub("", key, count=1) if _PREFIX.match(key) else key
-
-
-def _is_hexadecimal(text: str) -> bool:
-    return re.fullmatch(r"(?:[0-9a-fA-F]{2})+", text) is not None
 
 
 def _inexact(value: Any) -> Any:
