@@ -12,6 +12,7 @@ from stepwell.platform.engine.leases import Leases
 from stepwell.platform.engine.partition import Partition, partitions_of
 from stepwell.platform.engine.runs import Cancelled, Runs
 from stepwell.platform.executor.board import Board
+from stepwell.platform.executor.handlers import Handlers
 from stepwell.platform.executor.inprocess import InProcess
 from stepwell.platform.executor.session import Session, new_session_id
 from stepwell.platform.executor.worker import Worker
@@ -51,16 +52,32 @@ class Harness:
         self.worker: Worker | None = None
         self._working: asyncio.Task[None] | None = None
 
+    async def register_app(self, app: App) -> None:
+        """Has the functions of an app known."""
+        await self.registry.register(app.manifest)
+
+    async def close(self) -> None:
+        """At the end."""
+        await self.stop_worker()
+
     # Workers.
+
+    def new_session(self) -> Session:
+        """For a worker."""
+        return Session(new_session_id(self.clock.now()))
+
+    def handlers(self, concurrency: int, *, suspects: bool) -> Handlers:
+        """Execute runs."""
+        return InProcess(self.apps, self.settings, concurrency=concurrency, suspects=suspects)
 
     async def start_worker(
         self, *, concurrency: int = 16, suspects: bool = False, board: Board | None = None
     ) -> Worker:
         """Starts a worker in this process, in a session of its own."""
-        session = Session(new_session_id(self.clock.now()))
+        session = self.new_session()
         self.worker = Worker(
             self.partitions,
-            InProcess(self.apps, self.settings, concurrency=concurrency, suspects=suspects),
+            self.handlers(concurrency, suspects=suspects),
             self.ingest,
             self.waits,
             self.clock,
@@ -234,18 +251,22 @@ class Harness:
         await self.scheduler.trim()
 
 
+KIND: list[type[Harness]] = [Harness]
+"""How `harness` executes functions; the one element may be replaced by a fixture."""
+
+
 @asynccontextmanager
 async def harness(
     store: Store, *apps: App, settings: Settings | None = None, worker: bool = True
 ) -> AsyncGenerator[Harness]:
     """A platform over a store; at the end, what it leaves behind is checked."""
-    platform = Harness(store, list(apps), settings or Settings())
+    platform = KIND[0](store, list(apps), settings or Settings())
     for app in apps:
-        await platform.registry.register(app.manifest)
+        await platform.register_app(app)
     await platform.scheduler.tick()
     if worker:
         await platform.start_worker()
     try:
         yield platform
     finally:
-        await platform.stop_worker()
+        await platform.close()

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import wraps
 from types import MappingProxyType
-from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Protocol, TypeVar, overload
 
 import orjson
 
@@ -38,6 +38,9 @@ from stepwell.functions.starts import rate_limit as rate_limit_of
 from stepwell.functions.starts import singleton as singleton_of
 from stepwell.functions.starts import throttle as throttle_of
 from stepwell.functions.triggers import Trigger, triggers
+
+if TYPE_CHECKING:
+    from stepwell.functions.served.served import Served
 
 D = TypeVar("D")
 P = ParamSpec("P")
@@ -176,6 +179,34 @@ class App:
             ),
             on_failure,
         )
+
+    def serve(
+        self,
+        *,
+        url: str | None = None,
+        server: str | None = None,
+        signing_key: str | None = None,
+        signing_key_fallback: str | None = None,
+    ) -> Served:
+        """The functions as an ASGI application, which the server calls; `.wsgi` of it is a WSGI application.
+
+        To be mounted at any path of a web application, and added to the server with `stepwell apps add ADDRESS`.
+
+        Args:
+            url: where the server reaches it; by default the address at which it is asked to register.
+            server: address of the server; by default STEPWELL_URL, else that of a `stepwell dev` on this machine.
+            signing_key: that the server has, too; by default STEPWELL_SIGNING_KEY. With none, only this machine is
+                served.
+            signing_key_fallback: another one, while keys are changed; by default STEPWELL_SIGNING_KEY_FALLBACK.
+
+        Raises:
+            DefinitionError: the address of the server is none, or a key means nothing.
+        """
+        # Who has a worker needs no HTTP, which takes long to import.
+        from stepwell.functions.served.environment import Environment
+        from stepwell.functions.served.served import Served
+
+        return Served(self, Environment.of(server, signing_key, signing_key_fallback), url)
 
     def _add(self, *functions: Function[Any]) -> None:
         """Adds all of them, or none."""

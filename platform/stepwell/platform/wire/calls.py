@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from uuid import UUID, uuid5
 
 from stepwell.functions.journal import Outcome
+from stepwell.functions.replay import Start
+from stepwell.functions.served.words import OURS, row_of
 from stepwell.platform.codec import encode
 from stepwell.platform.wire.keys import wire_id
 from stepwell.platform.wire.memos import memo
@@ -13,6 +15,8 @@ LARGEST = 4 << 20
 """Bytes of events and steps that come with a call; of more, the app asks itself."""
 FUNCTIONS = UUID("5d9f1d9e-8a0b-5b0e-9c57-2f6a4e1f3c11")
 """The name space of functions."""
+LEADING = 2
+"""The way of execution of a call to our own SDK."""
 FIRST = "step"
 """The step of a call that is for whatever comes next."""
 
@@ -100,6 +104,38 @@ class Script:
                 "generation_id": 1,
             }
         )
+
+
+def our_call(start: Start, token: str) -> bytes:
+    """What an app of our own SDK is told: all that is recorded, as it is.
+
+    Args:
+        start: what the execution begins with.
+        token: of the lease.
+    """
+    ours = {
+        "run": start.run_id,
+        "function": start.function_id,
+        "token": token,
+        "attempt": start.attempt,
+        "max_attempts": start.max_attempts,
+        "turn": start.turn,
+        "now": start.now,
+        "output_limit": start.output_limit,
+        "steps": [row_of(outcome) for outcome in start.outcomes],
+    }
+    context = {"run_id": start.run_id, "attempt": start.attempt, "max_attempts": start.max_attempts, "step_id": FIRST}
+    return encode(
+        {
+            "version": LEADING,
+            "use_api": False,
+            "event": start.events[0],
+            "events": start.events,
+            "steps": {},
+            "ctx": {**context, "stack": {"stack": [], "current": 0}, "qi_id": token},
+            OURS: ours,
+        }
+    )
 
 
 def _bool(value: bool) -> bytes:

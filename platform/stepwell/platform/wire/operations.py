@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from stepwell.functions.served.words import told
 from stepwell.platform.wire.keys import key_of
 
 MOST = 1_000
@@ -29,6 +30,7 @@ class Operation:
         data: output of the step.
         error: why it has failed; `None` when it has not.
         took: ms that its body ran, if the SDK says so.
+        own: what an SDK of ours says beside.
     """
 
     code: str
@@ -38,6 +40,7 @@ class Operation:
     data: Any = None
     error: Any = None
     took: int = 0
+    own: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @property
     def races(self) -> bool:
@@ -79,6 +82,7 @@ def _operation(item: dict[str, Any]) -> Operation:
         data=item.get("data"),
         error=item.get("error"),
         took=_took(item.get("timing")),
+        own=told(item),
     )
 
 

@@ -4,14 +4,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
 from types import MappingProxyType
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from pydantic import Field, ValidationError
 
 from stepwell.functions.concurrency import Concurrency, clashes
 from stepwell.functions.protocol import FunctionManifest, Manifest, ServedManifest
+from stepwell.functions.served.words import FUNCTION
 from stepwell.platform.codec import encode
+from stepwell.platform.wire.calls import FIRST
 from stepwell.platform.wire.configuration import DAY, Configuration, Given, Text
-from stepwell.platform.wire.slugs import function_id
+from stepwell.platform.wire.slugs import function_id, slug
 
 WORDS: Mapping[str, str] = MappingProxyType(
     {
@@ -44,6 +47,7 @@ class Registration(Given):
     sdk: Text = ""
     framework: Text = ""
     functions: list[dict[str, Any]]
+    stepwell: dict[str, Any] | None = None
 
 
 def registration(body: Any) -> Registration:
@@ -59,6 +63,8 @@ def registration(body: Any) -> Registration:
 def manifest_of(given: Registration) -> Manifest:
     """The app. Raises `BadRegistration`."""
     app = given.app_name
+    if given.stepwell is not None:
+        return _ours(given, given.stepwell)
     functions = [_function(app, number, one) for number, one in enumerate(given.functions, start=1)]
     _check_ids(functions)
     _check_shared(functions)
@@ -68,6 +74,20 @@ def manifest_of(given: Registration) -> Manifest:
         return Manifest.model_validate({**dict(whole), "version": given.app_version or _digest(whole)})
     except ValidationError as error:
         raise BadRegistration(f"app {app!r:.100}: {_first(error)}") from None
+
+
+def _ours(given: Registration, manifest: Mapping[str, Any]) -> Manifest:
+    """An app of our SDK, which registers as it does with a worker."""
+    try:
+        known = Manifest.model_validate({**manifest, "id": given.app_name})
+        served = ServedManifest(url=given.url, sdk=given.sdk[:128], framework=given.framework[:128])
+        functions = [
+            {**dict(one), "url": f"{given.url}?{urlencode({FUNCTION: slug(known.id, one.id), 'stepId': FIRST})}"}
+            for one in known.functions
+        ]
+        return Manifest.model_validate({**dict(known), "functions": functions, "served": served})
+    except ValidationError as error:
+        raise BadRegistration(f"app {given.app_name!r:.100}: {_first(error)}") from None
 
 
 def _digest(manifest: Manifest) -> str:

@@ -10,6 +10,7 @@ from stepwell.platform.api.wire.cancellations import CancellationsApi
 from stepwell.platform.api.wire.checkpoints import CheckpointsApi
 from stepwell.platform.api.wire.counter import Counter
 from stepwell.platform.api.wire.gql import GqlApi
+from stepwell.platform.api.wire.journal import JournalApi
 from stepwell.platform.api.wire.reads import ReadsApi
 from stepwell.platform.api.wire.register import RegisterApi
 from stepwell.platform.api.wire.state import BatchApi
@@ -30,6 +31,7 @@ def wire_routes(installation: Installation, keys: Keys, addresses: Addresses, *,
     return [
         *RegisterApi(counter, installation.registry, addresses).routes(),
         *CheckpointsApi(counter, installation).routes(),
+        *JournalApi(counter, installation).routes(),
         *BatchApi(counter, installation.history).routes(),
         *ActionsApi(counter, installation.history).routes(),
         *ReadsApi(counter, installation).routes(),

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 from stepwell.functions.logbook import Opening
 from stepwell.functions.protocol import Manifest
+from stepwell.functions.served.words import OURS
 from stepwell.platform.clock import Clock
 from stepwell.platform.executor.handlers import Share, Taken
 from stepwell.platform.executor.leasing import Room
@@ -12,6 +13,7 @@ from stepwell.platform.executor.remote.caller import Caller
 from stepwell.platform.executor.remote.circuit import Circuit
 from stepwell.platform.executor.remote.execution import RemoteExecution
 from stepwell.platform.executor.remote.line import Line
+from stepwell.platform.executor.remote.ours import OurExecution
 from stepwell.platform.settings import Settings
 
 CONCURRENCY = 256
@@ -35,6 +37,7 @@ class RemoteApp:
         self.manifest = manifest
         self.room = Room(CONCURRENCY)
         self.circuit = Circuit(clock, self.room.stir)
+        self._is_ours = manifest.served is not None and manifest.served.sdk.startswith(OURS)
         self._served = {f"{manifest.id}/{one.id}": one for one in manifest.functions if one.url}
         # Those of which runs had killed a worker when they were not served yet are no danger to anybody here.
         leased = [*self._served, *(f"{name}!" for name in self._served)]
@@ -46,12 +49,13 @@ class RemoteApp:
         """See `Handlers`: while the app is away, one run finds out."""
         yield Share([*self.versions], lambda: self.circuit.bound)
 
-    def begin(self, run: Taken, logbook: Opening) -> RemoteExecution:
+    def begin(self, run: Taken, logbook: Opening) -> RemoteExecution | OurExecution:
         """See `Handlers`."""
         function = self._served[run.lease.function.removesuffix("!")]
         assert function.url is not None
         start = run.start(function.retries.times + 1, self._line.max_output)
-        return RemoteExecution(function.url, run, start, self._line)
+        kind = OurExecution if self._is_ours else RemoteExecution
+        return kind(function.url, run, start, self._line)
 
     def close(self) -> None:
         """Leaves the app alone."""

@@ -1,0 +1,153 @@
+"""One execution of a run by an app of our own SDK that is called over HTTP."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from stepwell.functions.errors import FunctionsError
+from stepwell.functions.journal import JournalUnavailable, LeaseLost, Outcome
+from stepwell.functions.replay import Cancelled, Completed, Ending, Failed, Released, Retry, Start, Suspended
+from stepwell.functions.replay.failures import failure
+from stepwell.functions.served.words import told
+from stepwell.platform.errors import StepwellError
+from stepwell.platform.executor.handlers import Taken
+from stepwell.platform.executor.remote.line import Line
+from stepwell.platform.executor.remote.pausing import pause
+from stepwell.platform.wire.calls import LEADING, our_call
+from stepwell.platform.wire.memos import error_kept, failed
+from stepwell.platform.wire.operations import BadReply
+from stepwell.platform.wire.replies import Away, Output, Raised, Reply, Reported
+
+
+class OurExecution:
+    """Executes a leased run by one call; see `Running`.
+
+    The app runs the handler from the top, as a worker does, and records by itself what its steps do and wait for. What
+    becomes of waits meanwhile, and that the run is to be cancelled, it learns when it records, or asks.
+
+    Args:
+        url: of the function.
+        run: that was leased.
+        start: what it begins with.
+        line: to the app.
+    """
+
+    def __init__(self, url: str, run: Taken, start: Start, line: Line) -> None:
+        self._url = url
+        self._run = run
+        self._start = start
+        self._line = line
+        self._drift: list[str] = []
+        self._left = asyncio.Event()
+
+    @property
+    def drift(self) -> list[str]:
+        """See `Running`."""
+        return self._drift
+
+    @property
+    def executing(self) -> list[tuple[str, int, int]]:
+        """Only the app knows."""
+        return []
+
+    async def run(self) -> Ending:
+        """See `Running`."""
+        tasks = asyncio.create_task(self._execute()), asyncio.create_task(self._leave())
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            return next(task for task in tasks if task.done()).result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def resolve(self, outcome: Outcome) -> None:
+        """The app hears of it; and if it suspends the run before that, the run goes on at once."""
+
+    def cancel(self) -> None:
+        """The app hears of it; and if it does not let go of the run in time, it is left."""
+
+    def abandon(self) -> None:
+        """See `Running`."""
+        self._left.set()
+
+    def drain(self) -> None:
+        """A call goes on to its end, if there is time for it; there is no other one after it."""
+
+    async def _leave(self) -> Ending:
+        await self._left.wait()
+        return Released()
+
+    async def _execute(self) -> Ending:
+        try:
+            return await self._ended(await self._post())
+        except (LeaseLost, JournalUnavailable, StepwellError):
+            return Released()
+        except Away as away:
+            # Nothing of the run has failed: it goes on as soon as the app is there again.
+            return self._away(str(away))
+        except BadReply as bad:
+            return self._raised(failed("BadReply", f"{self._url}: {bad}"), None)
+        except FunctionsError as error:
+            return Failed(failure(error))
+
+    async def _post(self) -> Reply:
+        token = self._run.lease.token
+        body = our_call(self._start, token)
+        reply = await self._line.caller.call(self._url, self._start.run_id, LEADING, body)
+        self._line.circuit.holds()
+        return reply
+
+    async def _ended(self, reply: Reply) -> Ending:
+        try:
+            match reply.said:
+                case Reported([operation]) if operation.own:
+                    return await self._reported(operation.code, operation.own)
+                case Raised(error) if own := told(error):
+                    return self._failed(own)
+                case Raised(error):
+                    return self._raised(error_kept(error), reply)
+                case Reported() | Output():
+                    raise BadReply("it does not answer as a Stepwell app does: register it again")
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise BadReply(f"its answer cannot be read: {type(error).__name__}: {error}") from None
+
+    async def _reported(self, code: str, own: Mapping[str, Any]) -> Ending:
+        match code:
+            case "RunComplete":
+                self._drift = [str(key) for key in own["drift"]]
+                return Completed(own["output"].encode())
+            case "DiscoveryRequest":
+                return await self._released(own)
+            case _ if own.get("cancelled"):
+                return Cancelled()
+            case _:
+                return Suspended(int(own["turn"]), int(own["within"]))
+
+    async def _released(self, own: Mapping[str, Any]) -> Ending:
+        """The app could not record what it has done: that is done here."""
+        for step in own["unsaved"]:
+            payload = step["payload"].encode()
+            await self._run.journal.checkpoint(
+                step["key"], step["kind"], step["ok"], step["attempts"], step["took"], payload
+            )
+        return self._away(str(own["why"])) if own["why"] and not own["unsaved"] else Released()
+
+    def _failed(self, own: Mapping[str, Any]) -> Ending:
+        error = own["error"].encode()
+        if "delay" in own:
+            return Retry(error, max(0, int(own["delay"])))
+        self._drift = [str(key) for key in own["drift"]]
+        return Failed(error)
+
+    def _raised(self, error: bytes, reply: Reply | None) -> Ending:
+        """Something else than the handler has failed."""
+        tried = self._start.attempt + 1
+        if tried >= self._start.max_attempts or (reply is not None and reply.final):
+            return Failed(error)
+        asked = None if reply is None else reply.pause
+        return Retry(error, pause(tried, self._line.retry_interval) if asked is None else asked)
+
+    def _away(self, why: str) -> Ending:
+        self._line.circuit.broke(why)
+        return Released()
