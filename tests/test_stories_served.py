@@ -19,7 +19,10 @@ from tests.platform_harness import Harness
 from tests.served_harness import ServedHarness
 
 STORIES = test_stories, test_stories_waits, test_stories_invoke, test_stories_controls, test_stories_flow
-OTHERWISE: Mapping[str, str] = {}
+OTHERWISE: Mapping[str, str] = {
+    "test_a_run_whose_worker_died_goes_on_from_its_last_step": "no code of users runs in the worker of a served app",
+    "test_draining_finishes_the_step_and_releases_the_rest": "a call that is under way goes on to its end",
+}
 """Stories of workers, and why they are no stories of served functions."""
 
 
@@ -38,10 +41,13 @@ async def store() -> AsyncGenerator[Store]:
 
 
 def _told(module: ModuleType) -> Generator[tuple[str, object]]:
+    whose = module.__name__.rpartition("test_")[2]
     for name, story in vars(module).items():
         if name.startswith("test_") and name not in OTHERWISE:
-            yield f"{name}", story
+            yield f"test_{whose}_{name.removeprefix('test_')}", story
 
+
+asleep = test_stories_waits.asleep
 
 for _module in STORIES:
     globals().update(_told(_module))
