@@ -1,0 +1,36 @@
+"""Functions beside a Django application, in its `asgi.py`; see `serve_fastapi` for how it is started."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import django
+from django.conf import settings
+from django.core.asgi import get_asgi_application
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+
+from examples.served_shop import app
+
+
+def home(_: HttpRequest) -> HttpResponse:
+    """Of the shop itself."""
+    return HttpResponse("open")
+
+
+urlpatterns = [path("", home)]
+settings.configure(ALLOWED_HOSTS=["127.0.0.1"], ROOT_URLCONF=__name__, SECRET_KEY="for an example")  # noqa: S106
+django.setup()
+pages = get_asgi_application()
+functions = app.serve()
+
+
+async def web(
+    scope: dict[str, Any],
+    receive: Callable[[], Awaitable[Any]],
+    send: Callable[[Any], Awaitable[None]],
+) -> None:
+    """The functions are at their path, and Django everywhere else; it knows no lifespan."""
+    ours = scope["type"] == "lifespan" or scope["path"] == "/api/stepwell"
+    await (functions if ours else pages)(scope, receive, send)

@@ -1,0 +1,11 @@
+"""Functions in a Starlette application; see `serve_fastapi` for how it is started."""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from examples.served_shop import app
+
+web = Starlette(routes=[Route("/api/stepwell", app.serve()), Route("/", lambda _: PlainTextResponse("open"))])
