@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import django
-from django.conf import settings
-from django.core.asgi import get_asgi_application
-from django.http import HttpRequest, HttpResponse
-from django.urls import path
+import django  # type: ignore[import-untyped]
+from django.conf import settings  # type: ignore[import-untyped]
+from django.core.asgi import get_asgi_application  # type: ignore[import-untyped]
+from django.http import HttpRequest, HttpResponse  # type: ignore[import-untyped]
+from django.urls import path  # type: ignore[import-untyped]
 
 from examples.served_shop import app
 
 
 def home(_: HttpRequest) -> HttpResponse:
     """Of the shop itself."""
-    return HttpResponse("open")
+    return HttpResponse(b"open")
 
 
 urlpatterns = [path("", home)]
-settings.configure(ALLOWED_HOSTS=["127.0.0.1"], ROOT_URLCONF=__name__, SECRET_KEY="for an example")  # noqa: S106
+settings.configure(ALLOWED_HOSTS=["127.0.0.1"], ROOT_URLCONF=__name__, SECRET_KEY="for an example")
 django.setup()
 pages = get_asgi_application()
 functions = app.serve()

@@ -1,8 +1,8 @@
 """Functions in a Flask application.
 
-    stepwell dev &
-    flask --app examples.serve_flask:web run --port 8000 &
-    stepwell apps add http://127.0.0.1:8000/api/stepwell
+stepwell dev &
+flask --app examples.serve_flask:web run --port 8000 &
+stepwell apps add http://127.0.0.1:8000/api/stepwell
 """
 
 from __future__ import annotations

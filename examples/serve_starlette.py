@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from examples.served_shop import app
 
-web = Starlette(routes=[Route("/api/stepwell", app.serve()), Route("/", lambda _: PlainTextResponse("open"))])
+
+async def home(_: Request) -> PlainTextResponse:
+    """Of the shop itself."""
+    return PlainTextResponse("open")
+
+
+web = Starlette(routes=[Route("/api/stepwell", app.serve()), Route("/", home)])

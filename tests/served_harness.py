@@ -9,6 +9,7 @@ import httpx2
 
 from stepwell.client.address import Address
 from stepwell.client.answers import Answer, content
+from stepwell.client.errors import Unreachable
 from stepwell.functions import App
 from stepwell.functions.logbook import Opening
 from stepwell.functions.served.environment import Environment
@@ -39,6 +40,8 @@ class InProcessServer:
 
     async def post(self, path: str, body: bytes) -> Any:
         """See `Server`."""
+        if self.away:
+            raise Unreachable(LOCAL, "it is away")
         answer = await self._client.post(path, content=body)
         return content(Answer(answer.status_code, "", answer.headers, answer.content), path)
 
@@ -83,6 +86,8 @@ class Many:
 class ServedHarness(Harness):
     """One platform and its apps."""
 
+    server: InProcessServer
+
     def __init__(self, store: Store, apps: list[App], settings: Settings) -> None:
         super().__init__(store, apps, settings)
         self._open = AsyncExitStack()
@@ -93,8 +98,8 @@ class ServedHarness(Harness):
         """See `Harness`: as the app itself would."""
         if not self._served:
             client = await self._open.enter_async_context(self._desk.client())
-            self._server = InProcessServer(client)
-        self._served[app.id] = Served(app, Environment(Address(LOCAL, "dev", None), Keys()), None, self._server)
+            self.server = InProcessServer(client)
+        self._served[app.id] = Served(app, Environment(Address(LOCAL, "dev", None), Keys()), None, self.server)
         await self.registry.register(manifest_of(registration(registered(app, f"{APP}/{app.id}"))))
 
     def new_session(self) -> Session:

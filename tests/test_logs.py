@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from stepwell.functions import App, Context, SyncContext
+from stepwell.functions.lines import LONGEST_LINE, line_json
 from stepwell.functions.logbook import LogLine, Place
 from stepwell.platform.codec import decode
 from stepwell.platform.engine.logs import Logs
 from stepwell.platform.errors import StoreUnavailable
 from stepwell.platform.executor import logbook
-from stepwell.platform.executor.lines import LONGEST_LINE, line_json
 from stepwell.platform.reading.logs import KeptLine, KeptProgress, LogPage, log_of, progress_of
 from stepwell.platform.records import Status
 from stepwell.platform.settings import Settings

@@ -12,6 +12,7 @@ from stepwell.functions.served.call import Call
 from stepwell.functions.served.journal import WireJournal
 from stepwell.functions.served.link import Server
 from stepwell.functions.served.reply import Answer, reply
+from stepwell.functions.served.said import Said
 
 LOOK = 1.0
 """Seconds between two looks at what has become of waits while a call goes on."""
@@ -31,7 +32,8 @@ async def execute(call: Call, function: Function[Any], server: Server, threads: 
     """
     start = call.start
     journal = WireJournal(server, start.run_id, call.token, start.turn)
-    execution = Execution(function, start, journal, threads)
+    said = Said(server, start.run_id, call.token, start.now)
+    execution = Execution(function, start, journal, threads, lambda: said)
     journal.tell(execution)
     beside = [asyncio.ensure_future(one) for one in (_after(gone, execution.abandon), _look(journal))]
     try:
@@ -40,6 +42,7 @@ async def execute(call: Call, function: Function[Any], server: Server, threads: 
         for one in beside:
             one.cancel()
         await asyncio.gather(*beside, return_exceptions=True)
+    await said.end()
     return reply(ending, execution.drift, journal.unsaved, journal.why)
 
 

@@ -12,12 +12,12 @@ from contextvars import Context
 from dataclasses import dataclass
 from functools import partial
 
+from stepwell.functions.lines import line_json, progress_json
 from stepwell.functions.logbook import LogLine, Progress
 from stepwell.platform.clock import Clock
 from stepwell.platform.engine.answers import Refusal
 from stepwell.platform.engine.logs import Logs
 from stepwell.platform.errors import StepwellError
-from stepwell.platform.executor.lines import line_json, progress_json
 from stepwell.platform.records import Lease
 
 GATHERING = 0.1

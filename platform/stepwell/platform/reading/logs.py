@@ -54,7 +54,7 @@ class KeptLine:
 
     @classmethod
     def parse(cls, number: int, text: bytes) -> "KeptLine":
-        """Reads what executor/lines.py has written."""
+        """Reads what stepwell.functions.lines has written."""
         line: dict[str, Any] = decode(text)
         step = line["step"] or None
         return cls(number, line["at"], line["level"], line["message"], line["fields"], step, line["attempt"])
@@ -90,7 +90,7 @@ class KeptProgress:
 
     @classmethod
     def parse(cls, text: bytes | None) -> "KeptProgress | None":
-        """Reads what executor/lines.py has written; `None` when nothing was."""
+        """Reads what stepwell.functions.lines has written; `None` when nothing was."""
         if not text:
             return None
         said: dict[str, Any] = decode(text)

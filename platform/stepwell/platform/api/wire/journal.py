@@ -10,12 +10,15 @@ from starlette.routing import Route
 
 from stepwell.functions.errors import FunctionsError, NonDeterministic
 from stepwell.functions.journal import JournalUnavailable, LeaseLost, Outcome
+from stepwell.functions.lines import LONGEST_LINE
 from stepwell.functions.served.words import journal_path, row_of, wait_of
 from stepwell.functions.values import check_size
 from stepwell.platform.api.problems import Problem
 from stepwell.platform.api.scopes import Scope
 from stepwell.platform.api.wire.counter import Counter, json_of
-from stepwell.platform.codec import MalformedJSON, decode
+from stepwell.platform.codec import MalformedJSON, UnencodableJSON, decode, encode
+from stepwell.platform.engine.answers import Refusal
+from stepwell.platform.engine.logs import Logs
 from stepwell.platform.engine.owner import Owner
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.executor.journal import RunJournal, outcome_of
@@ -28,6 +31,8 @@ from stepwell.platform.records import EventRecord, Lease, RunRecord, Status
 REPEATABLE = 0
 """The sequence number of a write that may be repeated: what is recorded already stays as it is."""
 STALE = "this call is not the run's any more: another one goes on with it"
+MOST_LINES = 256
+"""That are said at once."""
 Key: TypeAlias = Annotated[str, Field(pattern=r"^[^\x00-\x1f]+$", max_length=512)]
 Word: TypeAlias = Annotated[str, Field(pattern=r"^[a-z_]{1,32}$")]
 Count: TypeAlias = Annotated[int, Field(ge=0, le=1_000_000)]
@@ -82,6 +87,37 @@ class _Invoke(_Write):
     detach: bool
 
 
+class _Line(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    at: Ms
+    level: Annotated[str, Field(max_length=32)]
+    step: Annotated[str, Field(max_length=512)]
+    attempt: Count
+    message: str
+    fields: dict[str, Any]
+
+
+class _Progress(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    at: Ms
+    value: Annotated[float, Field(ge=0, le=1)]
+    text: Annotated[str, Field(max_length=512)]
+    step: Annotated[str, Field(max_length=512)]
+    attempt: Count
+
+
+class _Say(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    seq: Count
+    lines: Annotated[list[Annotated[str, Field(max_length=LONGEST_LINE)]], Field(max_length=MOST_LINES)]
+    lost: Count
+    step: Annotated[str, Field(max_length=512)]
+    progress: Annotated[str, Field(max_length=LONGEST_LINE)]
+
+
 class Entry(BaseModel):
     """The body of a request: one of these writes, or a look at what has become of waits.
 
@@ -101,6 +137,7 @@ class Entry(BaseModel):
     wait: _Wait | None = None
     invoke: _Invoke | None = None
     look: dict[str, Any] | None = None
+    say: _Say | None = None
 
     @model_validator(mode="after")
     def _one(self) -> "Entry":
@@ -148,6 +185,8 @@ class JournalApi:
         run, entry = request.path_params["id"], _given(await json_of(request))
         partition = self._partition(run)
         lease = await self._lease(partition, run, entry)
+        if entry.say is not None:
+            return await self._keep(partition, lease[0], entry.say)
         try:
             return await self._answer(partition, *lease, entry)
         except LeaseLost:
@@ -160,7 +199,7 @@ class JournalApi:
             raise Problem(400, "invalid_body", f"{type(error).__name__}: {error}") from None
 
     async def _answer(self, partition: Partition, lease: Lease, header: RunRecord, entry: Entry) -> Any:
-        known = {"cancel": header.cancel > 0, "news": []}
+        known: dict[str, Any] = {"cancel": header.cancel > 0, "news": []}
         for name, write in entry.writes():
             made = await WRITES[name](self._journal(lease), write, self._installation.settings.max_output_bytes)
             if not isinstance(made, Outcome):
@@ -168,6 +207,20 @@ class JournalApi:
             missed = await self._news(partition, lease.run, entry.turn, made.turn - 1)
             return {**known, "step": row_of(made), "news": missed}
         return {**known, "news": await self._news(partition, lease.run, entry.turn, header.turn)}
+
+    async def _keep(self, partition: Partition, lease: Lease, say: _Say) -> Any:
+        """Keeps what the code of the run says."""
+        settings = self._installation.settings
+        logs = Logs(partition, settings.log_lines, settings.log_bytes)
+        try:
+            lines = b"\n".join([_said(_Line, line) for line in say.lines]) if settings.log_lines else b""
+            progress = _said(_Progress, say.progress) if say.progress else b""
+            await logs.keep(lease.run, lease.token, say.seq, lines, lost=say.lost, step=say.step, progress=progress)
+        except (ValidationError, UnencodableJSON):
+            raise Problem(400, "invalid_body", "say: what is said is no line, or no progress") from None
+        except Refusal:
+            raise Problem(409, "stale", STALE) from None
+        return {"ok": True}
 
     async def _news(self, partition: Partition, run: str, known: int, last: int) -> list[Any]:
         """What has become of steps behind the turn that is known, in that order."""
@@ -220,6 +273,11 @@ def _given(body: Any) -> Entry:
         wrong = error.errors(include_url=False)[0]
         where = ".".join(map(str, wrong["loc"])) or "the body"
         raise Problem(400, "invalid_body", f"{where}: {wrong['msg']}") from None
+
+
+def _said(kind: type[BaseModel], text: str) -> bytes:
+    """One line of JSON, of what came as such. Raises `ValidationError`, `UnencodableJSON`."""
+    return encode(kind.model_validate_json(text).model_dump())
 
 
 def _refusal(error: FunctionsError) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """Lines and progress as they are kept: one JSON object each, of bounded size whatever user code has put into it."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,7 +9,6 @@ import orjson
 from pydantic_core import to_jsonable_python
 
 from stepwell.functions.logbook import LogLine, Progress
-from stepwell.platform.codec import encode
 
 LONGEST_LINE = 8_192
 """Bytes of a line."""
@@ -20,16 +21,18 @@ def line_json(line: LogLine, at: int) -> bytes:
     """A line that was said at `at`, ms UTC. Never raises: what is no JSON is kept as text, what is long is cut."""
     head = {"at": at, "level": _text(line.level, 32), "step": line.place.step, "attempt": line.place.attempt}
     message = _text(line.message, LONGEST_MESSAGE)
-    text = encode({**head, "message": message, "fields": _fields(line.fields)})
+    text = orjson.dumps({**head, "message": message, "fields": _fields(line.fields)})
     if len(text) <= LONGEST_LINE:
         return text
-    return encode({**head, "message": _text(message, LONGEST_MESSAGE // 4), "fields": {"…": "too large to be kept"}})
+    return orjson.dumps(
+        {**head, "message": _text(message, LONGEST_MESSAGE // 4), "fields": {"…": "too large to be kept"}}
+    )
 
 
 def progress_json(progress: Progress, at: int) -> bytes:
     """A progress that was said at `at`, ms UTC."""
     place, text = progress.place, _text(progress.text, len(progress.text))
-    return encode({"at": at, "value": progress.value, "text": text, "step": place.step, "attempt": place.attempt})
+    return orjson.dumps({"at": at, "value": progress.value, "text": text, "step": place.step, "attempt": place.attempt})
 
 
 def _fields(fields: Mapping[str, Any]) -> Any:

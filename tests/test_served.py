@@ -1,0 +1,445 @@
+"""Apps that serve their functions: who may call them, what they register, and what holds when something breaks."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import httpx2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stepwell.client.address import Address
+from stepwell.client.errors import Unreachable
+from stepwell.functions import (
+    App,
+    Batch,
+    CancelOn,
+    Concurrency,
+    Context,
+    DefinitionError,
+    Fairness,
+    Idempotency,
+    Priority,
+    Singleton,
+    Throttle,
+    Timeouts,
+    cron,
+)
+from stepwell.functions.served.door import Door, Refused
+from stepwell.functions.served.environment import Environment
+from stepwell.functions.served.registration import registration as registered
+from stepwell.functions.served.request import Request
+from stepwell.functions.served.served import Served
+from stepwell.functions.signing import Keys, canonical, sign, verify
+from stepwell.platform.clock import SystemClock
+from stepwell.platform.codec import decode, encode
+from stepwell.platform.reading.logs import log_of
+from stepwell.platform.records import Status
+from stepwell.platform.settings import Settings
+from stepwell.platform.store.store import Store
+from stepwell.platform.wire.registration import manifest_of, registration
+from tests.api_desk import Desk
+from tests.served_harness import InProcessServer, ServedHarness
+
+KEY, OTHER = "signkey-prod-" + "ab" * 32, "cd" * 32
+URL = "https://shop.example/api/stepwell"
+BODY = canonical({"a": 1})
+
+
+def now() -> int:
+    """As apps see it."""
+    return SystemClock().now()
+
+
+def post(body: bytes = BODY, **headers: str) -> Request:
+    """A call from far away."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Request("POST", f"{URL}?fnId=shop-work&stepId=step", named, body, "203.0.113.7")
+
+
+def signed(body: bytes = BODY, key: str = KEY, at: int | None = None) -> Request:
+    """The same, signed."""
+    return post(body, x_inngest_signature=sign(body, key, now() if at is None else at))
+
+
+class Recording:
+    """Stands for the server."""
+
+    def __init__(self, answer: Any = None) -> None:
+        self.asked: list[tuple[str, Any]] = []
+        self.answer = answer
+
+    async def post(self, path: str, body: bytes) -> Any:
+        """See `Server`."""
+        self.asked.append((path, decode(body)))
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+def served(app: App, keys: Keys = Keys(), server: Recording | None = None) -> Served:  # noqa: B008 # it is frozen
+    """An app that is served."""
+    return Served(app, Environment(Address("http://127.0.0.1:8288", "dev", None), keys), None, server or Recording())
+
+
+def shop() -> App:
+    """With one function, which does nothing."""
+    app = App("shop")
+
+    @app.function(on="go")
+    async def work(ctx: Context[Any]) -> None: ...
+
+    return app
+
+
+# Who may call.
+
+
+def test_only_who_knows_a_key_passes_and_each_request_once() -> None:
+    door, request = Door(Keys(KEY, OTHER)), signed()
+    door.check(request, once=True)
+    door.check(signed(canonical({"a": 2}), OTHER), once=True)
+    with pytest.raises(Refused, match="served already"):
+        door.check(request, once=True)
+    spread = post(b'{ "a": 1 }', x_inngest_signature=sign(BODY, KEY, now() - 10_000))
+    door.check(spread, once=True)
+
+
+@pytest.mark.parametrize(
+    ("made", "why"),
+    [
+        (post, "not signed"),
+        (lambda: signed(key="ef" * 32), "another key"),
+        (lambda: signed(at=now() - 301_000), "five minutes"),
+        (lambda: signed(at=now() + 310_000), "five minutes"),
+        (lambda: replace(signed(), body=b'{"a":2}'), "another key"),
+        (lambda: replace(signed(), body=b"{"), "another key"),
+    ],
+)
+def test_others_are_told_why_they_do_not_pass(made: Callable[[], Request], why: str) -> None:
+    with pytest.raises(Refused, match=why):
+        Door(Keys(KEY)).check(made(), once=True)
+
+
+@pytest.mark.parametrize(
+    ("url", "peer", "headers", "passes"),
+    [
+        ("http://127.0.0.1:8000/", "127.0.0.1", {}, True),
+        ("http://localhost:8000/", "::1", {}, True),
+        ("http://127.0.0.1:8000/", "203.0.113.7", {}, False),
+        ("http://shop.example/", "127.0.0.1", {}, False),
+        ("http://127.0.0.1:8000/", "127.0.0.1", {"x-forwarded-for": "203.0.113.7"}, False),
+        ("http://127.0.0.1:8000/", "", {}, False),
+    ],
+)
+def test_without_a_key_only_this_machine_passes(url: str, peer: str, headers: dict[str, str], *, passes: bool) -> None:
+    request = Request("POST", url, headers, BODY, peer)
+    if passes:
+        Door(Keys()).check(request, once=True)
+    else:
+        with pytest.raises(Refused, match="STEPWELL_SIGNING_KEY"):
+            Door(Keys()).check(request, once=True)
+
+
+async def test_refusals_are_answered_and_every_answer_is_signed() -> None:
+    app = served(shop(), Keys(KEY))
+    answer = await app.answer(post())
+    assert (answer.status, decode(answer.body)["name"]) == (401, "Unauthorized")
+    assert verify(answer.body, answer.headers["x-inngest-signature"], [KEY], now())
+    assert answer.headers["x-inngest-sdk"].startswith("stepwell:v")
+    assert (await app.answer(replace(post(), method="PUT"))).status == 401
+    assert (await app.answer(replace(post(), method="DELETE"))).status == 405
+
+
+@pytest.mark.parametrize(
+    ("body", "function", "why"),
+    [
+        (BODY, "shop-work", "no field 'stepwell'"),
+        (b"[]", "shop-work", "no field 'stepwell'"),
+        (canonical({"stepwell": {"run": 1}}), "shop-work", "cannot be read"),
+        (BODY, "shop-gone", "no function 'shop-gone'"),
+    ],
+)
+async def test_what_is_no_call_is_said_to_be_none(body: bytes, function: str, why: str) -> None:
+    request = replace(signed(body), url=f"{URL}?fnId={function}")
+    answer = await served(shop(), Keys(KEY)).answer(request)
+    assert answer.status == 500
+    assert why in decode(answer.body)["message"]
+
+
+# What is registered.
+
+
+async def test_an_app_registers_where_the_server_has_asked_it() -> None:
+    server = Recording({"ok": True, "modified": True})
+    request = replace(signed(canonical({"url": "https://other.example/x"})), method="PUT")
+    answer = await served(shop(), Keys(KEY), server).answer(request)
+    assert decode(answer.body) == {"message": "registered", "modified": True}
+    [(path, body)] = server.asked
+    assert (path, body["url"], body["appName"]) == ("/fn/register", "https://other.example/x", "shop")
+    away = served(shop(), Keys(KEY), Recording(Unreachable("http://127.0.0.1:8288", "refused")))
+    refused = await away.answer(request)
+    assert refused.status == 500
+    assert "no answer from http://127.0.0.1:8288" in decode(refused.body)["message"]
+
+
+async def test_a_server_may_register_it_itself() -> None:
+    request = signed(canonical({"url": URL}))
+    inside = replace(request, method="PUT", headers={**request.headers, "x-inngest-sync-kind": "in_band"})
+    answer = await served(shop(), Keys(KEY)).answer(inside)
+    assert answer.headers["x-inngest-sync-kind"] == "in_band"
+    told = decode(answer.body)
+    assert (told["app_id"], told["url"], told["functions"][0]["id"]) == ("shop", URL, "shop-work")
+
+
+async def test_what_an_app_says_of_itself_is_no_secret() -> None:
+    told = decode((await served(shop(), Keys(KEY)).answer(replace(post(b""), method="GET"))).body)
+    assert (told["mode"], told["function_count"], told["has_signing_key"]) == ("cloud", 1, True)
+
+
+def test_every_control_is_registered_as_with_a_worker() -> None:
+    app = App("shop", version="7")
+
+    @app.function(
+        on=["order.*", cron("0 9 * * *", tz="Europe/Paris", overlap="skip", jitter="5m")],
+        retries=7,
+        concurrency=[2, Concurrency(3, key="event.data.id", scope="app", name="ids")],
+        throttle=Throttle(1, "1s"),
+        batch=Batch(10, "5s"),
+        priority=Priority("event.data.rank"),
+        singleton=Singleton(mode="cancel"),
+        fairness=Fairness("event.data.id"),
+        cancel_on=CancelOn("stop", match="data.id"),
+        timeouts=Timeouts(start="1m", finish="1h"),
+        idempotency=Idempotency("event.data.id", "1h"),
+        on_failure=lambda ctx: None,
+    )
+    async def work(ctx: Context[Any]) -> None: ...
+
+    manifest = manifest_of(registration(registered(app, URL)))
+    plain = [one.model_copy(update={"url": None}) for one in manifest.functions]
+    assert plain == app.manifest.functions
+    assert (manifest.version, manifest.served and manifest.served.url) == ("7", URL)
+    assert [one.url for one in manifest.functions] == [
+        f"{URL}?fnId=shop-work&stepId=step",
+        f"{URL}?fnId=shop-work.on_failure&stepId=step",
+    ]
+
+
+def test_a_wrong_key_or_server_is_met_where_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(DefinitionError, match="STEPWELL_SIGNING_KEY is no signing key"):
+        shop().serve(signing_key="secret")
+    with pytest.raises(DefinitionError, match="no server address"):
+        shop().serve(server="nowhere")
+    monkeypatch.setenv("STEPWELL_SIGNING_KEY_FALLBACK", "xyz")
+    with pytest.raises(DefinitionError, match="STEPWELL_SIGNING_KEY_FALLBACK"):
+        shop().serve()
+
+
+# What holds when something breaks.
+
+
+async def with_platform(store: Store, app: App, story: Callable[[ServedHarness], Awaitable[None]]) -> None:
+    """Tells a story of an app that is served; nothing is left behind."""
+    platform = ServedHarness(store, [app], Settings(retry_interval=1))
+    await platform.register_app(app)
+    await platform.scheduler.tick()
+    await platform.start_worker()
+    try:
+        await story(platform)
+    finally:
+        await platform.close()
+    await platform.forget_everything()
+    assert await platform.keys_without_owner() == []
+
+
+async def test_a_step_that_could_not_be_recorded_goes_with_the_answer_and_is_not_repeated(store: Store) -> None:
+    app, calls, away = App("shop"), list[str](), list[InProcessServer]()
+
+    @app.function(on="go")
+    async def work(ctx: Context[Any]) -> list[str]:
+        async def body(name: str) -> str:
+            calls.append(name)
+            away[0].away = name == "one"
+            return name
+
+        return [await ctx.step.run(name, body, name) for name in ("one", "two")]
+
+    async def story(platform: ServedHarness) -> None:
+        away.append(platform.server)
+        run = await platform.start("go")
+        await platform.eventually(lambda: recorded(platform, run, "one"))
+        platform.server.away = False
+        assert await platform.output(run) == ["one", "two"]
+        assert calls == ["one", "two"]
+
+    await with_platform(store, app, story)
+
+
+async def recorded(platform: ServedHarness, run: str, key: str) -> bool:
+    """Whether a step has an outcome."""
+    return key in await platform.steps(run)
+
+
+async def test_a_branch_goes_on_while_the_body_of_another_one_executes(store: Store) -> None:
+    app, go_on = App("shop"), asyncio.Event()
+
+    @app.function(on="go")
+    async def work(ctx: Context[Any]) -> Any:
+        async def slow() -> str:
+            await go_on.wait()
+            return "slow"
+
+        async def quick() -> str:
+            await ctx.step.sleep("nap", "10s")
+            return await ctx.step.run("after", lambda: "quick")
+
+        return await asyncio.gather(ctx.step.run("slow", slow), quick())
+
+    async def story(platform: ServedHarness) -> None:
+        run = await platform.start("go")
+        await platform.eventually(lambda: recorded(platform, run, "nap"))
+        await platform.advance(10_000)
+        await platform.eventually(lambda: recorded(platform, run, "after"))
+        go_on.set()
+        assert await platform.output(run) == ["slow", "quick"]
+
+    await with_platform(store, app, story)
+
+
+async def test_a_run_that_is_cancelled_cleans_up(store: Store) -> None:
+    app, inside = App("shop"), asyncio.Event()
+
+    @app.function(on="go")
+    async def work(ctx: Context[Any]) -> None:
+        async def slow() -> None:
+            inside.set()
+            await asyncio.Event().wait()
+
+        try:
+            await ctx.step.run("slow", slow)
+        finally:
+            await ctx.step.run("tidy", lambda: "tidied")
+
+    async def story(platform: ServedHarness) -> None:
+        run = await platform.start("go")
+        await inside.wait()
+        await platform.cancel(run)
+        await platform.until(run, Status.CANCELLED)
+        assert (await platform.steps(run))["tidy"].payload == b'"tidied"'
+
+    await with_platform(store, app, story)
+
+
+async def test_what_its_code_says_is_kept_while_it_runs(store: Store) -> None:
+    app, go_on = App("shop"), asyncio.Event()
+
+    @app.function(on="go")
+    async def work(ctx: Context[Any]) -> None:
+        ctx.log.info("begins", extra={"order": 7})
+        ctx.progress(0.5, "half")
+        await ctx.step.run("wait", go_on.wait)
+        ctx.log.info("ends")
+
+    async def story(platform: ServedHarness) -> None:
+        run = await platform.start("go")
+        home = platform.home_of(run)
+
+        async def said() -> list[str]:
+            page = await log_of(home, run, 0, 10)
+            return [line.message for line in page.lines] if page else []
+
+        async def begun() -> bool:
+            return await said() == ["begins"] and (await platform.run(run)).progress != b""
+
+        await platform.eventually(begun)
+        go_on.set()
+        await platform.until(run, Status.COMPLETED)
+        assert await said() == ["begins", "ends"]
+        assert decode((await platform.run(run)).progress)["value"] == 0.5
+
+    await with_platform(store, app, story)
+
+
+async def test_an_error_is_recorded_with_its_frames_and_causes(store: Store) -> None:
+    app = App("shop")
+
+    @app.function(on="go", retries=0)
+    async def work(ctx: Context[Any]) -> None:
+        try:
+            raise KeyError("inner")
+        except KeyError as error:
+            raise ValueError("outer") from error
+
+    async def story(platform: ServedHarness) -> None:
+        error = await platform.error(await platform.start("go"))
+        assert (error["type"], error["message"]) == ("ValueError", "outer")
+        assert error["traceback"][-1]["function"].endswith("work")
+        assert error["causes"][0]["type"] == "KeyError"
+
+    await with_platform(store, app, story)
+
+
+# What the server takes from apps.
+
+
+async def journal(client: httpx2.AsyncClient, run: str, body: Any) -> httpx2.Response:
+    """Asks to record something."""
+    content = body if isinstance(body, bytes) else encode(body)
+    return await client.post(f"/v1/checkpoint/{run}/journal", content=content)
+
+
+async def test_only_who_has_the_run_records(store: Store) -> None:
+    desk = Desk.over(store)
+    await desk.register({"id": "work", "triggers": [{"event": "go"}], "retries": {"times": 1}})
+    run = await desk.start("go")
+    [lease] = await desk.lease("shop/work")
+    step: dict[str, Any] = {"key": "a", "kind": "run", "ok": True, "attempts": 1, "took": 0, "payload": "1"}
+    async with desk.client() as client:
+        mine = {"token": lease.token, "turn": 0}
+        first = await journal(client, run, {**mine, "checkpoint": {**step, "payload": "12345678901234567890123"}})
+        assert first.json() == {"cancel": False, "news": [], "step": ["a", "run", "done", 1, 1, 0, ""]}
+        again = await journal(client, run, {**mine, "checkpoint": {**step, "payload": "2"}})
+        assert again.json()["step"][3] == 1
+        later = await journal(client, run, {**mine, "checkpoint": {**step, "key": "b", "payload": "2"}})
+        assert [row[0] for row in later.json()["news"]] == ["a"]
+        assert later.json()["news"][0][6] == "12345678901234567890123"
+        assert (await journal(client, run, {"token": "w9:1", "turn": 0, "look": {}})).status_code == 409
+        assert (await journal(client, "x" * 26, {**mine, "look": {}})).status_code == 404
+        half = {**mine, "checkpoint": {**step, "key": "c", "payload": "{"}}
+        wrongs: list[Any] = [b"{", [], {}, {**mine, "arm": {}}, half]
+        for wrong in wrongs:
+            answer = await journal(client, run, wrong)
+            assert (answer.status_code, bool(answer.json()["error"])) == (400, True)
+        both = {**mine, "checkpoint": step, "arm": {"key": "z", "kind": "sleep", "delay": 1, "until": None}}
+        assert (await journal(client, run, both)).status_code == 400
+        wait: dict[str, Any] = {"kind": "wait_for_event", "delay": None, "until": None, "due": "null", "names": []}
+        waits = [{"event": "x.*", "match": None, "if": None, "lookback": True}]
+        refused = await journal(client, run, {**mine, "wait": {"key": "w", "waits": waits, **wait}})
+        assert refused.json()["refused"]["type"] == "InvalidStep"
+        assert (await journal(client, run, {**mine, "wait": {"key": "w", "waits": [{}], **wait}})).status_code == 400
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@given(st.sampled_from(["checkpoint", "arm", "retry", "send", "wait", "invoke", "look", "say"]), JSON)
+def test_whatever_is_sent_is_read_or_refused(what: str, write: Any) -> None:
+    asyncio.run(_sent(what, write))
+
+
+async def _sent(what: str, write: Any) -> None:
+    app = served(shop(), Keys(KEY))
+    answer = await app.answer(signed(canonical({"stepwell": {what: write}, "events": write})))
+    assert answer.status == 500
+    assert decode(answer.body)["message"]
