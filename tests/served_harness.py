@@ -111,7 +111,7 @@ class ServedHarness(Harness):
         apps = self.registry.snapshot.apps
         caller = InProcessCaller(self._served)
         made = {app.id: RemoteApp(apps[app.id], caller, str, self.settings, self.clock) for app in self.apps}
-        return Many(made)
+        return Many(made) if len(made) > 1 else made[self.apps[0].id]
 
     async def close(self) -> None:
         """See `Harness`."""

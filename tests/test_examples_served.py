@@ -16,7 +16,6 @@ import pytest
 import uvicorn
 
 from stepwell.client import Client, Event
-from stepwell.functions.signing import Keys
 from stepwell.platform.clock import SystemClock
 from stepwell.platform.executor.remote.apps import RemoteApps
 from stepwell.platform.executor.remote.sealing import Sealed
@@ -26,6 +25,7 @@ from stepwell.platform.server import create_app, http_server
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.memory import memory_store
 from stepwell.platform.wire.addresses import Addresses
+from stepwell.platform.wire.signing import keys_of
 from tests.api_desk import eventually
 
 FUNCTIONS = "/api/stepwell"
@@ -34,17 +34,24 @@ FUNCTIONS = "/api/stepwell"
 @pytest.fixture
 async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[str]:
     """A server as of `stepwell dev`, in this process; its address."""
-    settings, clock = Settings(), SystemClock()
+    async with installed(Settings(), dev=True) as url:
+        monkeypatch.setenv("STEPWELL_URL", url)
+        yield url
+
+
+@asynccontextmanager
+async def installed(settings: Settings, *, dev: bool) -> AsyncGenerator[str]:
+    """A server; its address."""
+    clock = SystemClock()
     async with memory_store() as store:
         installation = Installation.over(store, settings, clock)
-        apps = RemoteApps(installation, Sealed(Keys(), clock), Addresses.of(settings, local=True), "dev")
+        seal = Sealed(keys_of(settings), clock)
+        apps = RemoteApps(installation, seal, Addresses.of(settings, local=True), "dev" if dev else "cloud")
         parts = installation.partitions, clock, settings, installation.waits.errands, installation.registry
-        front = create_app(installation, dev=True, work=[apps.run, Scheduler(*parts).run])
+        front = create_app(installation, dev=dev, work=[apps.run, Scheduler(*parts).run])
         with socket.create_server(("127.0.0.1", 0)) as listener:
-            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            monkeypatch.setenv("STEPWELL_URL", url)
             async with running(http_server(front, host="127.0.0.1", port=0), listener):
-                yield url
+                yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 @asynccontextmanager
@@ -121,3 +128,19 @@ async def test_functions_are_part_of_an_asgi_application(server: str, name: str)
 async def test_functions_are_part_of_a_wsgi_application(server: str) -> None:
     with wsgi(example("serve_flask")) as web:
         await fulfils(server, web)
+
+
+async def test_server_and_application_in_production_know_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = "ab" * 32, "cd" * 32
+    keys = {"signing_key": new, "signing_key_fallback": old, "event_keys": "event-key", "api_keys": "api-key"}
+    async with installed(Settings.model_validate(keys), dev=False) as server:
+        for name, value in {"URL": server, "SIGNING_KEY": old, "SIGNING_KEY_FALLBACK": new}.items():
+            monkeypatch.setenv(f"STEPWELL_{name}", value)
+        async with asgi(example("serve_starlette")) as web, httpx2.AsyncClient() as http:
+            headers = {"Authorization": "Bearer api-key"}
+            added = await http.post(f"{server}/api/v1/apps", json={"url": f"{web}{FUNCTIONS}"}, headers=headers)
+            assert added.status_code == 200, added.text
+            assert (await http.post(f"{web}{FUNCTIONS}?fnId=shop-thank", json={})).status_code == 401
+            async with Client(server, key="event-key", api_key="api-key") as client:
+                runs = await client.send_and_wait(Event("order.placed", {"id": "A-1"}), timeout=30)
+            assert {run.output for run in runs} == {"shipped A-1, paid as P-A-1", "thanks for A-1"}

@@ -278,6 +278,28 @@ async def test_a_step_that_could_not_be_recorded_goes_with_the_answer_and_is_not
     await with_platform(store, app, story)
 
 
+async def test_an_app_that_cannot_reach_its_server_is_called_again_after_a_while(store: Store) -> None:
+    app, calls = App("shop"), list[int]()
+
+    @app.function(on="go")
+    async def nap(ctx: Context[Any]) -> str:
+        calls.append(1)
+        await ctx.step.sleep("nap", "10s")
+        return "awake"
+
+    async def story(platform: ServedHarness) -> None:
+        platform.server.away = True
+        run = await platform.start("go")
+        await asyncio.sleep(0.5)
+        assert len(calls) == 1
+        platform.server.away = False
+        await platform.until(run, Status.WAITING)
+        await platform.advance(10_000)
+        assert await platform.output(run) == "awake"
+
+    await with_platform(store, app, story)
+
+
 async def recorded(platform: ServedHarness, run: str, key: str) -> bool:
     """Whether a step has an outcome."""
     return key in await platform.steps(run)
