@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stepwell.client.address import Address
@@ -34,10 +34,11 @@ from stepwell.functions.served.request import Request
 from stepwell.functions.served.served import Served
 from stepwell.functions.signing import Keys, canonical, sign, verify
 from stepwell.platform.clock import SystemClock
-from stepwell.platform.codec import decode, encode
+from stepwell.platform.codec import UnencodableJSON, decode, encode
 from stepwell.platform.reading.logs import log_of
 from stepwell.platform.records import Status
 from stepwell.platform.settings import Settings
+from stepwell.platform.store.memory import memory_store
 from stepwell.platform.store.store import Store
 from stepwell.platform.wire.registration import manifest_of, registration
 from tests.api_desk import Desk
@@ -445,23 +446,60 @@ async def test_only_who_has_the_run_records(store: Store) -> None:
 
 
 JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**53), 2**53)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=8,
 )
+TEXTS = st.sampled_from(
+    ["a", "a|b c", "null", "{}", "[1]", '{"type":"E","message":"m"}', '{"type":1}', "", "\0", "x/y"]
+)
+NUMBERS = st.sampled_from([0, 1, -1, 10**6, 10**18, 10**30])
+FIELDS = {
+    **dict.fromkeys(["key", "kind", "payload", "error", "due", "function", "data", "step", "progress"], TEXTS),
+    **dict.fromkeys(["attempts", "took", "delay", "until", "seq", "lost"], NUMBERS | st.none()),
+    **dict.fromkeys(["ok", "detach"], st.booleans()),
+    "kind": st.sampled_from(["run", "send", "sleep", "wait_for_event", "wait_for_any", "invoke", "x y"]),
+    "events": st.lists(st.fixed_dictionaries({"name": TEXTS, "data": JSON}), max_size=2),
+    "waits": st.lists(
+        st.fixed_dictionaries({"event": TEXTS, "match": TEXTS | st.none(), "if": TEXTS, "lookback": st.booleans()}),
+        max_size=3,
+    ),
+    "names": st.lists(TEXTS, max_size=3),
+    "lines": st.lists(TEXTS, max_size=2),
+}
+WRITES = st.sampled_from(["checkpoint", "arm", "retry", "send", "wait", "invoke", "look", "say"])
 
 
-@given(st.sampled_from(["checkpoint", "arm", "retry", "send", "wait", "invoke", "look", "say"]), JSON)
-def test_whatever_is_sent_is_read_or_refused(what: str, write: Any) -> None:
-    asyncio.run(_sent(what, write))
+@settings(max_examples=60)
+@given(st.lists(st.tuples(WRITES, JSON | st.fixed_dictionaries(FIELDS)), min_size=5, max_size=10))
+def test_whatever_an_app_records_is_recorded_or_refused(writes: list[tuple[str, Any]]) -> None:
+    asyncio.run(_recorded(writes))
 
 
-async def _sent(what: str, write: Any) -> None:
-    app = served(shop(), Keys(KEY))
-    answer = await app.answer(signed(canonical({"stepwell": {what: write}, "events": write})))
+async def _recorded(writes: list[tuple[str, Any]]) -> None:
+    async with memory_store() as store:
+        desk = Desk.over(store)
+        await desk.register({"id": "work", "triggers": [{"event": "go"}], "retries": {"times": 1}})
+        run = await desk.start("go")
+        [lease] = await desk.lease("shop/work")
+        async with desk.client() as client:
+            for what, write in writes:
+                try:
+                    body = encode({"token": lease.token, "turn": 0, what: write})
+                except UnencodableJSON:
+                    continue
+                answer = await journal(client, run, body)
+                assert answer.status_code in (200, 400), (what, write, answer.text)
+            assert (await journal(client, run, {"token": lease.token, "turn": 0, "look": {}})).status_code == 200
+        await desk.finish(lease)
+
+
+@given(WRITES, JSON)
+def test_whatever_an_app_is_sent_is_refused_in_words(what: str, write: Any) -> None:
+    try:
+        body = encode({"stepwell": {what: write}, "events": write})
+    except UnencodableJSON:
+        return
+    answer = asyncio.run(served(shop(), Keys(KEY)).answer(signed(body)))
     assert answer.status == 500
     assert decode(answer.body)["message"]

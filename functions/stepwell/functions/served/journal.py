@@ -105,7 +105,10 @@ class WireJournal:
         """Hears what has become of waits, and whether the run is to be cancelled."""
         try:
             self._take(await self._asked("look", {"key": ""}))
-        except (LeaseLost, JournalUnavailable):
+        except LeaseLost:
+            if self._execution is not None:
+                self._execution.abandon()
+        except JournalUnavailable:
             return  # the next write finds out
 
     async def _written(self, what: str, write: Mapping[str, Any]) -> Outcome:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from contextvars import Context
 from threading import Lock
 from time import monotonic
@@ -64,7 +65,7 @@ class Said:
             if len(self._lines) > MOST:
                 self._lines.popleft()
                 self._lost += 1
-        self._loop.call_soon_threadsafe(self._wake, context=Context())
+        self._stir()
 
     def advance(self, progress: Progress) -> None:
         """See `Logbook`."""
@@ -72,7 +73,11 @@ class Said:
         with self._lock:
             self._progress.pop(step, None)
             self._progress[step] = said
-        self._loop.call_soon_threadsafe(self._wake, context=Context())
+        self._stir()
+
+    def _stir(self) -> None:
+        with suppress(RuntimeError):  # the loop has ended, and a thread of the run goes on
+            self._loop.call_soon_threadsafe(self._wake, context=Context())
 
     def _at(self) -> int:
         return self._now + int((monotonic() - self._began) * 1000)

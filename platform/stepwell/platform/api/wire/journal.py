@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from stepwell.functions.errors import FunctionsError, NonDeterministic
+from stepwell.functions.ids import ID
 from stepwell.functions.journal import JournalUnavailable, LeaseLost, Outcome
 from stepwell.functions.lines import LONGEST_LINE
 from stepwell.functions.served.words import journal_path, row_of, wait_of
@@ -81,7 +82,7 @@ class _Wait(_Write):
 
 
 class _Invoke(_Write):
-    function: Annotated[str, Field(pattern=r"^[!-~]+/[!-~]+$", max_length=256)]
+    function: Annotated[str, Field(pattern=f"^{ID}/{ID}$")]
     data: str
     delay: Ms | None
     detach: bool
@@ -293,8 +294,23 @@ def _json(text: str) -> bytes:
     return text.encode()
 
 
+def _error(text: str) -> bytes:
+    """An error that is recorded as it is. Raises `MalformedJSON`, `KeyError`, `TypeError`."""
+    known = decode(text)
+    if not isinstance(known["type"], str) or not isinstance(known["message"], str):
+        raise TypeError("an error has a type and a message, which are text")
+    return text.encode()
+
+
+def _object(text: str) -> bytes:
+    """An object that is recorded as it is. Raises `MalformedJSON`, `TypeError`."""
+    if not isinstance(decode(text), dict):
+        raise TypeError("the data of an event is an object")
+    return text.encode()
+
+
 async def _checkpoint(journal: RunJournal, write: _Checkpoint, limit: int) -> Outcome:
-    payload = _json(write.payload)
+    payload = _json(write.payload) if write.ok else _error(write.payload)
     check_size(payload, f"step {write.key!r}", limit)
     turn = await journal.checkpoint(write.key, write.kind, write.ok, write.attempts, write.took, payload)
     return Outcome(write.key, write.kind, "done" if write.ok else "failed", turn, write.attempts, 0, b"")
@@ -304,8 +320,9 @@ async def _arm(journal: RunJournal, write: _Arm, _: int) -> Outcome:
     return await journal.arm(write.key, write.kind, b"", delay=write.delay, until=write.until)
 
 
-async def _retry(journal: RunJournal, write: _Retry, _: int) -> Outcome:
-    error = _json(write.error)
+async def _retry(journal: RunJournal, write: _Retry, limit: int) -> Outcome:
+    error = _error(write.error)
+    check_size(error, f"step {write.key!r}", limit)
     return await journal.retry(write.key, write.kind, write.attempts, write.delay, write.took, error)
 
 
@@ -322,7 +339,7 @@ async def _wait(journal: RunJournal, write: _Wait, _: int) -> Outcome:
 
 
 async def _invoke(journal: RunJournal, write: _Invoke, _: int) -> Outcome:
-    data = _json(write.data)
+    data = _object(write.data)
     return await journal.invoke(write.key, write.function, data, delay=write.delay, detach=write.detach)
 
 
