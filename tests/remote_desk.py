@@ -99,6 +99,10 @@ class FakeCaller:
     calls: list[Told] = field(default_factory=list[Told])
     failing: Exception | None = None
 
+    def form(self, piece: bytes) -> bytes:
+        """See `Caller`."""
+        return piece
+
     async def call(self, url: str, run: str, version: int, body: bytes) -> Reply:
         """See `Caller`."""
         told = Told(parse_qs(urlsplit(url).query)["stepId"][0], decode(body))
