@@ -110,9 +110,7 @@ class History:
         found: list[bytes | None] = await home.read("HMGET", home.keys.name("k_run", id), *[f"k:{key}" for key in keys])
         return {key: child.decode() for key, child in zip(keys, found, strict=True) if child}
 
-    async def tries(
-        self, id: str, steps: Sequence[StepRow], known: RunRecord | None = None
-    ) -> dict[str, list[Try]]:
+    async def tries(self, id: str, steps: Sequence[StepRow], known: RunRecord | None = None) -> dict[str, list[Try]]:
         """Key of a step -> its failed attempts, oldest first, of the steps of a run that have any."""
         record = known or await self._header(id)
         return await tries_of(self._partitions[partition_of(id)], record, steps) if record else {}

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 
 from stepwell.dashboard.run.timeline import Axis, Bar, step_bar
 from stepwell.dashboard.wording import tone
@@ -22,8 +22,10 @@ from stepwell.platform.records import StepRow
 EDGE = 200
 """Of many steps, as many are shown from the first and from the last; whole groups of them."""
 GROUP = 10
-"""Steps that a browser draws together or not at all. Each group costs it something in every frame, however far away it is,
-and coming into view costs it a frame; `css/run.css` says how tall one is."""
+"""Steps that a browser lays out together or not at all; `css/run.css` says how tall so many are.
+
+Larger ones take too long when they come into view; each costs something in every frame, however far away it is.
+"""
 INLINE = 256 << 10
 """Bytes of payloads of all steps together that are on the page; the rest is behind links."""
 
@@ -215,4 +217,4 @@ def progress_view(said: KeptProgress | None) -> ProgressView | None:
 def _output(run: str, row: StepRow, room: int) -> Payload | None:
     if row.state != "done" or not row.payload:
         return None
-    return payload(row.payload, f"/runs/{run}/payload?{urlencode({'step': row.key})}", room)
+    return payload(row.payload, f"/runs/{run}/payload?step={quote_plus(row.key)}", room)
