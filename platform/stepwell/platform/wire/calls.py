@@ -101,8 +101,7 @@ class Script:
                 "fn_id": self._function,
                 "generation_id": 1,
                 "max_attempts": self._max_attempts,
-                # Comes back with what the app records meanwhile, and is the right to do so.
-                "qi_id": self._token,
+                "qi_id": right_of(self._token, call.attempt),
                 "request_id": call.request,
                 "run_id": self._run,
                 "stack": {"current": len(self._order), "stack": [id for _, id in sorted(self._order)]},
@@ -110,3 +109,14 @@ class Script:
                 "use_api": apart,
             }
         )
+
+
+def right_of(token: str, attempt: int) -> str:
+    """What comes back with steps that the app has recorded while it goes on, and is the right to do so."""
+    return f"{token}/{attempt}"
+
+
+def read_right(text: str) -> tuple[str, int]:
+    """The token of the lease, and the attempt of the call. Raises `ValueError`."""
+    token, _, attempt = text.rpartition("/")
+    return token, int(attempt)
