@@ -48,6 +48,7 @@ class RemoteApp:
 
     def begin(self, run: Taken, logbook: Opening) -> RemoteExecution:
         """See `Handlers`."""
+        self.circuit.probed()
         function = self._served[run.lease.function.removesuffix("!")]
         assert function.url is not None
         start = run.start(function.retries.times + 1, self._line.max_output)

@@ -42,10 +42,12 @@ class Circuit:
             self.since = self._clock.now()
             self._pause = SHORTEST
         self.why = why
-        if not self._open:
-            self._open = True
-            self._timer = asyncio.get_running_loop().call_later(self._pause, self._try)
-            self._pause = min(self._pause * 2, LONGEST)
+        self._wait()
+
+    def probed(self) -> None:
+        """A run was leased: if that is to find out whether the app is there, no other one is until that is known."""
+        if self.why:
+            self._wait()
 
     def holds(self) -> None:
         """The app has answered."""
@@ -57,6 +59,12 @@ class Circuit:
         """Is not needed any more."""
         if self._timer is not None:
             self._timer.cancel()
+
+    def _wait(self) -> None:
+        if not self._open:
+            self._open = True
+            self._timer = asyncio.get_running_loop().call_later(self._pause, self._try)
+            self._pause = min(self._pause * 2, LONGEST)
 
     def _try(self) -> None:
         self._open = False
