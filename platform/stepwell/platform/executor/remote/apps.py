@@ -19,7 +19,7 @@ from stepwell.platform.wire.addresses import Addresses
 from stepwell.platform.wire.slugs import named
 
 PATIENCE = 5.0
-"""Seconds in which calls under way may end when their app has changed, or this process ends."""
+"""Seconds in which calls under way may end when this process does."""
 PAUSE = 1.0
 """Seconds after which an app whose session has died is taken up anew."""
 
@@ -82,6 +82,9 @@ class RemoteApps:
     async def _leave_all(self) -> None:
         for id in list(self._serving):
             self._leave(id)
+        await asyncio.sleep(0)  # they begin to leave
+        for task in self._leaving:
+            task.cancel()  # and have no more time for it than there is
         await asyncio.gather(*self._leaving, return_exceptions=True)
 
     async def _serve(self, manifest: Manifest, caller: Caller) -> None:
@@ -95,8 +98,8 @@ class RemoteApps:
             except asyncio.CancelledError:
                 await self._end(worker, work)
                 raise
-            except StepwellError as error:
-                structlog.get_logger().warning("app_not_served", app=manifest.id, error=str(error))
+            except Exception:
+                structlog.get_logger().exception("app_not_served", app=manifest.id)
             await asyncio.sleep(PAUSE)
 
     def _worker(self, app: RemoteApp) -> Worker:
@@ -113,9 +116,13 @@ class RemoteApps:
         )
 
     async def _end(self, worker: Worker, work: asyncio.Task[None]) -> None:
-        await worker.drain(PATIENCE)
+        """Leases nothing more, and waits for the calls under way; cancelled, for a moment only."""
+        try:
+            await worker.drain(self._settings.call_timeout)
+        except asyncio.CancelledError:
+            await worker.drain(PATIENCE)
         work.cancel()
-        with suppress(asyncio.CancelledError, StepwellError):
+        with suppress(asyncio.CancelledError, Exception):
             await work
         for partition in self._installation.partitions:
             leases = Leases(partition, int(self._settings.session_expiry * 1000), self._settings.crash_limit)
