@@ -121,15 +121,17 @@ async def measure(setting: Setting) -> list[Figure]:
     """Both SDKs, one after the other."""
     node = shutil.which("node") or shutil.which("node", path=str(Path(sys.executable).parent))
     figures = list[Figure]()
-    words = sys.executable, "-m", "bench.sdk_app"
-    async with platform(setting) as (stack, key), app(stack, key, "bench-python", *words, cwd=HERE.parent) as pid:
+    python = sys.executable, "-m", "bench.sdk_app"
+    async with platform(setting) as (stack, key), app(stack, key, "bench-python", *python, cwd=HERE.parent) as pid:
         figures += await measured(stack, setting, "bench-python", pid, 4, 90)
     if node is None:
         return figures
     with tempfile.TemporaryDirectory(prefix="swn", ignore_cleanup_errors=True) as folder:
         await install(Path(folder))
-        words = node, "sdk_app.mjs"
-        async with platform(setting) as (stack, key), app(stack, key, "bench-node", *words, cwd=Path(folder)) as pid:
+        async with (
+            platform(setting) as (stack, key),
+            app(stack, key, "bench-node", node, "sdk_app.mjs", cwd=Path(folder)) as pid,
+        ):
             figures += await measured(stack, setting, "bench-node", pid, 1, 300)
     return figures
 

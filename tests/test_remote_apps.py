@@ -9,6 +9,7 @@ import pytest
 
 from stepwell.functions.protocol import FunctionManifest, Manifest
 from stepwell.platform.executor.remote import apps as module
+from stepwell.platform.executor.remote.app import session_id
 from stepwell.platform.executor.remote.apps import RemoteApps
 from stepwell.platform.executor.remote.caller import Unsigned
 from stepwell.platform.records import Status
@@ -125,10 +126,9 @@ async def test_an_app_whose_session_was_taken_for_dead_is_taken_up_anew(
     monkeypatch.setattr(module, "PAUSE", 0.01)
     desk = Desk.over(store, Settings())
     sessions = list[str]()
-    make = module.session_id
 
     def noted() -> str:
-        sessions.append(make())
+        sessions.append(session_id())
         return sessions[-1]
 
     monkeypatch.setattr(module, "session_id", noted)
