@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from stepwell.platform.clock import ManualClock
+from stepwell.platform.engine.cards import Away
 from stepwell.platform.executor.remote import circuit as module
 from stepwell.platform.executor.remote.circuit import ALL, Circuit
 
@@ -15,7 +16,12 @@ class Made:
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.stirred = asyncio.Event()
-        self.circuit = Circuit(self.clock, self.stirred.set)
+        self.circuit = Circuit(self.clock, self.stirred.set, lambda: None)
+
+    @property
+    def away(self) -> Away:
+        assert self.circuit.away
+        return self.circuit.away
 
     async def opens_for(self) -> float:
         """Seconds until it may be tried again."""
@@ -42,13 +48,13 @@ async def test_all_may_be_leased_while_the_app_answers(made: Made) -> None:
 
 async def test_one_run_finds_out_whether_the_app_is_back(made: Made) -> None:
     made.circuit.broke("the app answers 502")
-    assert (made.circuit.bound, made.circuit.why) == (0, "the app answers 502")
+    assert (made.circuit.bound, made.away.why) == (0, "the app answers 502")
     await made.opens_for()
     assert made.circuit.bound == 1
     made.circuit.probed()
     assert made.circuit.bound == 0, "the others wait for what it finds out"
     made.circuit.holds()
-    assert (made.circuit.bound, made.circuit.why) == (ALL, "")
+    assert (made.circuit.bound, made.circuit.away) == (ALL, None)
 
 
 async def test_a_run_that_finds_out_nothing_does_not_keep_others_from_it(made: Made) -> None:
@@ -68,7 +74,7 @@ async def test_the_app_is_left_alone_for_longer_and_longer(made: Made) -> None:
         pauses.append(await made.opens_for())
     assert pauses[0] < pauses[1] < pauses[2]
     assert max(pauses) < 10 * 0.08
-    assert made.circuit.since == since + 1_000, "since it was first away"
+    assert made.away.since == since + 1_000, "since it was first away"
     made.circuit.holds()
     made.circuit.broke("refused")
     assert await made.opens_for() < pauses[2], "what was before is forgotten"

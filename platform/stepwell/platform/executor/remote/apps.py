@@ -7,10 +7,12 @@ import aiohttp
 import structlog
 
 from stepwell.functions.protocol import Manifest
+from stepwell.platform.engine.cards import Cards
 from stepwell.platform.engine.leases import Leases
 from stepwell.platform.errors import StepwellError
 from stepwell.platform.executor.remote.app import RemoteApp, session_id
 from stepwell.platform.executor.remote.caller import Caller, HttpCaller, Seal
+from stepwell.platform.executor.remote.working import work
 from stepwell.platform.executor.session import Session
 from stepwell.platform.executor.worker import Worker
 from stepwell.platform.installation import Installation
@@ -37,6 +39,7 @@ class RemoteApps:
     def __init__(self, installation: Installation, seal: Seal, addresses: Addresses, kind: str) -> None:
         self._installation = installation
         self._registry = installation.registry
+        self._cards = Cards(installation.partitions[0])
         self._settings = installation.settings
         self._clock = installation.clock
         self._seal = seal
@@ -92,11 +95,11 @@ class RemoteApps:
         while True:
             app = RemoteApp(manifest, caller, self._named, self._settings, self._clock)
             worker = self._worker(app)
-            work = asyncio.create_task(worker.run())
+            task = asyncio.create_task(work(worker, app, self._cards, self._settings, self._clock))
             try:
-                await asyncio.shield(work)
+                await asyncio.shield(task)
             except asyncio.CancelledError:
-                await self._end(worker, work)
+                await self._end(worker, task)
                 raise
             except Exception:
                 structlog.get_logger().exception("app_not_served", app=manifest.id)
@@ -115,15 +118,15 @@ class RemoteApps:
             session,
         )
 
-    async def _end(self, worker: Worker, work: asyncio.Task[None]) -> None:
+    async def _end(self, worker: Worker, task: asyncio.Task[None]) -> None:
         """Leases nothing more, and waits for the calls under way; cancelled, for a moment only."""
         try:
             await worker.drain(self._settings.call_timeout)
         except asyncio.CancelledError:
             await worker.drain(PATIENCE)
-        work.cancel()
+        task.cancel()
         with suppress(asyncio.CancelledError, Exception):
-            await work
+            await task
         for partition in self._installation.partitions:
             leases = Leases(partition, int(self._settings.session_expiry * 1000), self._settings.crash_limit)
             with suppress(StepwellError):  # it is taken for dead when it has been silent for long enough
