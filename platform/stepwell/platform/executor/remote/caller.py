@@ -8,7 +8,7 @@ import aiohttp
 
 from stepwell.platform.clock import Clock
 from stepwell.platform.wire.operations import BadReply
-from stepwell.platform.wire.replies import Away, Reply, reply_of
+from stepwell.platform.wire.replies import Away, Broken, Reply, reply_of
 
 CONNECT = 10.0
 """Seconds in which an app has to accept a connection."""
@@ -89,7 +89,7 @@ class HttpCaller:
         except (aiohttp.ClientPayloadError, aiohttp.ClientResponseError) as error:
             raise BadReply(f"its answer breaks off or cannot be read: {_plain(error)}") from None
         except (aiohttp.ClientError, OSError) as error:
-            raise Away(f"the connection to the app broke: {_plain(error)}") from None
+            raise Broken(f"the connection to the app broke: {_plain(error)}") from None
         self._seal.check(received, content)
         return reply_of(response.status, received, content, self._clock.now())
 

@@ -20,7 +20,7 @@ class Circuit:
         stir: called when it may be tried again.
     """
 
-    __slots__ = ("_clock", "_open", "_pause", "_stir", "_timer", "since", "why")
+    __slots__ = ("_clock", "_failed", "_open", "_pause", "_stir", "_timer", "since", "why")
 
     def __init__(self, clock: Clock, stir: Callable[[], None]) -> None:
         self.why = ""
@@ -29,6 +29,7 @@ class Circuit:
         self._stir = stir
         self._pause = SHORTEST
         self._open = False
+        self._failed: dict[str, int] = {}  # run -> how often in a row it could not reach the app
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -36,8 +37,8 @@ class Circuit:
         """How many runs may be leased."""
         return 0 if self._open else 1 if self.why else ALL
 
-    def broke(self, why: str) -> None:
-        """The app could not be reached."""
+    def broke(self, why: str, run: str) -> int:
+        """The app could not be reached; gives how often in a row that was so for the run."""
         if not self.why:
             self.since = self._clock.now()
             self._pause = SHORTEST
@@ -46,12 +47,19 @@ class Circuit:
             self._open = True
             self._timer = asyncio.get_running_loop().call_later(self._pause, self._try)
             self._pause = min(self._pause * 2, LONGEST)
+        self._failed[run] = self._failed.get(run, 0) + 1
+        return self._failed[run]
 
-    def holds(self) -> None:
+    def holds(self, run: str) -> None:
         """The app has answered."""
+        self.forget(run)
         if self.why:
             self.why, self.since = "", 0
             self._close()
+
+    def forget(self, run: str) -> None:
+        """A run has ended, or begins anew."""
+        self._failed.pop(run, None)
 
     def close(self) -> None:
         """Is not needed any more."""
