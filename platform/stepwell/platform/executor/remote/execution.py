@@ -31,7 +31,7 @@ AT_ONCE = 32
 """Calls of one run under way at a time."""
 DUE = 0
 """When a step that has failed may be tried again: now."""
-ASIDE = 15_000
+ASIDE = 5_000
 """Ms in which a run that could not reach the app twice lets others find out whether it is there."""
 RESTARTS = 3
 """Times that an app may want to be asked again without having told anything that is new."""
