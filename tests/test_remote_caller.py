@@ -83,11 +83,11 @@ async def called(url: str, seal: Seal | None = None, *, patience: float = 5.0, p
         return await caller.call(url, "01RUN", 2, BODY)
 
 
-async def refused(behave: Behaviour, kind: type[Exception] = BadReply, **more: float) -> str:
+async def refused(behave: Behaviour, kind: type[Exception] = BadReply, *, patience: float = 5.0) -> str:
     """What is said of an app."""
     async with app(behave) as (url, requests):
         with pytest.raises(kind) as caught:
-            await called(url, **more)
+            await called(url, patience=patience)
         assert caught.type is kind
         assert len(requests) == 1, "it is called once"
     return str(caught.value)
@@ -208,7 +208,10 @@ async def test_a_private_address_is_not_called_where_that_is_not_allowed() -> No
 
 
 async def test_an_app_gets_no_cookies_back() -> None:
-    async with app(saying(http(200, b"1", SDK[:-2], b"connection: close", b"set-cookie: a=1; Path=/"))) as (url, requests):
+    async with app(saying(http(200, b"1", SDK[:-2], b"connection: close", b"set-cookie: a=1; Path=/"))) as (
+        url,
+        requests,
+    ):
         addresses = Addresses(private=True)
         async with room.session(addresses) as session:
             caller = HttpCaller(session, ManualClock(), Unsigned(), addresses.check_url, kind="dev", patience=5)

@@ -109,7 +109,9 @@ HEADERS = st.fixed_dictionaries(
     optional={
         "x-inngest-req-version": st.sampled_from(["2", "1", "-1", "\u00b2", "9" * 30, "", "999"]),
         "x-inngest-no-retry": st.sampled_from(["true", "false", "TRUE", "1"]),
-        "retry-after": st.sampled_from(["1", "0", "\u00b2", "-5", "9" * 400, "nan", "0001-01-01", "Mon, 1", "2030-01-01"]),
+        "retry-after": st.sampled_from(
+            ["1", "0", "\u00b2", "-5", "9" * 400, "nan", "0001-01-01", "Mon, 1", "2030-01-01"]
+        ),
         "location": st.sampled_from(["http://169.254.169.254/", "\udcff", "/"]),
         "content-type": st.sampled_from(["text/html", "\udce4/\udcff", ""]),
         "x-inngest-sdk": st.sampled_from(["inngest-js:v4", "\udce4", ""]),
@@ -119,7 +121,9 @@ REPORTS = st.lists(operations() | ODD, max_size=4).map(lambda items: b"[%s]" % b
 MANY = operations().map(lambda one: b"[%s]" % b",".join([one] * 1_001))
 BODIES = st.one_of(REPORTS, operations(), ODD, st.binary(max_size=40), MANY)
 STREAMED = st.one_of(
-    objects({"status": st.sampled_from([b"200", b"206", b"true", b"201", b'"200"']) | ODD, "headers": ODD, "body": ODD}),
+    objects(
+        {"status": st.sampled_from([b"200", b"206", b"true", b"201", b'"200"']) | ODD, "headers": ODD, "body": ODD}
+    ),
     REPORTS.map(lambda body: b'  {"status":206,"headers":{"Retry-After":[1]},"body":%s}' % json_of(body.decode())),
 )
 
@@ -208,7 +212,9 @@ async def survives(replies: list[Answer], *, again: bool) -> None:
                     await desk.cancel(one)
                     await desk.until(one, Status.COMPLETED, Status.FAILED, Status.CANCELLED)
                 await end_all(desk)
-    assert [entry for entry in logs if entry["event"] in ("run_not_executed", "app_not_served", "answer_not_handled")] == []
+    assert [
+        entry for entry in logs if entry["event"] in ("run_not_executed", "app_not_served", "answer_not_handled")
+    ] == []
     assert unhandled == []
 
 

@@ -44,8 +44,9 @@ async def test_a_run_that_brings_the_app_down_fails_and_others_complete(store: S
                 break
         said = await desk.error(poison)
         assert said["type"] == "Crashed"
-        assert "the connection to the app broke: Server disconnected, 3 times in a row as this was called" in (
-            said["message"]
+        assert (
+            "the connection to the app broke: Server disconnected, 3 times in a row as this was called"
+            in (said["message"])
         )
         assert await desk.output(await desk.start("pay")) == ["a done"]
         assert desk.app.circuit.why == ""

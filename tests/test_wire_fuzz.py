@@ -16,7 +16,9 @@ TOKEN = "{token}"
 """The right to record for it."""
 
 IDS = st.sampled_from([RUN, "01KDVDNA0000SS5Q8MFXV5EQ69", "x", "%00", "%0a", "%20", "%F0%9F%98%80", "7" * 600, "%ff"])
-TOKENS = st.sampled_from([TOKEN, "s:1", "", "a\nb", "x" * 300]).map(lambda text: f'"{text}"'.replace("\n", "\\n").encode())
+TOKENS = st.sampled_from([TOKEN, "s:1", "", "a\nb", "x" * 300]).map(
+    lambda text: f'"{text}"'.replace("\n", "\\n").encode()
+)
 TEXTS = texts(TIMES | NAMES | KEYS | CONDITIONS)
 ANY = ODD | TEXTS | st.binary(max_size=20) | REPORTS
 
@@ -24,14 +26,16 @@ FUNCTIONS = objects(
     {
         "id": TEXTS | ODD,
         "name": ODD,
-        "triggers": ODD | objects({"event": TEXTS, "expression": TEXTS, "cron": TEXTS | ODD}).map(lambda one: b"[%s]" % one),
+        "triggers": ODD
+        | objects({"event": TEXTS, "expression": TEXTS, "cron": TEXTS | ODD}).map(lambda one: b"[%s]" % one),
         "steps": ODD | objects({"step": ODD | objects({"runtime": ODD | objects({"type": ODD, "url": TEXTS | ODD})})}),
         **dict.fromkeys(("concurrency", "throttle", "cancel", "idempotency", "priority", "batchEvents"), ODD | OPTIONS),
     }
 )
 REGISTRATIONS = objects(
     {
-        "url": st.sampled_from([b'"http://127.0.0.1:1/x"', b'"http://["', b'"http://a b/"', b'"http://\\u0000/"']) | ODD,
+        "url": st.sampled_from([b'"http://127.0.0.1:1/x"', b'"http://["', b'"http://a b/"', b'"http://\\u0000/"'])
+        | ODD,
         "appname": st.just(b'"shop"') | ODD,
         "appVersion": ODD,
         "sdk": ODD,
@@ -40,8 +44,10 @@ REGISTRATIONS = objects(
 )
 CHECKPOINTS = objects({"qi_id": TOKENS | ODD, "steps": ODD | REPORTS, "fn_id": ODD, "ts": ODD, "run_id": ODD})
 STEPS = st.tuples(KEYS, ODD).map(
-    lambda step: b'{"qi_id":"{token}","steps":[{"op":"StepRun","id":"0","name":"%s","data":%s}]}'
-    % (step[0].encode("unicode_escape").replace(b"\\x", b"\\u00"), step[1])
+    lambda step: (
+        b'{"qi_id":"{token}","steps":[{"op":"StepRun","id":"0","name":"%s","data":%s}]}'
+        % (step[0].encode("unicode_escape").replace(b"\\x", b"\\u00"), step[1])
+    )
 )
 CANCELLATIONS = objects(
     {
@@ -66,7 +72,9 @@ REQUESTS = st.one_of(
     st.tuples(st.just("POST"), st.just(f"/v1/checkpoint/{RUN}/async"), STEPS | CHECKPOINTS | DEEP),
     st.tuples(st.just("POST"), st.just("/v1/cancellations"), CANCELLATIONS | ANY),
     st.tuples(st.just("POST"), st.just("/v0/gql"), QUERIES | ANY),
-    st.tuples(st.just("POST"), IDS.map("/e/{}".format), objects({"name": TEXTS, "data": ODD, "ts": ODD, "id": ODD}) | ANY),
+    st.tuples(
+        st.just("POST"), IDS.map("/e/{}".format), objects({"name": TEXTS, "data": ODD, "ts": ODD, "id": ODD}) | ANY
+    ),
     st.tuples(
         st.just("GET"),
         IDS.flatmap(
@@ -80,7 +88,9 @@ REQUESTS = st.one_of(
     ),
     st.tuples(st.just("DELETE"), IDS.map("/v1/runs/{}".format), st.just(b"")),
 )
-SEEDS = st.sampled_from([{}, {"x-inngest-event-id-seed": "1,AAAAAAAAAAAAAA=="}, {"x-inngest-event-id-seed": "9" * 30 + ",x"}])
+SEEDS = st.sampled_from(
+    [{}, {"x-inngest-event-id-seed": "1,AAAAAAAAAAAAAA=="}, {"x-inngest-event-id-seed": "9" * 30 + ",x"}]
+)
 
 
 async def answered(requests: list[tuple[str, str, bytes]], headers: dict[str, str]) -> None:

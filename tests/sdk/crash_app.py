@@ -3,6 +3,7 @@
 Usage: `python -m tests.sdk.crash_app PORT`
 """
 
+import asyncio
 import datetime
 import logging
 import os
@@ -25,6 +26,7 @@ async def work(ctx: Context) -> list[str]:
 
     async def body(step: str) -> str:
         with Ledger(os.environ["CRASH_LEDGER"]).body(step, ctx.event.id, ctx.run_id):
+            await asyncio.sleep(0.03)
             return step
 
     async def named(step: str) -> str:

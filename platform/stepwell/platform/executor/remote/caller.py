@@ -101,9 +101,7 @@ class HttpCaller:
         except (OSError, ValueError) as error:
             raise BadReply(f"the address of the app is refused: {error}") from None
 
-    async def _exchange(
-        self, url: str, sealed: bytes, headers: Mapping[str, str]
-    ) -> tuple[int, dict[str, str], bytes]:
+    async def _exchange(self, url: str, sealed: bytes, headers: Mapping[str, str]) -> tuple[int, dict[str, str], bytes]:
         try:
             async with self._session.post(
                 url, data=sealed, headers=headers, timeout=self._timeout, allow_redirects=False
