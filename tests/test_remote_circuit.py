@@ -42,23 +42,23 @@ async def made(monkeypatch: pytest.MonkeyPatch) -> Made:
 async def test_all_may_be_leased_while_the_app_answers(made: Made) -> None:
     assert made.circuit.bound == ALL
     made.circuit.probed()
-    made.circuit.holds()
+    made.circuit.holds("run")
     assert made.circuit.bound == ALL
 
 
 async def test_one_run_finds_out_whether_the_app_is_back(made: Made) -> None:
-    made.circuit.broke("the app answers 502")
+    made.circuit.broke("the app answers 502", "run")
     assert (made.circuit.bound, made.away.why) == (0, "the app answers 502")
     await made.opens_for()
     assert made.circuit.bound == 1
     made.circuit.probed()
     assert made.circuit.bound == 0, "the others wait for what it finds out"
-    made.circuit.holds()
+    made.circuit.holds("run")
     assert (made.circuit.bound, made.circuit.away) == (ALL, None)
 
 
 async def test_a_run_that_finds_out_nothing_does_not_keep_others_from_it(made: Made) -> None:
-    made.circuit.broke("the app answers 502")
+    made.circuit.broke("the app answers 502", "run")
     await made.opens_for()
     made.circuit.probed()
     await made.opens_for()
@@ -70,18 +70,18 @@ async def test_the_app_is_left_alone_for_longer_and_longer(made: Made) -> None:
     pauses = list[float]()
     for _ in range(5):
         made.clock.advance(1_000)
-        made.circuit.broke("refused")
+        made.circuit.broke("refused", "run")
         pauses.append(await made.opens_for())
     assert pauses[0] < pauses[1] < pauses[2]
     assert max(pauses) < 10 * 0.08
     assert made.away.since == since + 1_000, "since it was first away"
-    made.circuit.holds()
-    made.circuit.broke("refused")
+    made.circuit.holds("run")
+    made.circuit.broke("refused", "run")
     assert await made.opens_for() < pauses[2], "what was before is forgotten"
 
 
 async def test_runs_that_break_together_count_once(made: Made) -> None:
     for _ in range(50):
-        made.circuit.broke("refused")
+        made.circuit.broke("refused", "run")
     assert await made.opens_for() < 0.08
     made.circuit.close()

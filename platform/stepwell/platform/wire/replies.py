@@ -26,6 +26,10 @@ class Away(Exception):
     """The app cannot be reached, or somebody answers in its place that it cannot; says how."""
 
 
+class Broken(Away):
+    """The connection broke while the app had the call; says how."""
+
+
 @dataclass(frozen=True, slots=True)
 class Output:
     """The function has returned; JSON."""

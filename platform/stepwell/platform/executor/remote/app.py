@@ -43,7 +43,7 @@ class RemoteApp:
         leased = [*self._served, *(f"{name}!" for name in self._served)]
         self.versions = dict.fromkeys(leased, manifest.version)
         output, interval = settings.max_output_bytes, settings.retry_interval
-        self._line = Line(caller, self.circuit, clock, named, output, interval)
+        self._line = Line(caller, self.circuit, clock, named, settings.crash_limit, output, interval)
 
     def shares(self) -> Iterator[Share]:
         """See `Handlers`: while the app is away, one run finds out."""

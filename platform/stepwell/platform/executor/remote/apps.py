@@ -3,7 +3,6 @@
 import asyncio
 from contextlib import suppress
 
-import aiohttp
 import structlog
 
 from stepwell.functions.protocol import Manifest
@@ -11,7 +10,7 @@ from stepwell.platform.engine.cards import Cards
 from stepwell.platform.engine.leases import Leases
 from stepwell.platform.errors import StepwellError
 from stepwell.platform.executor.remote.app import RemoteApp, session_id
-from stepwell.platform.executor.remote.caller import Caller, HttpCaller, Seal
+from stepwell.platform.executor.remote.caller import Caller, HttpCaller, Seal, session
 from stepwell.platform.executor.remote.working import work
 from stepwell.platform.executor.session import Session
 from stepwell.platform.executor.worker import Worker
@@ -51,10 +50,9 @@ class RemoteApps:
     async def run(self) -> None:
         """Serves until cancelled; then lets calls under way end for a moment, and gives the runs back."""
         try:
-            async with aiohttp.ClientSession(connector=self._addresses.connector()) as session:
-                caller = HttpCaller(
-                    session, self._clock, self._seal, kind=self._kind, patience=self._settings.call_timeout
-                )
+            async with session(self._addresses) as opened:
+                patience, check = self._settings.call_timeout, self._addresses.check_url
+                caller = HttpCaller(opened, self._clock, self._seal, check, kind=self._kind, patience=patience)
                 try:
                     await self._follow(caller)
                 finally:

@@ -22,7 +22,7 @@ class Circuit:
         told: called when this has changed.
     """
 
-    __slots__ = ("_clock", "_open", "_pause", "_stir", "_timer", "_told", "away")
+    __slots__ = ("_clock", "_failed", "_open", "_pause", "_stir", "_timer", "_told", "away")
 
     def __init__(self, clock: Clock, stir: Callable[[], None], told: Callable[[], None]) -> None:
         self.away: Away | None = None
@@ -31,6 +31,7 @@ class Circuit:
         self._told = told
         self._pause = SHORTEST
         self._open = False
+        self._failed: dict[str, int] = {}  # run -> how often in a row it could not reach the app
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -38,22 +39,29 @@ class Circuit:
         """How many runs may be leased."""
         return 0 if self._open else 1 if self.away else ALL
 
-    def broke(self, why: str) -> None:
-        """The app could not be reached."""
+    def broke(self, why: str, run: str) -> int:
+        """The app could not be reached; gives how often in a row that was so for the run."""
         if not self._open:
             self._wait(why)
+        self._failed[run] = self._failed.get(run, 0) + 1
+        return self._failed[run]
 
     def probed(self) -> None:
         """A run was leased: if that is to find out whether the app is there, no other one is until that is known."""
         if self.away and not self._open:
             self._wait(self.away.why)
 
-    def holds(self) -> None:
+    def holds(self, run: str) -> None:
         """The app has answered."""
+        self.forget(run)
         if self.away:
             self.away = None
             self._told()
             self._close()
+
+    def forget(self, run: str) -> None:
+        """A run has ended, or begins anew."""
+        self._failed.pop(run, None)
 
     def close(self) -> None:
         """Is not needed any more."""

@@ -25,12 +25,14 @@ from stepwell.platform.wire.calls import FIRST, Call, Script
 from stepwell.platform.wire.keys import wire_id
 from stepwell.platform.wire.memos import error_kept, failed
 from stepwell.platform.wire.operations import BadReply, Operation
-from stepwell.platform.wire.replies import Away, Output, Raised, Reply, Reported
+from stepwell.platform.wire.replies import Away, Broken, Output, Raised, Reply, Reported
 
 AT_ONCE = 32
 """Calls of one run under way at a time."""
 DUE = 0
 """When a step that has failed may be tried again: now."""
+ASIDE = 5_000
+"""Ms in which a run that could not reach the app twice lets others find out whether it is there."""
 RESTARTS = 3
 """Times that an app may want to be asked again without having told anything that is new."""
 ASKING = ""
@@ -100,6 +102,8 @@ class RemoteExecution:
                     await self._news.wait()
         finally:
             await self._hang_up()
+        if not isinstance(self._ending, Released | Suspended):
+            self._line.circuit.forget(self._start.run_id)
         return self._ending
 
     def resolve(self, outcome: Outcome) -> None:
@@ -167,9 +171,7 @@ class RemoteExecution:
         except (LeaseLost, JournalUnavailable, StepwellError):
             self._end(Released())
         except Away as away:
-            # Nothing of the run has failed: it goes on as soon as the app is there again.
-            self._line.circuit.broke(str(away))
-            self.drain()
+            self._away(away)
         except BadReply as bad:
             self._raised(failed("BadReply", f"{self._url}: {bad}"), None)
         except FunctionsError as error:
@@ -177,6 +179,16 @@ class RemoteExecution:
         except Exception as error:
             structlog.get_logger().exception("answer_not_handled", run=self._start.run_id, url=self._url)
             self._raised(failed(type(error).__name__, f"{self._url}: its answer cannot be handled: {error}"), None)
+
+    def _away(self, away: Away) -> None:
+        """Nothing of the run has failed, unless it is the run that brings the app down again and again."""
+        times = self._line.circuit.broke(str(away), self._start.run_id)
+        if isinstance(away, Broken) and times > self._line.crash_limit:
+            why = f"{self._url}: {away}, {times} times in a row as this was called"
+            self._raised(failed("Crashed", why), None)
+        else:
+            # It goes on as soon as the app is there again, and lets others find out when it did so before.
+            self._wind_up(Released() if times == 1 else Suspended(self._turns.high, ASIDE))
 
     # Calls.
 
@@ -213,9 +225,9 @@ class RemoteExecution:
         try:
             reply = await self._line.caller.call(url, self._start.run_id, call.version, self._script.body(call))
         except BadReply:
-            self._line.circuit.holds()  # something is there
+            self._line.circuit.holds(self._start.run_id)  # something is there
             raise
-        self._line.circuit.holds()
+        self._line.circuit.holds(self._start.run_id)
         if reply.version >= 0:
             self._version = reply.version
         return reply, round((loop.time() - since) * 1000)
