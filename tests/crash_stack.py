@@ -20,6 +20,7 @@ from tests.redis_servers import Server, free_port, launched, program
 
 T = TypeVar("T")
 Victim: TypeAlias = Literal["child", "worker", "server", "redis"]
+CLI = "stepwell.platform.cli"
 VICTIMS: tuple[Victim, ...] = get_args(Victim)
 
 PATIENCE = 30.0
@@ -50,11 +51,13 @@ class Part:
         words: arguments of `stepwell`.
         environment: its own.
         log: what it prints, life after life.
+        module: another program than `stepwell`.
     """
 
     words: tuple[str, ...]
     environment: Mapping[str, str]
     log: Path
+    module: str = CLI
     process: asyncio.subprocess.Process | None = None
     _keeping: asyncio.Task[None] | None = None
 
@@ -104,7 +107,7 @@ class Part:
             return await asyncio.create_subprocess_exec(
                 *launched(),
                 sys.executable,
-                *("-m", "stepwell.platform.cli", *self.words),
+                *("-m", self.module, *self.words),
                 env=self.environment,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
@@ -180,9 +183,17 @@ class Stack:
 
     async def start(self) -> None:
         """Starts one of each; returns when the server is ready and knows the functions."""
+        await self.start_server()
+        await self.add_worker()
+        await self.known()
+
+    async def start_server(self) -> None:
+        """Starts a server alone; returns when it is ready."""
         await self._add("server", "--port", str(self.port))
         await self.ready()
-        await self.add_worker()
+
+    async def known(self) -> None:
+        """Returns when the server knows functions."""
         await self._until(self._knows_functions)
 
     async def add_worker(self) -> Part:
@@ -214,10 +225,10 @@ class Stack:
                 await asyncio.to_thread(self.redis.start)
             case "server":
                 self.server.hit(signal.SIGKILL)
-                await self._reborn(self.server)
+                await self.reborn(self.server)
             case "worker":
                 executors = worker.hit(signal.SIGKILL)
-                await self._reborn(worker)
+                await self.reborn(worker)
             case "child":
                 executor = await self._some_executor(worker, random)
                 os.kill(executor, signal.SIGKILL)
@@ -245,7 +256,7 @@ class Stack:
         living = await soon(lambda: worker.executors() - dead)
         return random.choice(sorted(living))
 
-    async def _reborn(self, part: Part) -> None:
+    async def reborn(self, part: Part) -> None:
         pid = part.pid
         await soon(lambda: part.pid != pid)
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from stepwell.functions.replay import Start
 from stepwell.functions.served.words import outcome_of, told
 from stepwell.functions.values import OUTPUT_LIMIT
@@ -34,16 +36,16 @@ def call_of(body: Any) -> Call:
     if not ours:
         raise BadCall("the call does not come from a Stepwell server: it has no field 'stepwell'")
     try:
-        return Call(str(ours["token"]), _start(ours, body["events"]))
+        return Call(str(ours["token"]), _start(ours))
     except (KeyError, TypeError, ValueError) as error:
         raise BadCall(f"the call cannot be read: {type(error).__name__}: {error}") from None
 
 
-def _start(ours: Mapping[str, Any], events: Any) -> Start:
+def _start(ours: Mapping[str, Any]) -> Start:
     return Start(
         run_id=str(ours["run"]),
         function_id=str(ours["function"]),
-        events=[dict(event) for event in events],
+        events=[dict(event) for event in orjson.loads(ours["events"])],
         attempt=int(ours["attempt"]),
         max_attempts=int(ours["max_attempts"]),
         outcomes=[outcome_of(row) for row in ours["steps"]],

@@ -27,6 +27,8 @@ NEVER = tuple(
         ),
     )
 )
+IDLE = 4.0
+"""Seconds for which a connection is kept: the servers that apps run in close theirs after 5, maybe as a call begins."""
 NAT64 = ip_network("64:ff9b::/96")
 NAT64_MASK = (1 << 32) - 1
 
@@ -90,7 +92,7 @@ class Addresses:
 
     def connector(self) -> TCPConnector:
         """Makes connections to addresses that are allowed. Call `check_url` too, for hosts that are addresses."""
-        return TCPConnector(resolver=CheckedResolver(self), limit=0, use_dns_cache=False)
+        return TCPConnector(resolver=CheckedResolver(self), limit=0, use_dns_cache=False, keepalive_timeout=IDLE)
 
 
 class CheckedResolver(AbstractResolver):

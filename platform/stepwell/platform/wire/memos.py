@@ -64,7 +64,7 @@ def error_kept(error: object) -> bytes:
 
 def failed(kind: str, message: str) -> bytes:
     """An error of our own, for the record."""
-    return encode({"type": kind, "message": message, "traceback": []})
+    return encode({"type": kind, "message": _text(message, 16_384), "traceback": []})
 
 
 def _text(value: object, most: int) -> str:

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, cast
 
-from stepwell.platform.codec import MalformedJSON, decode, encode
+from stepwell.platform.codec import MalformedJSON, encode
+from stepwell.platform.wire.given import decode_given
 from stepwell.platform.wire.operations import BadReply, Operation, operations_of
 
 SDK, VERSION, NO_RETRY, RETRY_AFTER = (
@@ -23,6 +24,10 @@ AWAY = frozenset({429, 502, 503, 504})
 
 class Away(Exception):
     """The app cannot be reached, or somebody answers in its place that it cannot; says how."""
+
+
+class Broken(Away):
+    """The connection broke while the app had the call; says how."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +117,7 @@ def _said(status: int, body: bytes) -> Output | Reported | Raised:
 
 def _error(status: int, body: bytes) -> Any:
     try:
-        error = decode(body)
+        error = decode_given(body)
     except MalformedJSON:
         error = None
     if isinstance(error, dict) and error.get("message"):  # pyright: ignore[reportUnknownMemberType]
@@ -148,7 +153,7 @@ def _stranger(status: int, headers: Mapping[str, str], body: bytes) -> Exception
 
 def _json(status: int, body: bytes) -> Any:
     try:
-        return decode(body)
+        return decode_given(body)
     except MalformedJSON as error:
         raise BadReply(f"it answers {status} with what is no JSON ({error}){_excerpt(body)}") from None
 
@@ -159,4 +164,4 @@ def _excerpt(body: bytes) -> str:
 
 
 def _number(text: str | None) -> int:
-    return int(text) if text is not None and text.isdigit() and len(text) < 4 else -1
+    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 4 else -1

@@ -13,7 +13,8 @@ from stepwell.platform.api.auth import SAFE, presented
 from stepwell.platform.api.ingest import HungUp, read_body
 from stepwell.platform.api.problems import Problem, problem_of
 from stepwell.platform.api.scopes import Scope, grant_of
-from stepwell.platform.codec import MalformedJSON, decode, encode
+from stepwell.platform.codec import MalformedJSON, encode
+from stepwell.platform.wire.given import decode_given
 
 Asked: TypeAlias = Callable[[Request], Awaitable[Any]]
 """Takes a request and gives what JSON it is answered with."""
@@ -101,6 +102,6 @@ async def json_of(request: Request) -> Any:
     """The JSON of a body. Raises a `Problem`."""
     body = await read_body(dict(request.scope["headers"]), request.receive)
     try:
-        return decode(body)
+        return decode_given(body)
     except MalformedJSON as error:
         raise Problem(400, "invalid_json", f"the body is not JSON: {error}") from None

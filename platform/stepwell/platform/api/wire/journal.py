@@ -17,7 +17,7 @@ from stepwell.functions.values import check_size
 from stepwell.platform.api.problems import Problem
 from stepwell.platform.api.scopes import Scope
 from stepwell.platform.api.wire.counter import Counter, json_of
-from stepwell.platform.codec import MalformedJSON, UnencodableJSON, decode, encode
+from stepwell.platform.codec import MalformedJSON, UnencodableJSON, encode
 from stepwell.platform.engine.answers import Refusal
 from stepwell.platform.engine.logs import Logs
 from stepwell.platform.engine.owner import Owner
@@ -28,6 +28,7 @@ from stepwell.platform.ids import is_id, partition_of
 from stepwell.platform.incoming import LATEST
 from stepwell.platform.installation import Installation
 from stepwell.platform.records import EventRecord, Lease, RunRecord, Status
+from stepwell.platform.wire.given import decode_given
 
 REPEATABLE = 0
 """The sequence number of a write that may be repeated: what is recorded already stays as it is."""
@@ -290,13 +291,14 @@ def _refusal(error: FunctionsError) -> dict[str, str]:
 
 def _json(text: str) -> bytes:
     """JSON that is recorded as it is. Raises `MalformedJSON`."""
-    decode(text)
-    return text.encode()
+    given = text.encode()
+    decode_given(given)
+    return given
 
 
 def _error(text: str) -> bytes:
     """An error that is recorded as it is. Raises `MalformedJSON`, `KeyError`, `TypeError`."""
-    known = decode(text)
+    known = decode_given(text.encode())
     if not isinstance(known["type"], str) or not isinstance(known["message"], str):
         raise TypeError("an error has a type and a message, which are text")
     return text.encode()
@@ -304,7 +306,7 @@ def _error(text: str) -> bytes:
 
 def _object(text: str) -> bytes:
     """An object that is recorded as it is. Raises `MalformedJSON`, `TypeError`."""
-    if not isinstance(decode(text), dict):
+    if not isinstance(decode_given(text.encode()), dict):
         raise TypeError("the data of an event is an object")
     return text.encode()
 

@@ -1,5 +1,6 @@
 """An app that is called over HTTP, as a worker knows it."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from uuid import uuid4
 
@@ -7,6 +8,7 @@ from stepwell.functions.logbook import Opening
 from stepwell.functions.protocol import Manifest
 from stepwell.functions.served.words import OURS
 from stepwell.platform.clock import Clock
+from stepwell.platform.engine.cards import CALLS
 from stepwell.platform.executor.handlers import Share, Taken
 from stepwell.platform.executor.leasing import Room
 from stepwell.platform.executor.remote.caller import Caller
@@ -36,14 +38,15 @@ class RemoteApp:
     ) -> None:
         self.manifest = manifest
         self.room = Room(CONCURRENCY)
-        self.circuit = Circuit(clock, self.room.stir)
+        self.changed = asyncio.Event()
+        self.circuit = Circuit(clock, self.room.stir, self.changed.set)
         self._is_ours = manifest.served is not None and manifest.served.sdk.startswith(OURS)
         self._served = {f"{manifest.id}/{one.id}": one for one in manifest.functions if one.url}
         # Those of which runs had killed a worker when they were not served yet are no danger to anybody here.
         leased = [*self._served, *(f"{name}!" for name in self._served)]
         self.versions = dict.fromkeys(leased, manifest.version)
         output, interval = settings.max_output_bytes, settings.retry_interval
-        self._line = Line(caller, self.circuit, clock, named, output, interval)
+        self._line = Line(caller, self.circuit, clock, named, settings.crash_limit, output, interval)
 
     def shares(self) -> Iterator[Share]:
         """See `Handlers`: while the app is away, one run finds out."""
@@ -51,6 +54,7 @@ class RemoteApp:
 
     def begin(self, run: Taken, logbook: Opening) -> RemoteExecution | OurExecution:
         """See `Handlers`."""
+        self.circuit.probed()
         function = self._served[run.lease.function.removesuffix("!")]
         assert function.url is not None
         start = run.start(function.retries.times + 1, self._line.max_output)
@@ -64,4 +68,4 @@ class RemoteApp:
 
 def session_id() -> str:
     """A session in which no code of users runs: its end says nothing against the runs that it has."""
-    return f"~{uuid4().hex}"
+    return f"{CALLS}{uuid4().hex}"

@@ -1,14 +1,16 @@
 """Calls an app: sends what a run has been through, and brings what the app answers."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import aiohttp
+from aiohttp.http_exceptions import ContentEncodingError
 
 from stepwell.platform.clock import Clock
+from stepwell.platform.wire.addresses import Addresses
 from stepwell.platform.wire.operations import BadReply
-from stepwell.platform.wire.replies import Away, Reply, reply_of
+from stepwell.platform.wire.replies import Away, Broken, Reply, reply_of
 
 CONNECT = 10.0
 """Seconds in which an app has to accept a connection."""
@@ -20,8 +22,12 @@ AGENT = "Stepwell"
 class Seal(Protocol):
     """Signs calls and looks at the signatures of answers, where there are keys."""
 
-    def sign(self, body: bytes) -> tuple[bytes, Mapping[str, str]]:
-        """The body as it is sent, and the headers that go with it."""
+    def form(self, piece: bytes) -> bytes:
+        """JSON as it is signed."""
+        ...
+
+    def sign(self, body: bytes) -> Mapping[str, str]:
+        """The headers that go with a body, which is made of such pieces."""
         ...
 
     def check(self, headers: Mapping[str, str], body: bytes) -> None:
@@ -32,9 +38,13 @@ class Seal(Protocol):
 class Unsigned:
     """No keys."""
 
-    def sign(self, body: bytes) -> tuple[bytes, Mapping[str, str]]:
+    def form(self, piece: bytes) -> bytes:
         """See `Seal`."""
-        return body, {}
+        return piece
+
+    def sign(self, body: bytes) -> Mapping[str, str]:
+        """See `Seal`."""
+        return {}
 
     def check(self, headers: Mapping[str, str], body: bytes) -> None:
         """See `Seal`."""
@@ -42,6 +52,10 @@ class Unsigned:
 
 class Caller(Protocol):
     """Calls apps."""
+
+    def form(self, piece: bytes) -> bytes:
+        """A piece of JSON as bodies of calls have it."""
+        ...
 
     async def call(self, url: str, run: str, version: int, body: bytes) -> Reply:
         """Posts a call and reads the answer. Raises `Away`, `BadReply`."""
@@ -55,16 +69,27 @@ class HttpCaller:
         session: with its connections.
         clock: tells when an answer came.
         seal: signs.
+        check: raises `OSError` or `ValueError` for an address that no app may have.
         kind: of this server, "dev" or "cloud".
         patience: seconds that a call may take.
     """
 
-    __slots__ = ("_clock", "_headers", "_seal", "_session", "_timeout")
+    __slots__ = ("_check", "_clock", "_headers", "_seal", "_session", "_timeout")
 
-    def __init__(self, session: aiohttp.ClientSession, clock: Clock, seal: Seal, *, kind: str, patience: float) -> None:
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        clock: Clock,
+        seal: Seal,
+        check: Callable[[str], object],
+        *,
+        kind: str,
+        patience: float,
+    ) -> None:
         self._session = session
         self._clock = clock
         self._seal = seal
+        self._check = check
         self._timeout = aiohttp.ClientTimeout(total=patience, sock_connect=CONNECT)
         self._headers = {
             "Content-Type": "application/json",
@@ -72,26 +97,46 @@ class HttpCaller:
             "X-Inngest-Server-Kind": kind,
         }
 
+    def form(self, piece: bytes) -> bytes:
+        """See `Caller`."""
+        return self._seal.form(piece)
+
     async def call(self, url: str, run: str, version: int, body: bytes) -> Reply:
         """See `Caller`."""
-        sealed, more = self._seal.sign(body)
-        headers = {**self._headers, **more, "X-Run-ID": run, "X-Inngest-Req-Version": str(version)}
+        self._allow(url)
+        headers = {**self._headers, **self._seal.sign(body), "X-Run-ID": run, "X-Inngest-Req-Version": str(version)}
+        status, received, content = await self._exchange(url, body, headers)
+        self._seal.check(received, content)
+        return reply_of(status, received, content, self._clock.now())
+
+    def _allow(self, url: str) -> None:
+        """What is allowed may have changed since the app was registered."""
+        try:
+            self._check(url)
+        except (OSError, ValueError) as error:
+            raise BadReply(f"the address of the app is refused: {error}") from None
+
+    async def _exchange(self, url: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, dict[str, str], bytes]:
         try:
             async with self._session.post(
-                url, data=sealed, headers=headers, timeout=self._timeout, allow_redirects=False
+                url, data=body, headers=headers, timeout=self._timeout, allow_redirects=False
             ) as response:
                 content = await _content(response)
                 received = {name.lower(): value for name, value in response.headers.items()}
+                return response.status, received, content
         except TimeoutError as error:
             raise _late(error, self._timeout.total) from None
         except aiohttp.ClientConnectorError as error:
             raise Away(f"the app cannot be reached: {error.os_error.strerror or error.os_error}") from None
-        except (aiohttp.ClientPayloadError, aiohttp.ClientResponseError) as error:
-            raise BadReply(f"its answer breaks off or cannot be read: {_plain(error)}") from None
         except (aiohttp.ClientError, OSError) as error:
-            raise Away(f"the connection to the app broke: {_plain(error)}") from None
-        self._seal.check(received, content)
-        return reply_of(response.status, received, content, self._clock.now())
+            if _is_unreadable(error):
+                raise BadReply(f"its answer cannot be read: {_plain(error)}") from None
+            raise Broken(f"the connection to the app broke: {_plain(error)}") from None
+
+
+def session(addresses: Addresses) -> aiohttp.ClientSession:
+    """Connections to addresses that are allowed; apps have no business with cookies."""
+    return aiohttp.ClientSession(connector=addresses.connector(), cookie_jar=aiohttp.DummyCookieJar())
 
 
 async def _content(response: aiohttp.ClientResponse) -> bytes:
@@ -103,6 +148,12 @@ async def _content(response: aiohttp.ClientResponse) -> bytes:
             response.close()
             raise BadReply(f"it answers with more than {LARGEST:,} bytes")
     return b"".join(parts)
+
+
+def _is_unreadable(error: Exception) -> bool:
+    """Whether an answer is none that HTTP knows, and would be no other the next time; else it has broken off."""
+    unpacked = isinstance(error, aiohttp.ClientPayloadError) and isinstance(error.__cause__, ContentEncodingError)
+    return unpacked or isinstance(error, aiohttp.ClientResponseError | aiohttp.InvalidURL)
 
 
 def _late(error: TimeoutError, patience: float | None) -> Exception:

@@ -1,8 +1,11 @@
 """One execution of a run whose function is called over HTTP: calls the app, records what it reports, calls again."""
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import partial
+
+import structlog
 
 from stepwell.functions.errors import FunctionsError, LimitExceeded
 from stepwell.functions.journal import JournalUnavailable, LeaseLost, Outcome
@@ -22,12 +25,16 @@ from stepwell.platform.wire.calls import FIRST, Call, Script
 from stepwell.platform.wire.keys import wire_id
 from stepwell.platform.wire.memos import error_kept, failed
 from stepwell.platform.wire.operations import BadReply, Operation
-from stepwell.platform.wire.replies import Away, Output, Raised, Reply, Reported
+from stepwell.platform.wire.replies import Away, Broken, Output, Raised, Reply, Reported
 
 AT_ONCE = 32
 """Calls of one run under way at a time."""
 DUE = 0
 """When a step that has failed may be tried again: now."""
+ASIDE = 5_000
+"""Ms in which a run that could not reach the app twice lets others find out whether it is there."""
+RESTARTS = 3
+"""Times that an app may want to be asked again without having told anything that is new."""
 ASKING = ""
 """The call that asks what comes next, among those of steps by their keys."""
 
@@ -53,14 +60,17 @@ class RemoteExecution:
         self._recording = Recording(start.function_id, run.journal, line, start.max_attempts)
         self._turns = Turns(start.turn)
         self._steps: dict[str, Outcome] = {}
+        self._keys: dict[str, str] = {}  # by their wire ids
         events = [encode({**event, "user": {}}) for event in start.events]
-        self._script = Script(start.run_id, start.function_id, run.lease.token, events, start.max_attempts)
+        form = line.caller.form
+        self._script = Script(start.run_id, start.function_id, run.lease.token, events, start.max_attempts, form)
         self._calls: dict[str, asyncio.Task[None]] = {}
         self._planned: dict[str, bool] = {}  # key -> whether it races
         self._ending: Ending | None = None
-        self._fault: BaseException | None = None
+        self._last: Ending = Suspended(0)  # unless the calls under way end the run themselves
         self._draining = False
         self._fresh = True
+        self._restarts = 0
         self._called_up: set[str] = set()  # steps that the app was asked for when they were due again
         self._attempt = start.attempt
         self._version = -1
@@ -85,16 +95,15 @@ class RemoteExecution:
     async def run(self) -> Ending:
         """See `Running`."""
         try:
-            while self._ending is None and self._fault is None:
+            while self._ending is None:
                 self._news.clear()
                 self._go_on()
                 if self._ending is None:
                     await self._news.wait()
         finally:
             await self._hang_up()
-        if self._fault is not None:
-            raise self._fault
-        assert self._ending is not None
+        if not isinstance(self._ending, Released | Suspended):
+            self._line.circuit.forget(self._start.run_id)
         return self._ending
 
     def resolve(self, outcome: Outcome) -> None:
@@ -112,8 +121,7 @@ class RemoteExecution:
 
     def drain(self) -> None:
         """See `Running`."""
-        self._draining = True
-        self._news.set()
+        self._wind_up(Released())
 
     # What comes next.
 
@@ -121,7 +129,7 @@ class RemoteExecution:
         if not self._draining:
             self._begin_calls()
         if not self._calls:
-            self._end(Released() if self._draining else Suspended(self._turns.high))
+            self._end(self._last if self._draining else Suspended(self._turns.high))
 
     def _begin_calls(self) -> None:
         due = self._due()
@@ -129,12 +137,12 @@ class RemoteExecution:
         alone = len(due) == 1 and not self._calls and not (due[0] in self._planned or due[0] in self._called_up)
         for key in self._planned if alone else {**self._planned, **dict.fromkeys(due)}:
             if key not in self._calls and self._may_begin(key):
-                self._begin(key, self._execute(key))
+                self._begin(key, partial(self._execute, key))
         racing = any(self._planned.values())
         if ASKING not in self._calls and (not self._calls or racing) and (self._fresh or alone):
             self._fresh = False
             self._called_up.update(due if alone else ())
-            self._begin(ASKING, self._ask(self._tried(due[0]) if alone else self._attempt))
+            self._begin(ASKING, partial(self._ask, self._tried(due[0]) if alone else self._attempt))
             self._attempt = 0
 
     def _due(self) -> list[str]:
@@ -144,7 +152,7 @@ class RemoteExecution:
         step = self._steps.get(key)
         return step is None or (step.state == "retrying" and step.due == DUE)
 
-    def _begin(self, key: str, work: Coroutine[Any, Any, None]) -> None:
+    def _begin(self, key: str, work: Callable[[], Awaitable[None]]) -> None:
         task = self._calls[key] = asyncio.create_task(self._guarded(work))
         task.add_done_callback(lambda _: self._over(key, task))
 
@@ -155,22 +163,32 @@ class RemoteExecution:
         self._began.pop(key, None)
         self._news.set()
 
-    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
             async with self._room:
-                await work
+                if not self._draining:  # as it may be since this waits for room
+                    await work()
         except (LeaseLost, JournalUnavailable, StepwellError):
             self._end(Released())
         except Away as away:
-            # Nothing of the run has failed: it goes on as soon as the app is there again.
-            self._line.circuit.broke(str(away))
-            self.drain()
+            self._away(away)
         except BadReply as bad:
             self._raised(failed("BadReply", f"{self._url}: {bad}"), None)
         except FunctionsError as error:
             self._end(Failed(failure(error)))
         except Exception as error:
-            self._fault = error
+            structlog.get_logger().exception("answer_not_handled", run=self._start.run_id, url=self._url)
+            self._raised(failed(type(error).__name__, f"{self._url}: its answer cannot be handled: {error}"), None)
+
+    def _away(self, away: Away) -> None:
+        """Nothing of the run has failed, unless it is the run that brings the app down again and again."""
+        times = self._line.circuit.broke(str(away), self._start.run_id)
+        if isinstance(away, Broken) and times > self._line.crash_limit:
+            why = f"{self._url}: {away}, {times} times in a row as this was called"
+            self._raised(failed("Crashed", why), None)
+        else:
+            # It goes on as soon as the app is there again, and lets others find out when it did so before.
+            self._wind_up(Released() if times == 1 else Suspended(self._turns.high, ASIDE))
 
     # Calls.
 
@@ -186,7 +204,8 @@ class RemoteExecution:
     def _moves(self, known: int) -> bool:
         """Whether there is something that the run goes on with."""
         waiting = any(not step.ended for step in self._steps.values())
-        return self._fresh or waiting or bool(self._planned) or len(self._steps) > known or len(self._calls) > 1
+        planned = any(map(self._may_begin, self._planned))
+        return self._fresh or waiting or planned or len(self._steps) > known or len(self._calls) > 1
 
     async def _execute(self, key: str) -> None:
         """Has one step executed."""
@@ -203,8 +222,12 @@ class RemoteExecution:
         loop = asyncio.get_running_loop()
         since = loop.time()
         url = url_for(self._url, call.step)
-        reply = await self._line.caller.call(url, self._start.run_id, call.version, self._script.body(call))
-        self._line.circuit.holds()
+        try:
+            reply = await self._line.caller.call(url, self._start.run_id, call.version, self._script.body(call))
+        except BadReply:
+            self._line.circuit.holds(self._start.run_id)  # something is there
+            raise
+        self._line.circuit.holds(self._start.run_id)
         if reply.version >= 0:
             self._version = reply.version
         return reply, round((loop.time() - since) * 1000)
@@ -227,6 +250,7 @@ class RemoteExecution:
 
     async def _follow(self, operation: Operation, reply: Reply, took: int) -> None:
         """Does what an operation asks for."""
+        operation = self._known(operation)
         key = operation.key
         if key in self._steps and self._steps[key].ended:
             return  # it keeps the outcome that it has
@@ -241,13 +265,24 @@ class RemoteExecution:
             case "RunComplete":
                 self._complete(encode(operation.data))
             case "DiscoveryRequest":
-                self._fresh = True
+                self._restart()
             case "" | "StepNotFound":
                 return
             case code if self._recording.knows(code):
                 self._learn(await self._recording.begin(operation))
             case code:
                 raise BadReply(f"step {key!r} is to do {code!r:.60}, which is not supported here")
+
+    def _known(self, operation: Operation) -> Operation:
+        """It, by the key that its step has: not every operation tells the name that the step is known by."""
+        key = self._keys.setdefault(wire_id(operation.key), operation.key)
+        return operation if key == operation.key else replace(operation, key=key)
+
+    def _restart(self) -> None:
+        self._restarts += 1
+        if self._restarts > RESTARTS:
+            raise BadReply("it wants to be called again and again, and reports nothing that is new")
+        self._fresh = True
 
     # What is known.
 
@@ -257,15 +292,17 @@ class RemoteExecution:
 
     def _learn(self, outcome: Outcome) -> None:
         known = self._steps.get(outcome.key)
-        if known is not None and known.ended:
+        if known is not None and _is_older(outcome, known):
             return
         self._note(outcome)
-        self._fresh = self._fresh or outcome.ended
+        if outcome.ended:
+            self._fresh, self._restarts = True, 0
 
     def _note(self, outcome: Outcome) -> None:
         self._steps[outcome.key] = outcome
+        self._keys[wire_id(outcome.key)] = outcome.key
+        self._turns.learn(outcome.turn)
         if outcome.ended:
-            self._turns.learn(outcome.turn)
             self._script.add(outcome)
 
     # Endings.
@@ -284,9 +321,16 @@ class RemoteExecution:
         if tried >= self._start.max_attempts or (reply is not None and reply.final):
             self._end(Failed(error))
         elif reply is not None and reply.pause is not None:
-            self._end(Retry(error, reply.pause))
+            self._wind_up(Retry(error, reply.pause))
         else:
-            self._end(Retry(error, pause(tried, self._line.retry_interval)))
+            self._wind_up(Retry(error, pause(tried, self._line.retry_interval)))
+
+    def _wind_up(self, ending: Ending) -> None:
+        """Begins nothing more; what executes beside is recorded first, so that it is not executed again."""
+        if not isinstance(self._last, Retry):
+            self._last = ending
+        self._draining = True
+        self._news.set()
 
     def _end(self, ending: Ending) -> None:
         if self._ending is None:
@@ -298,3 +342,9 @@ class RemoteExecution:
         for call in calls:
             call.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
+
+
+def _is_older(outcome: Outcome, known: Outcome) -> bool:
+    """Whether news of a step were overtaken by what is known of it."""
+    late = (outcome.attempts, outcome.due == DUE) < (known.attempts, known.due == DUE)
+    return known.ended or (late and not outcome.ended)

@@ -17,6 +17,7 @@ class Line:
         circuit: whether the app is there.
         clock: tells when waits end.
         named: the function, as `app/function`, that the app calls by a name.
+        crash_limit: times in a row that the connection may break while the app has a call of one run.
         max_output: bytes of the output of a step, or of the function.
         retry_interval: seconds by which each pause before a retry is longer than the last; `None`: as usual.
     """
@@ -25,5 +26,6 @@ class Line:
     circuit: Circuit
     clock: Clock
     named: Callable[[str], str]
+    crash_limit: int
     max_output: int
     retry_interval: float | None = None

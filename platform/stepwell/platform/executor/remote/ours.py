@@ -11,12 +11,13 @@ from stepwell.functions.replay.failures import failure
 from stepwell.functions.served.words import told
 from stepwell.platform.errors import StepwellError
 from stepwell.platform.executor.handlers import Taken
+from stepwell.platform.executor.remote.execution import ASIDE
 from stepwell.platform.executor.remote.line import Line
 from stepwell.platform.executor.remote.pausing import pause
-from stepwell.platform.wire.calls import LEADING, our_call
 from stepwell.platform.wire.memos import error_kept, failed
 from stepwell.platform.wire.operations import BadReply
-from stepwell.platform.wire.replies import Away, Output, Raised, Reply, Reported
+from stepwell.platform.wire.ours import VERSION, our_call
+from stepwell.platform.wire.replies import Away, Broken, Output, Raised, Reply, Reported
 
 
 class OurExecution:
@@ -55,11 +56,14 @@ class OurExecution:
         tasks = asyncio.create_task(self._execute()), asyncio.create_task(self._leave())
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            return next(task for task in tasks if task.done()).result()
+            ending = next(task for task in tasks if task.done()).result()
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+        if not isinstance(ending, Released | Suspended):
+            self._line.circuit.forget(self._start.run_id)
+        return ending
 
     def resolve(self, outcome: Outcome) -> None:
         """The app hears of it; and if it suspends the run before that, the run goes on at once."""
@@ -84,18 +88,21 @@ class OurExecution:
         except (LeaseLost, JournalUnavailable, StepwellError):
             return Released()
         except Away as away:
-            # Nothing of the run has failed: it goes on as soon as the app is there again.
-            return self._away(str(away))
+            return self._away(away)
         except BadReply as bad:
             return self._raised(failed("BadReply", f"{self._url}: {bad}"), None)
         except FunctionsError as error:
             return Failed(failure(error))
 
     async def _post(self) -> Reply:
-        token = self._run.lease.token
-        body = our_call(self._start, token)
-        reply = await self._line.caller.call(self._url, self._start.run_id, LEADING, body)
-        self._line.circuit.holds()
+        caller, run = self._line.caller, self._start.run_id
+        body = caller.form(our_call(self._start, self._run.lease.token))
+        try:
+            reply = await caller.call(self._url, run, VERSION, body)
+        except BadReply:
+            self._line.circuit.holds(run)  # something is there
+            raise
+        self._line.circuit.holds(run)
         return reply
 
     async def _ended(self, reply: Reply) -> Ending:
@@ -131,7 +138,11 @@ class OurExecution:
             await self._run.journal.checkpoint(
                 step["key"], step["kind"], step["ok"], step["attempts"], step["took"], payload
             )
-        return self._away(str(own["why"])) if own["why"] and not own["unsaved"] else Released()
+        return (
+            self._away(Away(f"the app cannot record: {own['why']}"))
+            if own["why"] and not own["unsaved"]
+            else Released()
+        )
 
     def _failed(self, own: Mapping[str, Any]) -> Ending:
         error = own["error"].encode()
@@ -148,6 +159,11 @@ class OurExecution:
         asked = None if reply is None else reply.pause
         return Retry(error, pause(tried, self._line.retry_interval) if asked is None else asked)
 
-    def _away(self, why: str) -> Ending:
-        self._line.circuit.broke(why)
-        return Released()
+    def _away(self, away: Away) -> Ending:
+        """Nothing of the run has failed, unless it is the run that brings the app down again and again."""
+        times = self._line.circuit.broke(str(away), self._start.run_id)
+        if isinstance(away, Broken) and times > self._line.crash_limit:
+            why = f"{self._url}: {away}, {times} times in a row as this was called"
+            return self._raised(failed("Crashed", why), None)
+        # It goes on as soon as the app is there again, and lets others find out when it did so before.
+        return Released() if times == 1 else Suspended(self._start.turn, ASIDE)

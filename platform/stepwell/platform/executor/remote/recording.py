@@ -105,7 +105,7 @@ class Recording:
         """ms UTC of a duration from now, or of a moment."""
         try:
             if isinstance(asked, int | float):
-                return self._line.clock.now() + round(asked)
+                return min(self._line.clock.now() + round(asked), LATEST)
             if isinstance(asked, str):
                 return min(_moment(asked, self._line.clock.now()), LATEST)
         except (ValueError, OverflowError) as error:

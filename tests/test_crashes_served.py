@@ -1,0 +1,187 @@
+"""`kill -9` of an app that is called over HTTP, and of the server that calls it: nothing is lost or recorded twice."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections import defaultdict
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from random import Random
+from typing import Literal
+
+import httpx2
+import pytest
+
+from examples.ledger import Ledger
+from stepwell.client import Client, Event
+from stepwell.platform.clock import SystemClock
+from stepwell.platform.codec import decode
+from stepwell.platform.doctor.examination import examine
+from stepwell.platform.installation import Installation
+from stepwell.platform.settings import Settings
+from stepwell.platform.store.store import Store
+from tests.crash_crew import ROOT
+from tests.crash_stack import Part, Stack, eventually
+from tests.redis_servers import Server, free_port, program
+from tests.sdk_apps import was_taken
+
+pytestmark = pytest.mark.slow
+
+KEY = "signkey-prod-" + "ab" * 32
+STEPS = ["first", "second", "third"]
+EXPIRY = 3
+Victim = Literal["app", "server"]
+
+
+@dataclass
+class Served:
+    """A server and an app of the official Python SDK, in processes of their own.
+
+    Args:
+        stack: the server and its Redis.
+        app: serves functions on `port`.
+        ledger: of the bodies.
+        installation: over the Redis, to look behind it.
+        kills: when, ms UTC.
+    """
+
+    stack: Stack
+    app: Part
+    port: int
+    ledger: Ledger
+    installation: Installation
+    kills: list[int] = field(default_factory=list[int])
+
+    async def kill(self, victim: Victim) -> None:
+        """Ends one of the two; it is started again at once."""
+        part = self.app if victim == "app" else self.stack.server
+        self.kills.append(SystemClock().now())
+        part.hit(signal.SIGKILL)
+        await self.stack.reborn(part)
+
+    async def unfinished(self) -> int:
+        """How many runs have not ended."""
+        return (await self.installation.history.counts()).unfinished
+
+    async def register(self) -> None:
+        """Has the app register itself."""
+        async with httpx2.AsyncClient(timeout=30) as http:
+
+            async def asked() -> bool:
+                with contextlib.suppress(httpx2.HTTPError):
+                    return was_taken(await http.put(f"http://127.0.0.1:{self.port}/api/inngest"))
+                return False
+
+            await eventually(asked)
+        await self.stack.known()
+
+
+@asynccontextmanager
+async def served(folder: Path) -> AsyncGenerator[Served]:
+    """Both, in a folder with a short path."""
+    redis = Server(program("redis"), folder / "redis", options={"appendonly": "yes"})
+    await asyncio.to_thread(redis.start)
+    ledger, port = Ledger(folder / "ledger.sqlite"), free_port()
+    paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {
+        **os.environ,
+        "STEPWELL_REDIS_URL": redis.url,
+        "STEPWELL_SESSION_EXPIRY": str(EXPIRY),
+        "STEPWELL_SIGNING_KEY": KEY,
+        "STEPWELL_ALLOW_PRIVATE_URLS": "true",
+        "STEPWELL_RETRY_INTERVAL": "0.2",
+        "NO_COLOR": "1",
+        "CRASH_LEDGER": str(ledger.path),
+        "PYTHONPATH": paths,
+    }
+    stack = Stack(redis, folder, environment, "")
+    theirs = {"INNGEST_BASE_URL": stack.url, "INNGEST_SIGNING_KEY": KEY, "INNGEST_EVENT_KEY": "any", "INNGEST_DEV": "0"}
+    app = Part((str(port),), environment | theirs, folder / "app.log", "tests.sdk.crash_app")
+    opened = Settings(redis_url=redis.url, session_expiry=EXPIRY)
+    try:
+        await stack.start_server()
+        await app.start()
+        async with Store.open(opened) as store:
+            both = Served(stack, app, port, ledger, Installation.over(store, opened, SystemClock()))
+            await both.register()
+            yield both
+    finally:
+        if app.process is not None:
+            await app.stop()
+        await stack.stop()
+        redis.kill()
+
+
+async def mistreat(both: Served, random: Random, runs: int, kills: int) -> list[str]:
+    """Starts runs, and kills the app or the server again and again while they are executed; gives the runs."""
+    async with both.stack.client() as client:
+        events = await client.send([Event("work", {"number": number}) for number in range(runs)])
+        for number in range(kills):
+            await asyncio.sleep(random.uniform(0.2, 2.0))
+            await both.kill("server" if number % 3 == 1 else "app")
+        await both.stack.ready()
+        await eventually(lambda: _settled(both), 120)
+        return [run for event in events for run in await _runs(client, event)]
+
+
+async def _settled(both: Served) -> bool:
+    return await both.unfinished() == 0
+
+
+async def _runs(client: Client, event: str) -> list[str]:
+    return [run.id for run in await client.events.runs(event)]
+
+
+async def judge(both: Served, runs: list[str]) -> None:
+    """All have completed, and each body was executed once, but where a kill has cut it."""
+    times: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for execution in both.ledger.executions():
+        times[execution.run, execution.step].append(_ms(execution.began))
+    history = both.installation.history
+    for run in runs:
+        view, rows = await history.run(run), await history.steps(run)
+        assert view is not None and rows is not None
+        assert (view.run.status, decode(view.run.output or b"null")) == ("completed", STEPS), view
+        assert [row.key for row in rows if row.kind == "run"] == STEPS
+        for row in rows:
+            began = times.pop((run, row.key), [])
+            assert all(one <= row.ended for one in began), f"{row.key} of {run} was executed again when it was recorded"
+            for before, after in zip(began, began[1:], strict=False):
+                assert any(before <= kill <= after for kill in both.kills), f"{row.key} of {run}: {began}, {both.kills}"
+    assert not times
+    findings = await examine(both.installation.store, both.installation.settings, SystemClock(), deep=True)
+    assert [finding.text for finding in findings if finding.level == "wrong"] == []
+
+
+def _ms(text: str) -> int:
+    return round(datetime.fromisoformat(text).timestamp() * 1000)
+
+
+async def test_apps_and_servers_that_are_killed_lose_and_repeat_nothing(short_path: Path) -> None:
+    random = Random("served")
+    async with served(short_path) as both:
+        runs = await mistreat(both, random, 120, 4)
+        assert len(runs) == 120
+        await judge(both, runs)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+async def test_apps_and_servers_that_are_killed_for_minutes_lose_and_repeat_nothing(
+    short_path: Path, seed: int
+) -> None:
+    random = Random(seed)
+    async with served(short_path) as both:
+        for _ in range(10):
+            await judge_and_forget(both, await mistreat(both, random, 400, 12))
+
+
+async def judge_and_forget(both: Served, runs: list[str]) -> None:
+    """Judges the runs so far."""
+    await judge(both, runs)
+    Path(both.ledger.path).unlink()
+    both.kills.clear()
