@@ -15,6 +15,8 @@ from stepwell.functions.served.words import journal_path, outcome_of, text, wait
 from stepwell.functions.waits import EventWait
 
 CONFLICT = 409
+WRONG = 400, 413
+"""What is refused would be refused again."""
 REFUSALS: Mapping[str, type[FunctionsError]] = {one.__name__: one for one in (InvalidStep, LimitExceeded, NonRetriable)}
 
 
@@ -138,6 +140,8 @@ class WireJournal:
         except Answered as error:
             if error.status == CONFLICT:
                 raise LeaseLost(str(error)) from None
+            if error.status in WRONG:
+                raise NonRetriable(f"step {write['key']!r} cannot be recorded: {error}") from None
             raise self._away(error) from None
         except ClientError as error:
             raise self._away(error) from None
