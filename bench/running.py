@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -27,6 +28,7 @@ from bench import (
     limiting,
     memory,
     sequence,
+    served,
     sleeping,
     throttle,
     throughput,
@@ -55,6 +57,13 @@ async def pages_measured(setting: Setting) -> list[Figure]:
     return found
 
 
+async def served_measured(setting: Setting) -> list[Figure]:
+    """The section of apps of the official SDKs, which have to be installed."""
+    if find_spec("inngest") is None:
+        raise BenchFailed("the official SDK is not installed: pip install --group test")
+    return await served.measure(setting)
+
+
 SECTIONS: MappingProxyType[str, Section] = MappingProxyType(
     {
         "W1": throughput.measure,
@@ -79,10 +88,11 @@ SECTIONS: MappingProxyType[str, Section] = MappingProxyType(
         "transitions": transitions.measure,
         "A/A": throughput.measure_twice,
         "pages": pages_measured,
+        "served": served_measured,
     }
 )
-ASKED = frozenset({"pages"})
-"""Sections that are measured only when they are asked for: not every machine has a browser."""
+ASKED = frozenset({"pages", "served"})
+"""Sections that are measured only when they are asked for: not every machine has a browser, or the SDKs."""
 USUAL = tuple(section for section in SECTIONS if section not in ASKED)
 TOGETHER = MappingProxyType(
     {

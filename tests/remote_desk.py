@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from stepwell.functions.protocol import FunctionManifest, Manifest
+from stepwell.functions.protocol import FunctionManifest, Manifest, ServedManifest
 from stepwell.platform.codec import decode, encode
+from stepwell.platform.engine.cards import Cards
 from stepwell.platform.executor.remote.app import RemoteApp, session_id
+from stepwell.platform.executor.remote.working import work
 from stepwell.platform.executor.session import Session
 from stepwell.platform.executor.worker import Worker
 from stepwell.platform.settings import Settings
@@ -99,6 +101,10 @@ class FakeCaller:
     calls: list[Told] = field(default_factory=list[Told])
     failing: Exception | None = None
 
+    def form(self, piece: bytes) -> bytes:
+        """See `Caller`."""
+        return piece
+
     async def call(self, url: str, run: str, version: int, body: bytes) -> Reply:
         """See `Caller`."""
         told = Told(parse_qs(urlsplit(url).query)["stepId"][0], decode(body))
@@ -138,7 +144,8 @@ class RemoteDesk(Harness):
         """Registers the app."""
         given: dict[str, Any] = {"id": "pay", "triggers": [{"event": "pay"}], "retries": {"times": 2}, **function}
         manifest = FunctionManifest(url=URL, **given)
-        await self.registry.register(Manifest(id="shop", version="1", functions=[manifest]))
+        served = ServedManifest(url=URL)
+        await self.registry.register(Manifest(id="shop", version="1", functions=[manifest], served=served))
 
     async def serve(self) -> None:
         """Has a worker for it."""
@@ -153,7 +160,8 @@ class RemoteDesk(Harness):
             self.settings,
             Session(session_id()),
         )
-        self._working = asyncio.create_task(self.worker.run())
+        cards = Cards(self.partitions[0])
+        self._working = asyncio.create_task(work(self.worker, self.app, cards, self.settings, self.clock))
 
     def named(self, slug: str) -> str:
         """See `RemoteApps`."""

@@ -163,7 +163,8 @@ async def test_the_server_tells_about_itself(client: httpx2.AsyncClient, desk: D
     info = await get(client, "/api/v1/info")
     assert (info["mode"], info["redis"], info["partitions"], info["runs"]["running"]) == ("dev", "memory", 1, 1)
     [worker] = await get(client, "/api/v1/workers")
-    silent = dict.fromkeys(("host", "pid", "apps", "functions", "slots", "started_at", "stepwell"))
+    unsaid = ("host", "pid", "apps", "functions", "slots", "started_at", "stepwell", "served", "away")
+    silent = dict.fromkeys(unsaid)
     assert worker == silent | {
         "id": "w1",
         "running": 1,

@@ -196,6 +196,33 @@ async def test_a_run_is_followed_to_its_end_while_its_reader_reads(desktop: Desk
     assert desktop.complaints == []
 
 
+# Whether the first, the last whole and the last group of steps are left out of the layout, and how tall the page is, by
+# what is said of the groups, and when all of them are laid out.
+HEIGHTS = """
+() => {
+  const tall = () => document.documentElement.scrollHeight;
+  const groups = [...document.querySelectorAll(".step-group")];
+  const skipped = (group) => !group.querySelector(".line").checkVisibility({ contentVisibilityAuto: true });
+  const found = [...[groups[0], ...groups.slice(-2)].map(skipped), tall()];
+  for (const group of groups) group.classList.remove("whole");
+  return [...found, tall()];
+}
+"""
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+async def test_steps_far_away_are_not_laid_out_and_take_the_room_that_they_take_then(
+    desktop: Desktop, width: int
+) -> None:
+    run = await desktop.pages.stepping(305)
+    async with desktop.window(f"/runs/{run}") as page:
+        await page.set_viewport_size({"width": width, "height": 800})
+        await expect(page.locator("#steps-301")).to_have_class("step-group")
+        near, far, rest, said, is_so = await page.evaluate(HEIGHTS)
+        assert (near, far, rest, said) == (False, True, False, is_so)
+    assert desktop.complaints == []
+
+
 async def test_the_keyboard_reaches_everything_and_shows_where_it_is(desktop: Desktop) -> None:
     run = await desktop.pages.sleeping()
     for path, last in (("/runs", "Copy"), (f"/runs/{run}", "Input")):

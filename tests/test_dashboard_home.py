@@ -8,6 +8,7 @@ import pytest
 
 from stepwell.platform.doctor.finding import wrong
 from stepwell.platform.doctor.glance import Glance, ServerFacts
+from stepwell.platform.engine.cards import Away, Card, Cards
 from stepwell.platform.engine.leases import Leases
 from stepwell.platform.errors import StoreUnavailable
 from stepwell.platform.flow.pausing import Pausing
@@ -239,3 +240,13 @@ async def test_an_outage_is_no_calm_page(client: httpx2.AsyncClient, monkeypatch
     text = words(await read(client, "/", 503))
     assert "Redis cannot be reached" in text
     assert "Nothing needs attention" not in text
+
+
+@pytest.mark.usefixtures("served")
+async def test_an_app_that_is_away_is_named(pages: Pages, client: httpx2.AsyncClient) -> None:
+    now = pages.desk.clock.now()
+    away = Away("the app answers 502", now - MINUTE, now + 30_000)
+    card = Card("box", 1, {"shop": "1"}, ("shop/charge",), 8, now, "1", 15_000, served="http://10.0.0.7/", away=away)
+    await at_work(pages)
+    await Cards(pages.desk.installation.partitions[0]).show("w1", card)
+    assert troubles(await read(client, "/")) == ["shop cannot be called: app shop answers 502. Its runs wait"]

@@ -75,6 +75,15 @@ class Pages:
         await owner.suspend(run, lease.token, 3, 1)
         return run
 
+    async def stepping(self, count: int) -> str:
+        """A run that executes, with so many steps done; its id."""
+        run = await self.desk.start("nap")
+        [lease] = await self.desk.lease("shop/nap")
+        owner = self.desk.owner()
+        for step in range(1, count + 1):
+            await owner.checkpoint(run, lease.token, step, f"s{step}", "run", ok=True, attempts=1, took=0, payload=b"1")
+        return run
+
     async def completed(self, name: str) -> str:
         """A run that an event of this name has started, and that has ended well; its id."""
         run = await self.desk.start(name)
@@ -266,15 +275,23 @@ async def test_a_large_output_is_behind_a_link(pages: Pages, client: httpx2.Asyn
 
 
 async def test_of_many_steps_the_first_and_last_are_shown(pages: Pages, client: httpx2.AsyncClient) -> None:
-    run = await pages.desk.start("nap")
-    [lease] = await pages.desk.lease("shop/nap")
-    owner = pages.desk.owner()
-    for number in range(1, 404):
-        await owner.checkpoint(run, lease.token, number, f"s{number}", "run", ok=True, attempts=1, took=0, payload=b"1")
-    html = await read(client, f"/runs/{run}")
+    run = await pages.stepping(403)
+    html, whole = await read(client, f"/runs/{run}"), await read(client, f"/runs/{run}?steps=all")
     assert html.count('<details class="step"') == 400
     assert "3 steps between are left out" in words(html)
-    assert (await read(client, f"/runs/{run}?steps=all")).count('<details class="step"') == 403
+    assert whole.count('<details class="step"') == 403
+    assert (groups(html)["steps-201"], groups(whole)["steps-201"]) == (
+        [f"step-{number}" for number in range(204, 211)],
+        [f"step-{number}" for number in range(201, 211)],
+    ), "a step is always in the same group, or a page that is read anew would close what its reader has opened"
+    assert [len(steps) for steps in groups(html).values()] == [10] * 20 + [7] + [10] * 19 + [3]
+
+
+def groups(html: str) -> dict[str, list[str]]:
+    """The steps of each group that a browser lays out together."""
+    parts = re.split(r'<div class="step-group[^"]*" id="(.*?)">', html)[1:]
+    steps = [re.findall(r'<details class="step" id="(.*?)"', part) for part in parts[1::2]]
+    return dict(zip(parts[::2], steps, strict=True))
 
 
 async def test_a_run_that_is_not_there_is_a_page_that_says_so(client: httpx2.AsyncClient) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import httpx2
 import pytest
 
-from stepwell.platform.engine.cards import Card, Cards
+from stepwell.platform.engine.cards import Away, Card, Cards
 from stepwell.platform.history import History
 from tests.test_dashboard_pages import ESCAPED, HOSTILE, Pages, read, words
 
@@ -88,3 +88,13 @@ async def test_functions_that_nobody_serves_are_told(
 
     monkeypatch.setattr(History, "served", all_of)
     assert "No connected worker serves" not in words(await read(client, "/workers"))
+
+
+async def test_an_app_that_is_called_over_http_is_shown_as_such(pages: Pages, client: httpx2.AsyncClient) -> None:
+    now = pages.desk.clock.now()
+    away = Away("the app answers 502", now - 60_000, now + 30_000)
+    await show(pages, replace(CARD, served="http://10.0.0.7/api/inngest", away=away))
+    text = words(await read(client, "/workers"))
+    assert "App away box-1" in text
+    assert "2 functions, called at http://10.0.0.7/api/inngest" in text
+    assert "The app answers 502 since 1 m ago , called again in 30 s" in text

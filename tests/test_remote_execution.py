@@ -8,12 +8,16 @@ from typing import Any
 import pytest
 
 from stepwell.functions.protocol import FunctionManifest, Manifest
+from stepwell.platform.engine import cards as engine
+from stepwell.platform.engine.cards import Card
+from stepwell.platform.history import History
+from stepwell.platform.reading.wait import Wait
 from stepwell.platform.records import Status
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.store import Store
 from stepwell.platform.wire.keys import wire_id
 from stepwell.platform.wire.replies import Away
-from tests.remote_desk import Answer, RemoteDesk, Told, answer, done, op, ops, sequence
+from tests.remote_desk import URL, Answer, RemoteDesk, Told, answer, done, op, ops, sequence
 
 MINUTE = 60_000
 
@@ -296,13 +300,44 @@ async def test_an_app_that_is_away_loses_no_try_and_no_run(store: Store) -> None
     async with RemoteDesk.open(store, sequence("a"), retries={"times": 0}) as desk:
         desk.caller.failing = Away("the app answers 502")
         run = await desk.start("pay")
-        await desk.eventually(lambda: asyncio.sleep(0, desk.app.circuit.why))
+        await desk.eventually(lambda: asyncio.sleep(0, desk.app.circuit.away))
         await desk.until(run, Status.QUEUED)
         assert desk.app.circuit.bound == 0, "it is left alone for a while"
         desk.caller.failing = None
         assert await desk.output(run) == ["a done"]
-        assert desk.app.circuit.why == ""
+        assert desk.app.circuit.away is None
         assert {call.ctx["attempt"] for call in desk.caller.calls} == {0}
+
+
+async def test_that_an_app_is_away_is_told_to_those_who_ask(store: Store) -> None:
+    async with RemoteDesk.open(store, sequence("a")) as desk:
+        history = History(desk.partitions, desk.registry)
+
+        async def reasons() -> list[Wait]:
+            view = await history.run(run)
+            return [wait for wait in view.waiting_on if wait.kind == "away"] if view else []
+
+        async def card() -> Card | None:
+            [worker] = await history.workers()
+            return worker.card
+
+        desk.caller.failing = Away("the app answers 502")
+        run, now = await desk.start("pay"), desk.clock.now()
+        await desk.eventually(reasons)
+        [wait] = await reasons()
+        assert (wait.app, wait.why, wait.since, wait.until) == ("shop", "app shop answers 502", now, now + 1_000)
+        shown = await card()
+        assert shown is not None
+        assert (shown.served, shown.apps, shown.functions) == (URL, {"shop": "1"}, ("shop/pay",))
+        assert shown.away == engine.Away("the app answers 502", now, now + 1_000)
+        desk.caller.failing = None
+        assert await desk.output(run) == ["a done"]
+
+        async def back() -> bool:
+            shown = await card()
+            return shown is not None and shown.away is None
+
+        await desk.eventually(back)
 
 
 WRONG: list[tuple[Any, str]] = [

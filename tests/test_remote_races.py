@@ -49,7 +49,7 @@ async def test_a_run_that_brings_the_app_down_fails_and_others_complete(store: S
             in (said["message"])
         )
         assert await desk.output(await desk.start("pay")) == ["a done"]
-        assert desk.app.circuit.why == ""
+        assert desk.app.circuit.away is None
 
 
 @pytest.mark.usefixtures("quick")

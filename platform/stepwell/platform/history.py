@@ -89,11 +89,17 @@ class History:
         )
         return RunView(run, name, tuple(waits), events)
 
-    async def steps(self, id: str) -> list[StepRow] | None:
-        """The steps of a run in the order in which they began; `None` when there is no such run."""
+    async def _header(self, id: str) -> RunRecord | None:
         home = home_in(self._partitions, id)
-        record = await header_of(home, id) if home else None
-        return await steps_of(home, record) if home and record else None
+        return await header_of(home, id) if home else None
+
+    async def steps(self, id: str, known: RunRecord | None = None) -> list[StepRow] | None:
+        """The steps of a run in the order in which they began; `None` when there is no such run.
+
+        Here and below, `known` is the run when it has been read already; its header is then not read again.
+        """
+        record = known or await self._header(id)
+        return await steps_of(self._partitions[partition_of(id)], record) if record else None
 
     async def children(self, id: str, steps: Iterable[StepRow]) -> dict[str, str]:
         """Key of a step -> the run that it has invoked, of the steps of a run."""
@@ -104,17 +110,15 @@ class History:
         found: list[bytes | None] = await home.read("HMGET", home.keys.name("k_run", id), *[f"k:{key}" for key in keys])
         return {key: child.decode() for key, child in zip(keys, found, strict=True) if child}
 
-    async def tries(self, id: str, steps: Sequence[StepRow]) -> dict[str, list[Try]]:
+    async def tries(self, id: str, steps: Sequence[StepRow], known: RunRecord | None = None) -> dict[str, list[Try]]:
         """Key of a step -> its failed attempts, oldest first, of the steps of a run that have any."""
-        home = home_in(self._partitions, id)
-        record = await header_of(home, id) if home else None
-        return await tries_of(home, record, steps) if home and record else {}
+        record = known or await self._header(id)
+        return await tries_of(self._partitions[partition_of(id)], record, steps) if record else {}
 
-    async def underway(self, id: str) -> dict[str, Underway]:
+    async def underway(self, id: str, known: RunRecord | None = None) -> dict[str, Underway]:
         """Key of a step -> its body that executes, of the steps of a run that take longer than a moment."""
-        home = home_in(self._partitions, id)
-        record = await header_of(home, id) if home else None
-        return await underway_in(home, record) if home and record else {}
+        record = known or await self._header(id)
+        return await underway_in(self._partitions[partition_of(id)], record) if record else {}
 
     async def story(self, id: str, now: int) -> Story | None:
         """What has happened to a run, and where its time went until `now`, ms UTC; `None`: there is no such run."""

@@ -106,9 +106,9 @@ def create_app(
 
     rest = Starlette(
         routes=[
+            *wire_routes(installation, keys, addresses, dev=dev),
             *[operation.route() for operation in operations],
             describe(operations, dev=dev),
-            *wire_routes(installation, keys, addresses, dev=dev),
             *routes,
         ],
         exception_handlers=dict.fromkeys(ANSWERED, answer_problem),

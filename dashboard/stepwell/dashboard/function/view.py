@@ -80,7 +80,7 @@ class PauseView:
 class FunctionPageView:
     """The page. `on_failure` and `fails` are ids of the function called when this one fails, and the other way round.
 
-    `ready` is how many runs only wait for somebody to execute them.
+    `ready` is how many runs only wait for somebody to execute them; `served` is where it is called over HTTP.
     """
 
     id: str
@@ -92,6 +92,7 @@ class FunctionPageView:
     means: dict[Mode, str]
     moving: bool
     workers: int
+    served: str
     runs: int
     ready: str
     starts: tuple[Start, ...]
@@ -155,6 +156,7 @@ def _view(view: FunctionView, snapshot: Snapshot, read: _Read, now: int) -> Func
         means=MEANS,
         moving=moving,
         workers=view.workers,
+        served=function.manifest.url or "",
         runs=view.runs,
         ready=f"{read.ready.runs:,}{'+' if read.ready.cut else ''}",
         starts=starts_of(function),

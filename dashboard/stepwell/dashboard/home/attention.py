@@ -22,6 +22,7 @@ from stepwell.platform.flow.holding import Abandoned, Holding
 from stepwell.platform.flow.pausing import Paused, Pausing
 from stepwell.platform.ids import time_of
 from stepwell.platform.installation import Installation
+from stepwell.platform.reading.away import away_in
 from stepwell.platform.reading.counts import WorkerSession
 from stepwell.platform.reading.depths import Depth
 from stepwell.platform.records import RunRecord, Status
@@ -35,7 +36,7 @@ MOST_DEPTHS, MOST_FAILED, MOST_FAILING = 100, 100, 50
 STREAK = 5
 """Runs that have to have failed before it is said that a function fails."""
 MOST_CHARACTERS = 60
-ELSEWHERE = ("paused", "worker")
+ELSEWHERE = ("paused", "worker", "away")
 """What a run may wait for that has a line of its own."""
 PAUSED = Tone("paused", "Paused")
 
@@ -69,6 +70,7 @@ async def troubles_of(
         *_no_worker(known, sessions),
         *_unserved([depths[one] for one in unserved if one in depths], known, now),
         *[one async for one in _stuck(installation, [run for run in oldest if run.function not in late], now)],
+        *_away(sessions, now),
         *_unheard(sessions, int(installation.settings.session_expiry * 1000), now),
         *_slots(abandoned, now),
         *_overdue(schedules, now),
@@ -131,6 +133,12 @@ def _unheard(sessions: Sequence[WorkerSession], expiry: int, now: int) -> Iterat
             text = f"is a worker that has not been heard of since; it has {counted(session.running, 'run')}"
             last = past(heard(session, expiry), now)
             yield Trouble(f"late-{session.id}", WARNING, name, text, f"/workers#worker-{session.id}", last)
+
+
+def _away(sessions: Sequence[WorkerSession], now: int) -> Iterator[Trouble]:
+    for app, away in away_in(session.card for session in sessions).items():
+        text = f"cannot be called: {away.why}. Its runs wait"
+        yield Trouble(f"away-{app}", WRONG, app, text, "/workers", past(away.since, now))
 
 
 def _slots(abandoned: Sequence[Abandoned], now: int) -> Iterator[Trouble]:

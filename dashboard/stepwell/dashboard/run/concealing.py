@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from stepwell.dashboard.run.steps import StepView
+from stepwell.dashboard.run.steps import StepGroup, StepView
 from stepwell.dashboard.run.view import RunPageView
 from stepwell.dashboard.wording.failures import FailureView
 from stepwell.dashboard.wording.payloads import Payload
@@ -10,7 +10,7 @@ from stepwell.dashboard.wording.payloads import Payload
 
 def concealed(view: RunPageView) -> RunPageView:
     """The same without payloads: only how large they are is told."""
-    first, last = (tuple(map(_step, steps)) for steps in (view.steps.first, view.steps.last))
+    first, last = (tuple(map(_group, groups)) for groups in (view.steps.first, view.steps.last))
     return replace(
         view,
         error=_error(view.error),
@@ -19,6 +19,10 @@ def concealed(view: RunPageView) -> RunPageView:
         history=view.history and view.history.without_payloads(),
         steps=replace(view.steps, first=first, last=last),
     )
+
+
+def _group(view: StepGroup) -> StepGroup:
+    return replace(view, steps=tuple(map(_step, view.steps)))
 
 
 def _step(view: StepView) -> StepView:

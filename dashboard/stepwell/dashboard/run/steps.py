@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlencode
+from itertools import groupby
+from urllib.parse import quote_plus
 
 from stepwell.dashboard.run.timeline import Axis, Bar, step_bar
 from stepwell.dashboard.wording import tone
@@ -19,7 +20,12 @@ from stepwell.platform.reading.underway import Underway
 from stepwell.platform.records import StepRow
 
 EDGE = 200
-"""Of many steps, as many are shown from the first and from the last."""
+"""Of many steps, as many are shown from the first and from the last; whole groups of them."""
+GROUP = 10
+"""Steps that a browser lays out together or not at all; `css/run.css` says how tall so many are.
+
+Larger ones take too long when they come into view; each costs something in every frame, however far away it is.
+"""
 INLINE = 256 << 10
 """Bytes of payloads of all steps together that are on the page; the rest is behind links."""
 
@@ -96,13 +102,29 @@ class StepView:
 
 
 @dataclass(frozen=True, slots=True)
+class StepGroup:
+    """Steps that follow each other; at its ends a list may have a group that is not `whole`.
+
+    The same steps are always in the group of the same `anchor`, whatever is left out before them.
+    """
+
+    anchor: str
+    steps: tuple[StepView, ...]
+
+    @property
+    def whole(self) -> bool:
+        """Whether it has as many steps as a group has."""
+        return len(self.steps) == GROUP
+
+
+@dataclass(frozen=True, slots=True)
 class StepsView:
     """The steps that are shown: the first ones, how many are left out, and the last ones."""
 
     count: int
-    first: tuple[StepView, ...]
+    first: tuple[StepGroup, ...]
     hidden: int
-    last: tuple[StepView, ...]
+    last: tuple[StepGroup, ...]
 
 
 def steps_view(run: str, rows: Sequence[StepRow], told: Told, axis: Axis, now: int, *, whole: bool) -> StepsView:
@@ -111,8 +133,14 @@ def steps_view(run: str, rows: Sequence[StepRow], told: Told, axis: Axis, now: i
     hidden = 0 if whole else max(0, len(rows) - 2 * EDGE)
     cut = EDGE if hidden else len(rows)
     numbered = list(enumerate(rows, start=1))
-    shown = list(_views(run, [*numbered[:cut], *numbered[cut + hidden :]], told, axis, now))
-    return StepsView(len(rows), tuple(shown[:cut]), hidden, tuple(shown[cut:]))
+    shown = [*numbered[:cut], *numbered[cut + hidden :]]
+    views = [(number, view) for (number, _), view in zip(shown, _views(run, shown, told, axis, now), strict=True)]
+    return StepsView(len(rows), tuple(_groups(views[:cut])), hidden, tuple(_groups(views[cut:])))
+
+
+def _groups(numbered: Sequence[tuple[int, StepView]]) -> Iterator[StepGroup]:
+    for group, steps in groupby(numbered, lambda one: (one[0] - 1) // GROUP):
+        yield StepGroup(f"steps-{group * GROUP + 1}", tuple(view for _, view in steps))
 
 
 def _views(run: str, numbered: Sequence[tuple[int, StepRow]], told: Told, axis: Axis, now: int) -> Iterator[StepView]:
@@ -189,4 +217,4 @@ def progress_view(said: KeptProgress | None) -> ProgressView | None:
 def _output(run: str, row: StepRow, room: int) -> Payload | None:
     if row.state != "done" or not row.payload:
         return None
-    return payload(row.payload, f"/runs/{run}/payload?{urlencode({'step': row.key})}", room)
+    return payload(row.payload, f"/runs/{run}/payload?step={quote_plus(row.key)}", room)

@@ -78,16 +78,17 @@ async def run_view(installation: Installation, id: str, query: RunQuery, *, payl
     Without `payloads` nothing is read of what its code has said: nobody can tell what of that are payloads.
     """
     history, now = installation.history, installation.clock.now()
-    known, rows = await asyncio.gather(history.run(id), history.steps(id))
-    if known is None or rows is None:
+    known = await history.run(id)
+    if known is None:
         return None
     run = known.run
+    rows = await history.steps(id, run) or []
     event, children, progress, tries, underway = await asyncio.gather(
         history.event(run.event),
         history.children(id, rows),
         history.progress(id),
-        history.tries(id, rows),
-        history.underway(id),
+        history.tries(id, rows, run),
+        history.underway(id, run),
     )
     told = Told(children, progress, tries, underway)
     logs = await logs_view(history, id, known.created, query) if query.tab is Tab.LOGS and payloads else None

@@ -1,15 +1,24 @@
 """The "waiting because" line: why a run does not go on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from stepwell.dashboard.wording.counts import counted
+from stepwell.dashboard.wording.durations import elapsed
 from stepwell.dashboard.wording.failures import failure_view
 from stepwell.dashboard.wording.moments import Moment, coming
+from stepwell.dashboard.wording.texts import capital
 from stepwell.platform.reading.pending import Pending, SoughtEvent
 from stepwell.platform.reading.wait import Wait
 
 MOST_LINES = 5
+PLAIN: Mapping[str, str] = MappingProxyType(
+    {
+        "paused": "Its function is paused",
+        "moved": "Runs of its function execute where it lived before the last deploy, begins after them",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +78,10 @@ def reason(wait: Wait, now: int) -> Reason:
         case kind if wait.step:
             return Reason(f"Waiting ({kind}) in", wait.step, _longest(when), when)
         case _:
-            return _queued(wait, when)
+            return _queued(wait, when, now)
 
 
-def _queued(wait: Wait, when: Moment | None) -> Reason:
+def _queued(wait: Wait, when: Moment | None, now: int) -> Reason:
     """Why a run is not executing although none of its steps waits."""
     match wait.kind:
         case "start":
@@ -81,21 +90,19 @@ def _queued(wait: Wait, when: Moment | None) -> Reason:
             return Reason("Begins once no other event of its key has come for a while, at the earliest", when=when)
         case "batch":
             return Reason(f"Gathering {counted(wait.events or 1, 'event')} so far, begins at the latest", when=when)
-        case "paused":
-            return Reason("Its function is paused")
-        case "moved":
-            return Reason("Runs of its function execute where it lived before the last deploy, begins after them")
         case "throttle":
             return Reason(f"As many runs{_of_key(wait)} have begun as its throttle lets, the next may", when=when)
         case "worker":
             text = "No worker serves this function. Start one for the file that holds its app:"
             return Reason(text, command="stepwell worker path/to/app.py")
+        case "away":
+            return Reason(f"{_away(wait, now)}, called again", when=when)
         case "concurrency":
             return Reason(_slots(wait), links=wait.holders)
         case "queue":
             return Reason(_ahead(wait.ahead))
         case kind:
-            return Reason(f"Waiting ({kind})", when=when)
+            return Reason(PLAIN.get(kind, f"Waiting ({kind})"), when=when)
 
 
 def _can(when: Moment | None) -> tuple[str, ...]:
@@ -130,6 +137,10 @@ def _of_key(wait: Wait) -> str:
 
 def _ahead(ahead: int | None) -> str:
     return f"Behind {counted(ahead, 'run')} of its lane" if ahead else "Next of its lane, until a worker has room"
+
+
+def _away(wait: Wait, now: int) -> str:
+    return f"{capital(wait.why or '')} for {elapsed(now - (wait.since or now))}"
 
 
 def _error(error: bytes | None) -> str | None:

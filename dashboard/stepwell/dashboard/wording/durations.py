@@ -29,8 +29,13 @@ def ago(ms: int) -> str:
     """How long something is past, in one unit: "now", "12 s ago", "3 m ago"."""
     if ms < SECOND:
         return "now"
-    units = ((DAY, "d"), (HOUR, "h"), (MINUTE, "m"), (SECOND, "s"))
-    return next(f"{ms // size} {unit} ago" for size, unit in units if ms >= size)
+    if ms < MINUTE:
+        return f"{ms // SECOND} s ago"
+    if ms < HOUR:
+        return f"{ms // MINUTE} m ago"
+    if ms < DAY:
+        return f"{ms // HOUR} h ago"
+    return f"{ms // DAY} d ago"
 
 
 def until(ms: int) -> str:

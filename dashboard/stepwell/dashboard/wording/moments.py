@@ -32,4 +32,4 @@ def coming(ms: int, now: int) -> Moment:
 def _moment(ms: int, text: str) -> Moment:
     at = datetime.fromtimestamp(min(ms, LAST) / 1000, UTC)
     iso = at.isoformat(timespec="milliseconds")
-    return Moment(ms, iso.replace("+00:00", "Z"), f"{at:%Y-%m-%d %H:%M:%S} UTC", text)
+    return Moment(ms, iso.replace("+00:00", "Z"), f"{iso[:10]} {iso[11:19]} UTC", text)

@@ -6,6 +6,7 @@ from stepwell.platform.reading.counts import WorkerSession
 LATE = 0.6
 """Of the time after which a silent worker is taken for dead: some beats are then missing."""
 FINE, LATE_TONE, DRAINING = Tone("fine", "Fine"), Tone("warning", "Late"), Tone("waiting", "Draining")
+AWAY = Tone("warning", "App away")
 
 
 def heard(session: WorkerSession, expiry: int) -> int:
@@ -23,4 +24,6 @@ def state_of(session: WorkerSession, expiry: int, now: int) -> Tone:
     """How it is, to be shown."""
     if is_late(session, expiry, now):
         return LATE_TONE
+    if session.card and session.card.away:
+        return AWAY
     return DRAINING if session.card and session.card.draining else FINE

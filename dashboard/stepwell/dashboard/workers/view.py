@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from stepwell.dashboard.address import path_to
 from stepwell.dashboard.runs.teaching import Lesson
 from stepwell.dashboard.wording.counts import counted
-from stepwell.dashboard.wording.moments import Moment, past
+from stepwell.dashboard.wording.moments import Moment, coming, past
+from stepwell.dashboard.wording.texts import capital
 from stepwell.dashboard.wording.tone import Tone
 from stepwell.dashboard.workers.state import heard, state_of
+from stepwell.platform.engine.cards import Away
 from stepwell.platform.installation import Installation
 from stepwell.platform.reading.counts import WorkerSession
 from stepwell.platform.snapshot import Snapshot
@@ -36,6 +38,15 @@ class AppView:
 
 
 @dataclass(frozen=True, slots=True)
+class AwayView:
+    """That an app cannot be reached, since when, and when it is called again."""
+
+    why: str
+    since: Moment
+    until: Moment
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerView:
     """A worker. What it does not say of itself is empty.
 
@@ -47,6 +58,8 @@ class WorkerView:
         apps: that it serves.
         functions: how many.
         suspects: it serves only runs that may have killed their worker.
+        served: the address of the app, when it is called over HTTP.
+        away: there when it cannot be reached.
         running: runs that it has.
         slots: how many it may have, 0 when that is not known.
         heard: when it was last heard of.
@@ -62,6 +75,8 @@ class WorkerView:
     apps: tuple[AppView, ...]
     functions: str
     suspects: bool
+    served: str
+    away: AwayView | None
     running: int
     slots: int
     heard: Moment
@@ -128,6 +143,8 @@ def _worker(
         apps=_apps(card.apps, registry) if card else (),
         functions=counted(len(card.functions), "function") if card else "",
         suspects=bool(card and card.suspects),
+        served=card.served if card else "",
+        away=_away(card.away, now) if card and card.away else None,
         running=session.running,
         slots=card.slots if card else 0,
         heard=past(heard(session, expiry), now),
@@ -143,6 +160,10 @@ def _apps(apps: Mapping[str, str], registry: Snapshot) -> tuple[AppView, ...]:
         AppView(id, version, known.version if known and known.version != version else None)
         for id, version, known in found
     )
+
+
+def _away(away: Away, now: int) -> AwayView:
+    return AwayView(capital(away.why), past(away.since, now), coming(away.until, now))
 
 
 def _busy(sessions: Sequence[WorkerSession]) -> str:

@@ -52,7 +52,11 @@ def _traced(error: Failure | Cause) -> str:
 
 def waits(waiting: Sequence[Mapping[str, Any]] | None) -> list[str]:
     """What a run waits for, one line for each thing."""
-    return [_wait(wait) for wait in waiting or ()]
+    return [_away(wait) if wait["kind"] == "away" else _wait(wait) for wait in waiting or ()]
+
+
+def _away(wait: Mapping[str, Any]) -> str:
+    return f"its app: {wait['why']} since {moment(wait['since'])}, next try at {moment(wait['until'])}"
 
 
 def _tried(wait: Mapping[str, Any]) -> str:

@@ -23,7 +23,13 @@ def workers(url: Url = None, json: AsJson = False) -> None:
 def _row(worker: Mapping[str, Any]) -> tuple[str, ...]:
     known: dict[str, str] = worker["apps"] or {}
     apps = ", ".join(f"{id} {version}" for id, version in known.items())
-    state = "draining" if worker["draining"] else "suspects" if worker["suspects"] else "fine"
+    apps += f" at {worker['served']}" if worker["served"] else ""
     facts = [worker["host"], worker["pid"], apps, worker["running"], worker["slots"]]
     said = ["-" if value in (None, "") else str(value) for value in facts]
-    return worker["id"], state, *said, moment(worker["started_at"]), worker["stepwell"] or "-"
+    return worker["id"], _state(worker), *said, moment(worker["started_at"]), worker["stepwell"] or "-"
+
+
+def _state(worker: Mapping[str, Any]) -> str:
+    if worker["away"]:
+        return f"away: {worker['away']['why']}"
+    return "draining" if worker["draining"] else "suspects" if worker["suspects"] else "fine"

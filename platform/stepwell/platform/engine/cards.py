@@ -10,6 +10,23 @@ from stepwell.platform.engine.partition import Partition
 LIFE = 120
 """Seconds after which a card that is not renewed is gone."""
 MOST_FUNCTIONS = 1_000
+CALLS = "~"
+"""What the ids of sessions begin with in which an app is called over HTTP."""
+
+
+@dataclass(frozen=True, slots=True)
+class Away:
+    """That an app cannot be reached.
+
+    Args:
+        why: what happens on a call.
+        since: ms UTC.
+        until: when it is called again, ms UTC.
+    """
+
+    why: str
+    since: int
+    until: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +44,8 @@ class Card:
         expiry: ms of silence after which it is taken for dead.
         suspects: it serves only runs that are suspected of having killed their worker.
         draining: it leases nothing more, and ends when what it executes is done.
+        served: where its app is that it calls over HTTP; "" when it executes functions itself.
+        away: there when that app cannot be reached.
     """
 
     host: str
@@ -39,6 +58,8 @@ class Card:
     expiry: int
     suspects: bool = False
     draining: bool = False
+    served: str = ""
+    away: Away | None = None
 
     @classmethod
     def parse(cls, text: bytes) -> Self:
@@ -46,6 +67,8 @@ class Card:
         said: dict[str, Any] = decode(text)
         known: dict[str, Any] = {name: said[name] for name in cls.__dataclass_fields__ if name in said}
         known["functions"] = tuple(said["functions"])
+        if known.get("away"):
+            known["away"] = Away(**known["away"])
         return cls(**known)
 
 

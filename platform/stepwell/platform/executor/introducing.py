@@ -11,7 +11,8 @@ from importlib.metadata import version
 import structlog
 
 from stepwell.functions import App
-from stepwell.platform.engine.cards import LIFE, MOST_FUNCTIONS, Card, Cards
+from stepwell.functions.protocol import Manifest
+from stepwell.platform.engine.cards import LIFE, MOST_FUNCTIONS, Away, Card, Cards
 from stepwell.platform.errors import StepwellError
 from stepwell.platform.executor.errand import Errand
 from stepwell.platform.settings import Settings
@@ -38,6 +39,22 @@ def card_of(errand: Errand, apps: Sequence[App], settings: Settings, now: int) -
     )
 
 
+def card_of_served(manifest: Manifest, slots: int, settings: Settings, now: int) -> Card:
+    """The card of what calls an app over HTTP from this process, since `now` in ms UTC."""
+    functions = sorted(f"{manifest.id}/{function.id}" for function in manifest.functions if function.url)
+    return Card(
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        apps={manifest.id: manifest.version},
+        functions=tuple(functions[:MOST_FUNCTIONS]),
+        slots=slots,
+        started=now,
+        stepwell=version("stepwell"),
+        expiry=int(settings.session_expiry * 1000),
+        served=manifest.served.url if manifest.served else "",
+    )
+
+
 class Introduction:
     """The card of one session. Whatever goes wrong with it, the worker works on.
 
@@ -61,6 +78,11 @@ class Introduction:
     async def drain(self) -> None:
         """Says that the worker is about to end."""
         self._card = replace(self._card, draining=True)
+        await self._show()
+
+    async def away(self, away: Away | None) -> None:
+        """Says that the app that it calls cannot be reached, or can be again."""
+        self._card = replace(self._card, away=away)
         await self._show()
 
     async def end(self) -> None:

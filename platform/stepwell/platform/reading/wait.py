@@ -13,8 +13,8 @@ class Wait:
         kind: sleep, or another kind of step; retry (of `step`, or of the function when it is `None`); start (delayed by
             its event); debounce and batch (it waits for more events); paused (its function is); concurrency (every
             slot is taken); throttle (as many have started as may for now); moved (runs of its function execute where it
-            lived before the last deploy); worker (none serves the function); queue (of
-            its lane).
+            lived before the last deploy); worker (none serves the function); away (its app cannot be reached); queue
+            (of its lane).
         step: key of the step that waits.
         until: when it goes on.
         attempts: tries so far.
@@ -27,6 +27,9 @@ class Wait:
         position: of its lane among those that wait for the same, from 0.
         mode: how its function is paused.
         events: that it has so far.
+        app: that cannot be reached.
+        since: when it could not be for the first time.
+        why: what happens on a call.
         what: events, or the run, that a step waits for.
     """
 
@@ -43,4 +46,7 @@ class Wait:
     position: int | None = None
     mode: str | None = None
     events: int | None = None
+    app: str | None = None
+    since: int | None = None
+    why: str | None = None
     what: Pending = NOTHING

@@ -5,6 +5,7 @@ from math import inf
 
 from stepwell.platform.engine.partition import Partition
 from stepwell.platform.flow.controls import is_gathering
+from stepwell.platform.reading.away import away_of
 from stepwell.platform.reading.lanes import what_lane_waits_for
 from stepwell.platform.reading.pending import pending_of, until
 from stepwell.platform.reading.steps import steps_of
@@ -48,7 +49,13 @@ async def _unleased(partition: Partition, first: Partition, run: RunRecord) -> l
         first.read("PUBSUB", "NUMSUB", wake_channel(lane.partition("|")[0])),
         partition.read("ZRANK", partition.keys.name("k_queue", lane), run.id),
     )
-    return [Wait("queue", ahead=ahead)] if served[1] else [Wait("worker")]
+    if not served[1]:
+        return [Wait("worker")]
+    app = run.function.partition("/")[0]
+    away = await away_of(first, app)
+    if away:
+        return [Wait("away", until=away.until, since=away.since, why=away.why, app=app)]
+    return [Wait("queue", ahead=ahead)]
 
 
 async def _delayed(partition: Partition, run: RunRecord) -> Wait:

@@ -1,6 +1,6 @@
 """What an app is told when it is called."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID, uuid5
 
@@ -45,15 +45,25 @@ class Script:
         token: of the lease.
         events: as JSON, oldest first.
         max_attempts: of each step, and of the function.
+        form: writes a piece of JSON as it is sent: in its canonical form where calls are signed.
     """
 
-    __slots__ = ("_events", "_function", "_max_attempts", "_memos", "_order", "_run", "_size", "_token")
+    __slots__ = ("_events", "_form", "_function", "_max_attempts", "_memos", "_order", "_run", "_size", "_token")
 
-    def __init__(self, run: str, function: str, token: str, events: Sequence[bytes], max_attempts: int) -> None:
+    def __init__(
+        self,
+        run: str,
+        function: str,
+        token: str,
+        events: Sequence[bytes],
+        max_attempts: int,
+        form: Callable[[bytes], bytes],
+    ) -> None:
         self._run = run
         self._function = str(uuid5(FUNCTIONS, function))
         self._token = token
-        self._events = events
+        self._form = form
+        self._events = [form(event) for event in events]
         self._max_attempts = max_attempts
         self._memos: dict[str, bytes] = {}
         self._order: list[tuple[int, str]] = []
@@ -63,44 +73,50 @@ class Script:
         """Writes down a step that has ended."""
         id = wire_id(step.key)
         if id not in self._memos:
-            self._memos[id] = written = memo(step)
+            self._memos[id] = written = self._form(memo(step))
             # Those that were recorded together are in one order whoever reads them.
             self._order.append((step.turn, id))
             self._size += len(written)
 
     def body(self, call: Call) -> bytes:
-        """What a call says."""
+        """What a call says, in the canonical form of JSON if its pieces are."""
         apart = self._size > LARGEST
-        steps = b"" if apart else b",".join([b'"%s":%s' % (id.encode(), memo) for id, memo in self._memos.items()])
-        events = b"" if apart else b",".join(self._events)
-        head = b'{"version":%d,"use_api":%s' % (call.version, _bool(apart))
-        return b'%s,"event":%s,"events":[%s],"steps":{%s},"ctx":%s}' % (
-            head,
-            self._events[0],
-            events,
-            steps,
+        known = [] if apart else sorted(self._memos.items())
+        return b'{"ctx":%s,"event":%s,"events":[%s],"steps":{%s},"use_api":%s,"version":%d}' % (
             self._context(call, apart),
+            self._events[0],
+            b"" if apart else b",".join(self._events),
+            b",".join([b'"%s":%s' % (id.encode(), memo) for id, memo in known]),
+            b"true" if apart else b"false",
+            call.version,
         )
 
     def _context(self, call: Call, apart: bool) -> bytes:
+        # In the order of their names, as the canonical form has it.
         return encode(
             {
-                "fn_id": self._function,
-                "run_id": self._run,
-                "env": "",
-                "step_id": call.step,
                 "attempt": call.attempt,
-                "max_attempts": self._max_attempts,
-                "stack": {"stack": [id for _, id in sorted(self._order)], "current": len(self._order)},
                 "disable_immediate_execution": call.planned,
-                "use_api": apart,
-                # Comes back with what the app records meanwhile, and is the right to do so.
-                "qi_id": self._token,
-                "request_id": call.request,
+                "env": "",
+                "fn_id": self._function,
                 "generation_id": 1,
+                "max_attempts": self._max_attempts,
+                "qi_id": right_of(self._token, call.attempt),
+                "request_id": call.request,
+                "run_id": self._run,
+                "stack": {"current": len(self._order), "stack": [id for _, id in sorted(self._order)]},
+                "step_id": call.step,
+                "use_api": apart,
             }
         )
 
 
-def _bool(value: bool) -> bytes:
-    return b"true" if value else b"false"
+def right_of(token: str, attempt: int) -> str:
+    """What comes back with steps that the app has recorded while it goes on, and is the right to do so."""
+    return f"{token}/{attempt}"
+
+
+def read_right(text: str) -> tuple[str, int]:
+    """The token of the lease, and the attempt of the call. Raises `ValueError`."""
+    token, _, attempt = text.rpartition("/")
+    return token, int(attempt)

@@ -63,7 +63,8 @@ class WaitingOn(Answer):
             "sleep, or another kind of step; retry (of `step`, or of the function when that is null); start (delayed "
             "by its event); debounce and batch (it waits for more events); paused (its function is); concurrency "
             "(every slot is taken); throttle (as many have started as may for now); moved (runs of its function "
-            "execute where it lived before the last deploy); worker (none serves the function); queue (of its lane)"
+            "execute where it lived before the last deploy); worker (none serves the function); away (the "
+            "app that is called for it cannot be reached); queue (of its lane)"
         )
     )
     step: str | None
@@ -84,6 +85,9 @@ class WaitingOn(Answer):
     events: list[SoughtEvent] = Field(default=[], description="each of which ends the wait")
     child_id: str | None = Field(default=None, description="the invoked run that it waits for")
     function: str | None = Field(default=None, description="of that run")
+    app: str | None = Field(default=None, description="that cannot be reached; it is called again at `until`")
+    since: int | None = Field(default=None, description="when it could not be for the first time")
+    why: str | None = Field(default=None, description="what happens on a call of it")
 
 
 class RunSummary(Answer):

@@ -7,6 +7,14 @@ from pydantic import Field
 from stepwell.platform.api.models.answer import Answer
 
 
+class Away(Answer):
+    """That the app that is called cannot be reached."""
+
+    why: str = Field(description="what happens on a call")
+    since: int
+    until: int = Field(description="when it is called again")
+
+
 class Worker(Answer):
     """A process that executes functions. What it says of itself is null as long as it says nothing."""
 
@@ -22,6 +30,10 @@ class Worker(Answer):
     stepwell: str | None = Field(default=None, description="the version of Stepwell it runs")
     suspects: bool = Field(default=False, description="serves only runs that may have killed their worker")
     draining: bool = Field(default=False, description="leases nothing more, and is about to end")
+    served: str | None = Field(
+        default=None, description="the address of the app that a server calls over HTTP for these functions"
+    )
+    away: Away | None = Field(default=None, description="there when that app cannot be reached")
 
 
 class RunCounts(Answer):

@@ -85,6 +85,9 @@ def _waiting_on(wait: Wait) -> WaitingOn:
         events=_events(wait.what),
         child_id=wait.what.child,
         function=wait.what.function,
+        app=wait.app,
+        since=wait.since,
+        why=wait.why,
     )
 
 

@@ -1,6 +1,6 @@
 """Workers and counts as JSON models."""
 
-from stepwell.platform.api.models.system import RunCounts, Worker
+from stepwell.platform.api.models.system import Away, RunCounts, Worker
 from stepwell.platform.reading.counts import Counts, WorkerSession
 
 
@@ -19,6 +19,8 @@ def worker(session: WorkerSession) -> Worker:
         "stepwell": card.stepwell,
         "suspects": card.suspects,
         "draining": card.draining,
+        "served": card.served or None,
+        "away": card.away and Away(why=card.away.why, since=card.away.since, until=card.away.until),
     }
     return told.model_copy(update=said)
 

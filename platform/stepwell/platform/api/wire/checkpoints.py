@@ -20,6 +20,7 @@ from stepwell.platform.engine.partition import Partition
 from stepwell.platform.ids import is_id, partition_of
 from stepwell.platform.installation import Installation
 from stepwell.platform.records import StepRow
+from stepwell.platform.wire.calls import read_right
 from stepwell.platform.wire.operations import BadReply, Operation, operations_of
 
 REPEATABLE = 0
@@ -31,14 +32,19 @@ class Checkpoint(BaseModel):
     """The body of a request.
 
     Args:
-        qi_id: as it came with the call: the token of the run's lease.
+        qi_id: as it came with the call: the token of the run's lease, and the attempt.
         steps: that were executed.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    qi_id: Annotated[str, Field(pattern=r"^[!-~]{1,256}$")]
+    qi_id: Annotated[str, Field(pattern=r"^[!-~]{1,256}/[0-9]{1,4}$")]
     steps: list[Any]
+
+    @property
+    def right(self) -> tuple[str, int]:
+        """The token, and the attempt."""
+        return read_right(self.qi_id)
 
 
 def _given(body: Any) -> Checkpoint:
@@ -74,13 +80,12 @@ class CheckpointsApi:
         run, partition = request.path_params["id"], self._partition(request.path_params["id"])
         given = _given(await json_of(request))
         operations = _executed(given.steps)
-        tried = await self._tried(self._partitions[partition], run, operations)
+        token, attempt = given.right
+        # Otherwise none of them has failed before, and there is nothing to look up.
+        known = await self._tried(self._partitions[partition], run, operations) if attempt else {}
         try:
             await asyncio.gather(
-                *[
-                    self._record(self._owners[partition], run, given.qi_id, one, tries)
-                    for one, tries in zip(operations, tried, strict=True)
-                ]
+                *[self._record(self._owners[partition], run, token, one, known.get(one.key, 0)) for one in operations]
             )
         except (OverLimit, LimitExceeded, Conflict) as over:
             # The app brings it with its answer instead, and then it is said of the run.
@@ -109,13 +114,13 @@ class CheckpointsApi:
             payload=payload,
         )
 
-    async def _tried(self, partition: Partition, run: str, operations: list[Operation]) -> list[int]:
+    async def _tried(self, partition: Partition, run: str, operations: list[Operation]) -> dict[str, int]:
         """How often each step has failed before."""
         keys = [operation.key for operation in operations]
         if not keys:
-            return []
+            return {}
         rows: list[bytes | None] = await partition.read("HMGET", partition.keys.name("k_steps", run), *keys)
-        return [StepRow.parse(b"", row).attempts if row else 0 for row in rows]
+        return {key: StepRow.parse(b"", row).attempts for key, row in zip(keys, rows, strict=True) if row}
 
 
 def _executed(steps: list[Any]) -> list[Operation]:

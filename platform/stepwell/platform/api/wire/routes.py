@@ -28,8 +28,9 @@ def wire_routes(installation: Installation, keys: Keys, addresses: Addresses, *,
     """
     counter = Counter(keys, dev=dev)
     return [
-        *RegisterApi(counter, installation.registry, addresses).routes(),
+        # First, since it is asked for with each step of apps that record them so.
         *CheckpointsApi(counter, installation).routes(),
+        *RegisterApi(counter, installation.registry, addresses).routes(),
         *BatchApi(counter, installation.history).routes(),
         *ActionsApi(counter, installation.history).routes(),
         *ReadsApi(counter, installation).routes(),

@@ -1,11 +1,13 @@
 """An app that is called over HTTP, as a worker knows it."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from uuid import uuid4
 
 from stepwell.functions.logbook import Opening
 from stepwell.functions.protocol import Manifest
 from stepwell.platform.clock import Clock
+from stepwell.platform.engine.cards import CALLS
 from stepwell.platform.executor.handlers import Share, Taken
 from stepwell.platform.executor.leasing import Room
 from stepwell.platform.executor.remote.caller import Caller
@@ -34,7 +36,8 @@ class RemoteApp:
     ) -> None:
         self.manifest = manifest
         self.room = Room(CONCURRENCY)
-        self.circuit = Circuit(clock, self.room.stir)
+        self.changed = asyncio.Event()
+        self.circuit = Circuit(clock, self.room.stir, self.changed.set)
         self._served = {f"{manifest.id}/{one.id}": one for one in manifest.functions if one.url}
         # Those of which runs had killed a worker when they were not served yet are no danger to anybody here.
         leased = [*self._served, *(f"{name}!" for name in self._served)]
@@ -48,6 +51,7 @@ class RemoteApp:
 
     def begin(self, run: Taken, logbook: Opening) -> RemoteExecution:
         """See `Handlers`."""
+        self.circuit.probed()
         function = self._served[run.lease.function.removesuffix("!")]
         assert function.url is not None
         start = run.start(function.retries.times + 1, self._line.max_output)
@@ -60,4 +64,4 @@ class RemoteApp:
 
 def session_id() -> str:
     """A session in which no code of users runs: its end says nothing against the runs that it has."""
-    return f"~{uuid4().hex}"
+    return f"{CALLS}{uuid4().hex}"

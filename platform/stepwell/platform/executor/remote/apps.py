@@ -6,10 +6,12 @@ from contextlib import suppress
 import structlog
 
 from stepwell.functions.protocol import Manifest
+from stepwell.platform.engine.cards import Cards
 from stepwell.platform.engine.leases import Leases
 from stepwell.platform.errors import StepwellError
 from stepwell.platform.executor.remote.app import RemoteApp, session_id
 from stepwell.platform.executor.remote.caller import Caller, HttpCaller, Seal, session
+from stepwell.platform.executor.remote.working import work
 from stepwell.platform.executor.session import Session
 from stepwell.platform.executor.worker import Worker
 from stepwell.platform.installation import Installation
@@ -18,7 +20,7 @@ from stepwell.platform.wire.addresses import Addresses
 from stepwell.platform.wire.slugs import named
 
 PATIENCE = 5.0
-"""Seconds in which calls under way may end when their app has changed, or this process ends."""
+"""Seconds in which calls under way may end when this process does."""
 PAUSE = 1.0
 """Seconds after which an app whose session has died is taken up anew."""
 
@@ -36,6 +38,7 @@ class RemoteApps:
     def __init__(self, installation: Installation, seal: Seal, addresses: Addresses, kind: str) -> None:
         self._installation = installation
         self._registry = installation.registry
+        self._cards = Cards(installation.partitions[0])
         self._settings = installation.settings
         self._clock = installation.clock
         self._seal = seal
@@ -80,6 +83,9 @@ class RemoteApps:
     async def _leave_all(self) -> None:
         for id in list(self._serving):
             self._leave(id)
+        await asyncio.sleep(0)  # they begin to leave
+        for task in self._leaving:
+            task.cancel()  # and have no more time for it than there is
         await asyncio.gather(*self._leaving, return_exceptions=True)
 
     async def _serve(self, manifest: Manifest, caller: Caller) -> None:
@@ -87,14 +93,14 @@ class RemoteApps:
         while True:
             app = RemoteApp(manifest, caller, self._named, self._settings, self._clock)
             worker = self._worker(app)
-            work = asyncio.create_task(worker.run())
+            task = asyncio.create_task(work(worker, app, self._cards, self._settings, self._clock))
             try:
-                await asyncio.shield(work)
+                await asyncio.shield(task)
             except asyncio.CancelledError:
-                await self._end(worker, work)
+                await self._end(worker, task)
                 raise
-            except StepwellError as error:
-                structlog.get_logger().warning("app_not_served", app=manifest.id, error=str(error))
+            except Exception:
+                structlog.get_logger().exception("app_not_served", app=manifest.id)
             await asyncio.sleep(PAUSE)
 
     def _worker(self, app: RemoteApp) -> Worker:
@@ -110,11 +116,15 @@ class RemoteApps:
             session,
         )
 
-    async def _end(self, worker: Worker, work: asyncio.Task[None]) -> None:
-        await worker.drain(PATIENCE)
-        work.cancel()
-        with suppress(asyncio.CancelledError, StepwellError):
-            await work
+    async def _end(self, worker: Worker, task: asyncio.Task[None]) -> None:
+        """Leases nothing more, and waits for the calls under way; cancelled, for a moment only."""
+        try:
+            await worker.drain(self._settings.call_timeout)
+        except asyncio.CancelledError:
+            await worker.drain(PATIENCE)
+        task.cancel()
+        with suppress(asyncio.CancelledError, Exception):
+            await task
         for partition in self._installation.partitions:
             leases = Leases(partition, int(self._settings.session_expiry * 1000), self._settings.crash_limit)
             with suppress(StepwellError):  # it is taken for dead when it has been silent for long enough

@@ -22,8 +22,12 @@ AGENT = "Stepwell"
 class Seal(Protocol):
     """Signs calls and looks at the signatures of answers, where there are keys."""
 
-    def sign(self, body: bytes) -> tuple[bytes, Mapping[str, str]]:
-        """The body as it is sent, and the headers that go with it."""
+    def form(self, piece: bytes) -> bytes:
+        """JSON as it is signed."""
+        ...
+
+    def sign(self, body: bytes) -> Mapping[str, str]:
+        """The headers that go with a body, which is made of such pieces."""
         ...
 
     def check(self, headers: Mapping[str, str], body: bytes) -> None:
@@ -34,9 +38,13 @@ class Seal(Protocol):
 class Unsigned:
     """No keys."""
 
-    def sign(self, body: bytes) -> tuple[bytes, Mapping[str, str]]:
+    def form(self, piece: bytes) -> bytes:
         """See `Seal`."""
-        return body, {}
+        return piece
+
+    def sign(self, body: bytes) -> Mapping[str, str]:
+        """See `Seal`."""
+        return {}
 
     def check(self, headers: Mapping[str, str], body: bytes) -> None:
         """See `Seal`."""
@@ -44,6 +52,10 @@ class Unsigned:
 
 class Caller(Protocol):
     """Calls apps."""
+
+    def form(self, piece: bytes) -> bytes:
+        """A piece of JSON as bodies of calls have it."""
+        ...
 
     async def call(self, url: str, run: str, version: int, body: bytes) -> Reply:
         """Posts a call and reads the answer. Raises `Away`, `BadReply`."""
@@ -85,12 +97,15 @@ class HttpCaller:
             "X-Inngest-Server-Kind": kind,
         }
 
+    def form(self, piece: bytes) -> bytes:
+        """See `Caller`."""
+        return self._seal.form(piece)
+
     async def call(self, url: str, run: str, version: int, body: bytes) -> Reply:
         """See `Caller`."""
         self._allow(url)
-        sealed, more = self._seal.sign(body)
-        headers = {**self._headers, **more, "X-Run-ID": run, "X-Inngest-Req-Version": str(version)}
-        status, received, content = await self._exchange(url, sealed, headers)
+        headers = {**self._headers, **self._seal.sign(body), "X-Run-ID": run, "X-Inngest-Req-Version": str(version)}
+        status, received, content = await self._exchange(url, body, headers)
         self._seal.check(received, content)
         return reply_of(status, received, content, self._clock.now())
 
@@ -101,10 +116,10 @@ class HttpCaller:
         except (OSError, ValueError) as error:
             raise BadReply(f"the address of the app is refused: {error}") from None
 
-    async def _exchange(self, url: str, sealed: bytes, headers: Mapping[str, str]) -> tuple[int, dict[str, str], bytes]:
+    async def _exchange(self, url: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, dict[str, str], bytes]:
         try:
             async with self._session.post(
-                url, data=sealed, headers=headers, timeout=self._timeout, allow_redirects=False
+                url, data=body, headers=headers, timeout=self._timeout, allow_redirects=False
             ) as response:
                 content = await _content(response)
                 received = {name.lower(): value for name, value in response.headers.items()}

@@ -62,7 +62,8 @@ class RemoteExecution:
         self._steps: dict[str, Outcome] = {}
         self._keys: dict[str, str] = {}  # by their wire ids
         events = [encode({**event, "user": {}}) for event in start.events]
-        self._script = Script(start.run_id, start.function_id, run.lease.token, events, start.max_attempts)
+        form = line.caller.form
+        self._script = Script(start.run_id, start.function_id, run.lease.token, events, start.max_attempts, form)
         self._calls: dict[str, asyncio.Task[None]] = {}
         self._planned: dict[str, bool] = {}  # key -> whether it races
         self._ending: Ending | None = None

@@ -24,12 +24,15 @@ class Sealed:
         self._keys = keys
         self._clock = clock
 
-    def sign(self, body: bytes) -> tuple[bytes, Mapping[str, str]]:
+    def form(self, piece: bytes) -> bytes:
         """See `Seal`: what is sent is what is signed."""
+        return piece if self._keys.current is None else canonical(decode(piece))
+
+    def sign(self, body: bytes) -> Mapping[str, str]:
+        """See `Seal`."""
         if self._keys.current is None:
-            return body, {}
-        written = canonical(decode(body))
-        return written, {"X-Inngest-Signature": sign(written, self._keys.current, self._clock.now())}
+            return {}
+        return {"X-Inngest-Signature": sign(body, self._keys.current, self._clock.now())}
 
     def check(self, headers: Mapping[str, str], body: bytes) -> None:
         """See `Seal`. What is not signed may come from a proxy; what it says is looked at as always."""
