@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Literal
@@ -144,15 +145,15 @@ async def judge(both: Served, runs: list[str]) -> None:
     history = both.installation.history
     for run in runs:
         view, rows = await history.run(run), await history.steps(run)
-        assert view is not None and rows is not None
+        assert view is not None
+        assert rows is not None
         assert (view.run.status, decode(view.run.output or b"null")) == ("completed", STEPS), view
         assert [row.key for row in rows if row.kind == "run"] == STEPS
         for row in rows:
             began = times.pop((run, row.key), [])
             assert all(one <= row.ended for one in began), f"{row.key} of {run} was executed again when it was recorded"
-            for before, after in zip(began, began[1:], strict=False):
+            for before, after in pairwise(began):
                 assert any(before <= kill <= after for kill in both.kills), f"{row.key} of {run}: {began}, {both.kills}"
-    assert not times
     findings = await examine(both.installation.store, both.installation.settings, SystemClock(), deep=True)
     assert [finding.text for finding in findings if finding.level == "wrong"] == []
 
@@ -177,11 +178,4 @@ async def test_apps_and_servers_that_are_killed_for_minutes_lose_and_repeat_noth
     random = Random(seed)
     async with served(short_path) as both:
         for _ in range(10):
-            await judge_and_forget(both, await mistreat(both, random, 400, 12))
-
-
-async def judge_and_forget(both: Served, runs: list[str]) -> None:
-    """Judges the runs so far."""
-    await judge(both, runs)
-    Path(both.ledger.path).unlink()
-    both.kills.clear()
+            await judge(both, await mistreat(both, random, 400, 12))

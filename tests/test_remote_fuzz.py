@@ -1,7 +1,7 @@
 """An app that answers anything: no answer keeps a run from ending, waiting for something, or being tried again."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,6 +10,7 @@ import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stepwell.platform.codec import encode
 from stepwell.platform.executor.remote import circuit
 from stepwell.platform.records import RunRecord, Status
 from stepwell.platform.settings import Settings
@@ -44,8 +45,6 @@ CONDITIONS = st.sampled_from(
 
 def json_of(text: str) -> bytes:
     """A text as JSON."""
-    from stepwell.platform.codec import encode
-
     return encode(text)
 
 
@@ -164,7 +163,7 @@ async def settled(desk: RemoteDesk, run: str) -> RunRecord:
         if len(desk.caller.calls) > MOST_CALLS:
             raise Wedged(f"it calls again and again: {desk.caller.calls[-1].body}")
         await asyncio.sleep(0.001)
-    raise Wedged(f"it is {record.status}")
+    raise Wedged(f"it is {(await desk.run(run)).status}")
 
 
 async def due(desk: RemoteDesk, run: str) -> int:
@@ -176,7 +175,7 @@ async def due(desk: RemoteDesk, run: str) -> int:
 
 
 @contextmanager
-def quick_circuit() -> Iterator[None]:
+def quick_circuit() -> Generator[None]:
     """An app that is away is called again at once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(circuit, "SHORTEST", 0.001)

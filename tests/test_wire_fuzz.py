@@ -1,14 +1,16 @@
 """Requests of the SDK protocol with anything in them: each is answered, or is told what is wrong with it."""
 
 import asyncio
+from collections.abc import Mapping
 
 import httpx2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stepwell.platform.store.memory import memory_store
+from stepwell.platform.wire.calls import right_of
 from tests.api_desk import Desk, function
-from tests.test_remote_fuzz import CONDITIONS, DEEP, KEYS, NAMES, ODD, OPTIONS, REPORTS, TIMES, objects, texts
+from tests.test_remote_fuzz import CONDITIONS, DEEP, KEYS, NAMES, ODD, OPTIONS, REPORTS, TIMES, json_of, objects, texts
 
 RUN = "{run}"
 """In a path or body: the id of a run that executes."""
@@ -22,26 +24,44 @@ TOKENS = st.sampled_from([TOKEN, "s:1", "", "a\nb", "x" * 300]).map(
 TEXTS = texts(TIMES | NAMES | KEYS | CONDITIONS)
 ANY = ODD | TEXTS | st.binary(max_size=20) | REPORTS
 
-FUNCTIONS = objects(
+
+def mostly(good: Mapping[str, bytes], odd: Mapping[str, st.SearchStrategy[bytes]]) -> st.SearchStrategy[bytes]:
+    """What is right, but for up to two fields."""
+
+    def drawn(names: list[str]) -> st.SearchStrategy[bytes]:
+        given = st.fixed_dictionaries({name: odd[name] for name in names})
+        return given.map(lambda fields: dict(good) | fields).map(
+            lambda fields: b"{%s}" % b",".join(json_of(name) + b":" + value for name, value in fields.items())
+        )
+
+    return st.lists(st.sampled_from(sorted(odd)), max_size=2, unique=True).flatmap(drawn)
+
+
+def listed(items: st.SearchStrategy[bytes]) -> st.SearchStrategy[bytes]:
+    """JSON arrays of up to two."""
+    return st.lists(items, max_size=2).map(lambda found: b"[%s]" % b",".join(found))
+
+
+HERE = b'"http://127.0.0.1:1/x"'
+TRIGGERS = listed(objects({"event": TEXTS, "expression": TEXTS}) | objects({"cron": TEXTS | ODD}) | ODD)
+RUNTIME = objects({"runtime": mostly({"url": HERE}, {"type": ODD, "url": TEXTS | ODD}), "retries": ODD})
+LIMITED = mostly({"limit": b"1", "period": b'"1m"'}, {"limit": ODD, "period": TEXTS, "key": TEXTS, "burst": ODD})
+FUNCTIONS = mostly(
+    {"id": b'"shop-pay"', "triggers": b'[{"event":"pay"}]', "steps": b'{"step":{"runtime":{"url":%s}}}' % HERE},
     {
         "id": TEXTS | ODD,
-        "name": ODD,
-        "triggers": ODD
-        | objects({"event": TEXTS, "expression": TEXTS, "cron": TEXTS | ODD}).map(lambda one: b"[%s]" % one),
-        "steps": ODD | objects({"step": ODD | objects({"runtime": ODD | objects({"type": ODD, "url": TEXTS | ODD})})}),
-        **dict.fromkeys(("concurrency", "throttle", "cancel", "idempotency", "priority", "batchEvents"), ODD | OPTIONS),
-    }
+        "name": ODD | TEXTS,
+        "triggers": TRIGGERS | ODD,
+        "steps": ODD | objects({"step": RUNTIME | ODD}),
+        **dict.fromkeys(("concurrency", "throttle", "rateLimit"), LIMITED | ODD),
+        **dict.fromkeys(("cancel", "idempotency", "priority", "batchEvents", "debounce"), ODD | OPTIONS | TEXTS),
+    },
 )
-REGISTRATIONS = objects(
-    {
-        "url": st.sampled_from([b'"http://127.0.0.1:1/x"', b'"http://["', b'"http://a b/"', b'"http://\\u0000/"'])
-        | ODD,
-        "appname": st.just(b'"shop"') | ODD,
-        "appVersion": ODD,
-        "sdk": ODD,
-        "functions": ODD | st.lists(FUNCTIONS | ODD, max_size=2).map(lambda items: b"[%s]" % b",".join(items)),
-    }
-)
+URLS = st.sampled_from([b'"http://["', b'"http://a b/"', b'"http://\\u0000/"', b'"http://\\u2100/"'])
+REGISTRATIONS = mostly(
+    {"url": HERE, "appname": b'"shop"', "functions": b"[]"},
+    {"url": URLS | ODD, "appname": ODD, "appVersion": ODD | TEXTS, "sdk": ODD, "functions": ODD | listed(FUNCTIONS)},
+) | listed(FUNCTIONS).map(lambda found: b'{"url":%s,"appname":"shop","functions":%s}' % (HERE, found))
 CHECKPOINTS = objects({"qi_id": TOKENS | ODD, "steps": ODD | REPORTS, "fn_id": ODD, "ts": ODD, "run_id": ODD})
 STEPS = st.tuples(KEYS, ODD).map(
     lambda step: (
@@ -49,22 +69,24 @@ STEPS = st.tuples(KEYS, ODD).map(
         % (step[0].encode("unicode_escape").replace(b"\\x", b"\\u00"), step[1])
     )
 )
-CANCELLATIONS = objects(
-    {
-        "app_id": st.just(b'"shop"') | ODD,
-        "function_id": TEXTS | ODD,
-        **dict.fromkeys(("started_after", "started_before", "if"), TEXTS | ODD),
-    }
+CANCELLATIONS = mostly(
+    {"app_id": b'"shop"'},
+    {"app_id": ODD, **dict.fromkeys(("function_id", "started_after", "started_before", "if"), TEXTS | ODD)},
 )
-QUERIES = objects(
+QUERIES = mostly(
+    {"query": b'"run(runID: $r) runTrigger"', "variables": b'{"r":"{run}"}'},
     {
         "query": st.sampled_from(
-            [b'"run(runID: $r) runTrigger"', b'"functionRuns eventId: \\"x\\""', b'"childrenSpans runID: \\"{run}\\""']
-            + [b'"runTraceSpanOutputByID outputID: $r"']
+            [
+                b'"run(runID: $r) runTrigger"',
+                b'"functionRuns eventId: \\"x\\""',
+                b'"childrenSpans runID: \\"{run}\\""',
+                b'"runTraceSpanOutputByID outputID: $r"',
+            ]
         )
         | ODD,
         "variables": ODD | objects({"r": TEXTS | st.just(b'"{run}"') | ODD}),
-    }
+    },
 )
 REQUESTS = st.one_of(
     st.tuples(st.just("POST"), st.just("/fn/register"), REGISTRATIONS | ANY),
@@ -79,18 +101,20 @@ REQUESTS = st.one_of(
         st.just("GET"),
         IDS.flatmap(
             lambda id: st.sampled_from(
-                [f"/v0/runs/{id}/batch", f"/v0/runs/{id}/actions", f"/v1/events/{id}", f"/v1/events/{id}/runs"]
-                + [f"/v1/runs/{id}", f"/v1/events?name={id}&cursor={id}&limit={id}&received_after={id}"]
-                + [f"/v1/events?limit=1{id}", "/v1/events?received_after=0001-01-01&limit=5"]
+                [
+                    *(f"/v0/runs/{id}/batch", f"/v0/runs/{id}/actions", f"/v1/runs/{id}"),
+                    *(f"/v1/events/{id}", f"/v1/events/{id}/runs", f"/v1/events?limit=1{id}"),
+                    f"/v1/events?name={id}&cursor={id}&limit={id}&received_after={id}",
+                    "/v1/events?received_after=0001-01-01&limit=5",
+                ]
             )
         ),
         st.just(b""),
     ),
     st.tuples(st.just("DELETE"), IDS.map("/v1/runs/{}".format), st.just(b"")),
 )
-SEEDS = st.sampled_from(
-    [{}, {"x-inngest-event-id-seed": "1,AAAAAAAAAAAAAA=="}, {"x-inngest-event-id-seed": "9" * 30 + ",x"}]
-)
+ODD_SEED = "9" * 30 + ",x"
+SEEDS = st.sampled_from([{}, {"x-inngest-event-id-seed": "1,AAAAAAAAAAAAAA=="}, {"x-inngest-event-id-seed": ODD_SEED}])
 
 
 async def answered(requests: list[tuple[str, str, bytes]], headers: dict[str, str]) -> None:
@@ -101,7 +125,7 @@ async def answered(requests: list[tuple[str, str, bytes]], headers: dict[str, st
         [lease] = await desk.lease("shop/pay")
         async with desk.client() as client:
             for method, path, content in requests:
-                content = content.replace(b"{token}", lease.token.encode()).replace(b"{run}", run.encode())
+                content = content.replace(b"{token}", right_of(lease.token, 0).encode()).replace(b"{run}", run.encode())
                 answer = await client.request(method, path.replace(RUN, run), content=content, headers=headers)
                 check(answer, f"{method} {path} {content[:300]!r}")
 
