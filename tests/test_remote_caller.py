@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import pytest
 
-from stepwell.functions.signing import Keys, canonical, sign, verify
+from stepwell.functions.signing import Keys, sign, verify
 from stepwell.platform.clock import ManualClock
 from stepwell.platform.executor.remote import caller as room
 from stepwell.platform.executor.remote.caller import HttpCaller, Seal, Unsigned
