@@ -318,6 +318,14 @@ async def test_what_must_not_be_tried_again_is_not(stage: Stage, key: str, funct
     assert stage.app.told(key) == ["tried"]
 
 
+@pytest.mark.parametrize("stage", ["express"], indirect=True)
+async def test_a_signal_is_given_to_the_run_that_waits_for_it(stage: Stage, key: str) -> None:
+    run = await stage.start("signalled", key=key)
+    await stage.waits(run)
+    assert (await stage.finish("signaller", key=key)).status == "completed"
+    assert (await stage.end(run)).output == {"signal": f"go-{key}", "data": {"by": "ann"}}
+
+
 async def test_when_to_try_again_is_up_to_the_app(stage: Stage, key: str) -> None:
     run = await stage.finish("later", key=key)
     assert run.output == "served"

@@ -245,9 +245,13 @@ class RemoteExecution:
             case "" | "StepNotFound":
                 return
             case code if self._recording.knows(code):
-                self._learn(await self._recording.begin(operation))
+                await self._wait(operation)
             case code:
                 raise BadReply(f"step {key!r} is to do {code!r:.60}, which is not supported here")
+
+    async def _wait(self, operation: Operation) -> None:
+        if operation.key not in self._steps:  # what waits already is told of again and again
+            self._learn(await self._recording.begin(operation))
 
     # What is known.
 

@@ -39,6 +39,7 @@ class Recording:
         self._waits: Mapping[str, Callable[[Operation], Awaitable[Outcome]]] = {
             "Sleep": self._sleep,
             "WaitForEvent": self._wait,
+            "WaitForSignal": self._wait_for_signal,
             "InvokeFunction": self._invoke,
         }
 
@@ -87,6 +88,15 @@ class Recording:
         wait = EventWait(event, if_=condition if isinstance(condition, str) and condition else None, lookback=False)
         until = self._until(operation.key, timeout) if timeout else self._line.clock.now()
         return await self._journal.wait(operation.key, "wait_for_event", [wait], delay=None, until=until, due=b"null")
+
+    async def _wait_for_signal(self, operation: Operation) -> Outcome:
+        options, key = operation.options, operation.key
+        signal, timeout = options.get("signal") or operation.name, options.get("timeout")
+        if not isinstance(signal, str) or not signal:
+            raise BadReply(f"step {key!r} waits for a signal that has no name: {signal!r:.100}")
+        until = self._until(key, timeout) if timeout else self._line.clock.now()
+        replace = options.get("conflict") == "replace"
+        return await self._journal.wait_for_signal(key, signal, until, replace=replace)
 
     async def _invoke(self, operation: Operation) -> Outcome:
         options, key = operation.options, operation.key
