@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from stepwell.platform.clock import Clock
 from stepwell.platform.executor.remote.caller import Caller
 from stepwell.platform.executor.remote.circuit import Circuit
+from stepwell.platform.executor.remote.gateway import Gateway
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class Line:
         clock: tells when waits end.
         named: the function, as `app/function`, that the app calls by a name.
         max_output: bytes of the output of a step, or of the function.
+        gateway: makes requests for steps.
         retry_interval: seconds by which each pause before a retry is longer than the last; `None`: as usual.
     """
 
@@ -26,4 +28,5 @@ class Line:
     clock: Clock
     named: Callable[[str], str]
     max_output: int
+    gateway: Gateway
     retry_interval: float | None = None

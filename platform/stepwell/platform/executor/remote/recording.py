@@ -1,6 +1,8 @@
 """Records what an app reports of a run's steps."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -10,6 +12,7 @@ from stepwell.functions.values import check_size
 from stepwell.functions.waits import EventWait
 from stepwell.platform.codec import encode
 from stepwell.platform.executor.journal import RunJournal
+from stepwell.platform.executor.remote.gateway import NotFetched
 from stepwell.platform.executor.remote.line import Line
 from stepwell.platform.executor.remote.pausing import pause
 from stepwell.platform.incoming import LATEST
@@ -65,6 +68,20 @@ class Recording:
             return await self._given_up(operation.key, "run", attempts, took, error)
         delay = pause(attempts, self._line.retry_interval) if reply.pause is None else reply.pause
         return await self._journal.retry(operation.key, "run", attempts, delay, took, error)
+
+    async def fetch(self, operation: Operation, attempts: int) -> Outcome:
+        """Makes the request that a step is, and records what came of it."""
+        loop, key = asyncio.get_running_loop(), operation.key
+        since = loop.time()
+        try:
+            output = await self._line.gateway.answer(operation, self._line.clock.now())
+        except NotFetched as error:
+            took, kept = round((loop.time() - since) * 1000), failed("GatewayError", str(error))
+            if error.final or attempts >= self._max_attempts:
+                return await self._given_up(key, "run", attempts, took, kept)
+            delay = pause(attempts, self._line.retry_interval) if error.pause is None else error.pause
+            return await self._journal.retry(key, "run", attempts, delay, took, kept)
+        return await self.done(replace(operation, data=output), attempts, round((loop.time() - since) * 1000))
 
     async def refused(self, operation: Operation, why: str) -> Outcome:
         """Records that a step cannot be done."""
