@@ -45,9 +45,7 @@ class Inviting:
         dev: whether this is a server for development.
     """
 
-    def __init__(
-        self, addresses: Addresses, keys: Keys, clock: Clock, registering: Registering, *, dev: bool
-    ) -> None:
+    def __init__(self, addresses: Addresses, keys: Keys, clock: Clock, registering: Registering, *, dev: bool) -> None:
         self._addresses = addresses
         self._keys = keys
         self._clock = clock
