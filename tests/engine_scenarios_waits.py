@@ -289,6 +289,19 @@ async def what_is_listed_elsewhere_is_left_there_to_be_taken_off(bench: Bench) -
     assert await listed(bench.other, "other") == []
 
 
+@scenario
+async def a_signal_is_of_one_until_that_one_lets_go_or_is_known(bench: Bench) -> None:
+    async def claim(holder: str, known: str = "") -> bytes:
+        [answer] = await bench.partition.script("claim", items=[("go", holder, known, HOUR)])
+        return bytes(answer)
+
+    assert [await claim("a"), await claim("b"), await claim("b", "c")] == [b"a", b"a", b"a"]
+    assert [await claim("b", "a"), await claim("c", "*")] == [b"b", b"c"]
+    assert 0 < await bench.read("PTTL", "k_signal", "go") <= HOUR
+    assert [await claim("", "b"), await claim("", "c")] == [b"c", b""]
+    assert not await bench.exists("k_signal", "go")
+
+
 # What cancels a run, and what holds it back.
 
 

@@ -90,6 +90,10 @@ MUTANTS = [
     ),
     Mutant("awaited-unversioned", "await.lua", "if new > 0 then return", "if false then return"),
     Mutant("match-not-noted", "ingest.lua", "if words ~= '' then later", "if false then later"),
+    Mutant("signal-of-another", "claim.lua", "if current and known", "if false and known"),
+    Mutant("signal-of-anybody", "claim.lua", "known ~= '*' and ", ""),
+    Mutant("signal-never-free", "claim.lua", "if holder == '' then", "if false then"),
+    Mutant("signal-for-ever", "claim.lua", ", 'PX', life)", ")"),
     Mutant("unlisted-never", "unlist.lua", "redis.call('ZREM', k_waits .. word, member)", "1"),
     Mutant("trimmed-untold", "trim_runs.lua", "if not redis.call('ZSCORE', k_ends, rid) then", "if true then"),
     Mutant(

@@ -29,7 +29,18 @@ from stepwell.platform.store.keys import PERMANENT
 from stepwell.platform.store.store import Store
 from stepwell.platform.waits.waits import Waits
 
-FORGOTTEN = "k_dedupe", "k_heard", "k_rate", "k_throttle", "k_gathering", "k_decided", "k_counts", "k_asked", "k_card"
+FORGOTTEN = (
+    "k_dedupe",
+    "k_heard",
+    "k_rate",
+    "k_throttle",
+    "k_gathering",
+    "k_decided",
+    "k_counts",
+    "k_asked",
+    "k_card",
+    "k_signal",
+)
 """Keys that their TTL removes."""
 PATIENCE = 20.0
 """Seconds after which a test gives up waiting."""

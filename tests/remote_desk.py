@@ -11,6 +11,7 @@ from stepwell.functions.protocol import FunctionManifest, Manifest, ServedManife
 from stepwell.platform.codec import decode, encode
 from stepwell.platform.engine.cards import Cards
 from stepwell.platform.executor.remote.app import RemoteApp, session_id
+from stepwell.platform.executor.remote.gateway import Gateway
 from stepwell.platform.executor.remote.working import work
 from stepwell.platform.executor.session import Session
 from stepwell.platform.executor.worker import Worker
@@ -150,7 +151,8 @@ class RemoteDesk(Harness):
     async def serve(self) -> None:
         """Has a worker for it."""
         manifest = self.registry.snapshot.apps["shop"]
-        self.app = RemoteApp(manifest, self.caller, self.named, self.settings, self.clock)
+        gateway = Gateway.of(self.settings, private=True)
+        self.app = RemoteApp(manifest, self.caller, self.named, self.settings, self.clock, gateway)
         self.worker = Worker(
             self.partitions,
             self.app,

@@ -74,7 +74,9 @@ class Dev:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, *target: str) -> "Dev":
-        words = [sys.executable, "-m", "stepwell.platform.cli", "dev", *target, "--port", str(self.port)]
+        # Other people's apps on this machine are none of its business.
+        given = ["--no-discovery", *target, "--port", str(self.port)]
+        words = [sys.executable, "-m", "stepwell.platform.cli", "dev", *given]
         environment = os.environ | {"MARK": self.mark, "STEPWELL_SESSION_EXPIRY": "3", "NO_COLOR": "1"}
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(

@@ -15,6 +15,7 @@ from stepwell.platform.reading.wait import Wait
 from stepwell.platform.records import Status
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.store import Store
+from stepwell.platform.waits.signals import SignalTaken
 from stepwell.platform.wire.keys import wire_id
 from stepwell.platform.wire.replies import Away
 from tests.remote_desk import URL, Answer, RemoteDesk, Told, answer, done, op, ops, sequence
@@ -247,6 +248,77 @@ async def told_of_ends(desk: RemoteDesk) -> AsyncGenerator[None]:
     yield
     telling.cancel()
     await asyncio.gather(telling, return_exceptions=True)
+
+
+def signalled(told: Told, **options: Any) -> Answer:
+    """An app that waits for the signal `go`, and returns what it was told of it."""
+    given = {"signal": "go", "timeout": "1h", "conflict": "fail", **options}
+    return answer(200, told.of("s")) if told.knows("s") else ops(op("WaitForSignal", "s", name="go", opts=given))
+
+
+async def test_a_signal_ends_the_wait_for_it(store: Store) -> None:
+    async with RemoteDesk.open(store, signalled) as desk:
+        assert await desk.waits.signals.send("go", 1) is None, "nobody waits"
+        run = await desk.start("pay")
+        await desk.until(run, Status.WAITING)
+        view = await History(desk.partitions, desk.registry).run(run)
+        assert view is not None
+        assert [(wait.kind, wait.what.signal) for wait in view.waiting_on] == [("wait_for_signal", "go")]
+        assert await desk.waits.signals.send("go", {"by": "ann"}) == run
+        assert await desk.waits.signals.send("go", 2) is None, "the first one has ended it"
+        assert await desk.output(run) == {"data": {"signal": "go", "data": {"by": "ann"}}}
+        late = await desk.start("pay")
+        await desk.until(late, Status.WAITING)
+        await desk.advance(60 * MINUTE)
+        assert await desk.output(late) is None
+        assert await desk.waits.signals.send("go", 3) is None
+
+
+async def test_one_run_at_a_time_waits_for_a_signal(store: Store) -> None:
+    async with RemoteDesk.open(store, signalled) as desk:
+        first = await desk.start("pay")
+        await desk.until(first, Status.WAITING)
+        error = await desk.error(await desk.start("pay"))
+        assert error["type"] == "SignalTaken"
+        assert f"run {first} waits for the signal 'go' already" in error["message"]
+        desk.caller.handler = lambda told: signalled(told, conflict="replace")
+        second = await desk.start("pay")
+        await desk.until(second, Status.WAITING)
+        assert await desk.waits.signals.send("go", "x") == second
+        assert await desk.output(second) == {"data": {"signal": "go", "data": "x"}}
+        assert (await desk.run(first)).status is Status.WAITING, "until its time is over"
+        await desk.advance(60 * MINUTE)
+        assert await desk.output(first) is None
+
+
+@pytest.mark.parametrize("end", ["cancelled", "over"])
+async def test_a_signal_that_nobody_waits_for_any_more_may_be_had_by_another(store: Store, end: str) -> None:
+    async with RemoteDesk.open(store, signalled) as desk:
+        first = await desk.start("pay")
+        await desk.until(first, Status.WAITING)
+        if end == "cancelled":
+            await desk.cancel(first)
+        else:
+            await desk.advance(60 * MINUTE)
+            await desk.output(first)
+        second = await desk.start("pay")
+        await desk.until(second, Status.WAITING)
+        assert await desk.waits.signals.send("go", 1) == second
+        assert await desk.output(second) == {"data": {"signal": "go", "data": 1}}
+
+
+async def test_a_signal_is_held_by_who_is_about_to_wait_but_not_for_ever(store: Store) -> None:
+    async with RemoteDesk.open(store, signalled) as desk:
+        signals, until = desk.waits.signals, desk.clock.now() + MINUTE
+        mine = await desk.start("pay")
+        await desk.until(mine, Status.WAITING)
+        await signals.claim("other", mine, "not yet", until, replace=False)
+        await signals.claim("other", mine, "not yet", until, replace=False)
+        with pytest.raises(SignalTaken, match="waits for the signal 'other' already"):
+            await signals.claim("other", "01M7Y87JDZ00A3G3JMFMD266KQ", "s", until, replace=False)
+        await desk.advance(MINUTE)
+        await signals.claim("other", mine, "s", desk.clock.now() + MINUTE, replace=False)
+        await desk.cancel(mine)
 
 
 async def test_another_function_is_invoked_by_its_name_in_the_protocol(store: Store) -> None:

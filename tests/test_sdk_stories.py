@@ -14,7 +14,7 @@ import httpx2
 import pytest
 
 from stepwell.client import Client, Event, Run
-from tests.redis_servers import Server, program
+from tests.redis_servers import Server, free_port, program
 from tests.sdk_apps import SdkApp, express_app, installed_express, python_app, was_taken
 from tests.test_cli_dev import Dev
 from tests.test_cli_server import Installation
@@ -318,6 +318,14 @@ async def test_what_must_not_be_tried_again_is_not(stage: Stage, key: str, funct
     assert stage.app.told(key) == ["tried"]
 
 
+@pytest.mark.parametrize("stage", ["express"], indirect=True)
+async def test_a_signal_is_given_to_the_run_that_waits_for_it(stage: Stage, key: str) -> None:
+    run = await stage.start("signalled", key=key)
+    await stage.waits(run)
+    assert (await stage.finish("signaller", key=key)).status == "completed"
+    assert (await stage.end(run)).output == {"signal": f"go-{key}", "data": {"by": "ann"}}
+
+
 async def test_when_to_try_again_is_up_to_the_app(stage: Stage, key: str) -> None:
     run = await stage.finish("later", key=key)
     assert run.output == "served"
@@ -488,13 +496,13 @@ class Signed:
     url: str
     folder: Path
 
-    def app(self, id: str, request: pytest.FixtureRequest, key: str, fallback: str = "") -> Stage:
+    def app(self, id: str, request: pytest.FixtureRequest, key: str, fallback: str = "", **more: str) -> Stage:
         """An app that has those keys, and runs."""
         app = app_of(id, self.folder / uuid4().hex[:8], request)
         keys = {"INNGEST_SIGNING_KEY": key, "INNGEST_SIGNING_KEY_FALLBACK": fallback}
         served = {"INNGEST_BASE_URL": self.url, "INNGEST_EVENT_KEY": "events", "INNGEST_DEV": "0"}
         request.addfinalizer(app.stop)
-        app.start(served | {name: value for name, value in keys.items() if value})
+        app.start(served | {name: value for name, value in keys.items() if value} | more)
         return Stage(self.url, app, "events")
 
 
@@ -519,6 +527,20 @@ def signed(session_path: Path) -> Generator[Signed]:
     finally:
         installation.stop()
         redis.kill()
+
+
+@pytest.mark.parametrize("id", ["fastapi", "express"])
+async def test_an_app_that_cannot_register_itself_is_added_by_what_it_answers(
+    signed: Signed, request: pytest.FixtureRequest, id: str
+) -> None:
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    stage = signed.app(id, request, NEW, INNGEST_API_BASE_URL=nowhere, INNGEST_BASE_URL=nowhere)
+    async with httpx2.AsyncClient(timeout=PATIENCE) as client:
+        added = await client.post(f"{signed.url}/api/v1/apps", json={"url": stage.app.url})
+    assert added.status_code == 200, (added.text, stage.said())
+    [app] = added.json()["data"]["apps"]
+    assert f"{id}/three" in app["functions"]
+    assert app["served"]["url"] == stage.app.url
 
 
 @pytest.mark.parametrize("id", EVERY)

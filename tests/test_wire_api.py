@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from stepwell.functions.signing import hashed
+from stepwell.platform.executor.journal import RunJournal
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.memory import memory_store
 from tests.api_desk import Desk, function
@@ -223,6 +224,27 @@ async def test_many_runs_are_cancelled_by_a_job(desk: Desk, client: httpx2.Async
         assert refusal(await client.post("/v1/cancellations", json=bad), 400)
 
 
+async def test_a_signal_is_given_to_who_waits_for_it(desk: Desk, client: httpx2.AsyncClient) -> None:
+    await desk.register(function("fulfil"))
+    await desk.start("order.placed")
+    [lease] = await desk.lease("shop/fulfil")
+    waits, owner, until = desk.installation.waits, desk.owner(), desk.clock.now() + 60_000
+    journal = RunJournal(lease, owner, desk.installation.ingest, waits, 1 << 16)
+    await journal.wait_for_signal("s", "go", until, replace=False)
+    told = await client.post("/v1/signals", json={"signal": "go", "data": {"by": "ann"}})
+    assert told.json() == {"data": {"run_id": lease.run}}
+    [step] = await desk.installation.history.steps(lease.run) or []
+    assert (step.kind, step.state, step.payload) == (
+        "wait_for_signal", "done", b'{"signal":"go","data":{"by":"ann"}}',
+    )  # fmt: skip
+    assert "no run waits for the signal 'go'" in refusal(await client.post("/v1/signals", json={"signal": "go"}), 404)
+    wrong: list[Any] = [[], {}, {"signal": ""}, {"signal": 7}]
+    for bad in wrong:
+        assert refusal(await client.post("/v1/signals", json=bad), 400)
+    large = {"signal": "go", "data": "x" * (1 << 20)}
+    assert "may have 524,288" in refusal(await client.post("/v1/signals", json=large), 413)
+
+
 async def ask(client: httpx2.AsyncClient, query: str, **variables: str) -> Any:
     answer = await client.post("/v0/gql", json={"query": query, "variables": variables})
     assert answer.status_code == 200, answer.text
@@ -256,7 +278,7 @@ async def test_the_questions_of_sdks_own_tests(desk: Desk, client: httpx2.AsyncC
 PATHS = [
     ("GET", f"/v0/runs/{NOBODY}/actions"), ("GET", f"/v0/runs/{NOBODY}/batch"), ("GET", "/v1/events"),
     ("GET", f"/v1/runs/{NOBODY}"), ("DELETE", f"/v1/runs/{NOBODY}"), ("POST", "/v1/cancellations"),
-    ("POST", "/v0/gql"),
+    ("POST", "/v0/gql"), ("POST", "/v1/signals"),
 ]  # fmt: skip
 
 
@@ -268,5 +290,5 @@ async def test_reading_takes_a_key(method: str, path: str) -> None:
         assert refusal(await client.request(method, path, headers=bearer("shy")), 403)
         for token in (hashed(KEY), KEY, "all"):
             assert (await client.request(method, path, headers=bearer(token))).status_code in (200, 400, 404, 410)
-        steers = method == "DELETE" or path == "/v1/cancellations"
+        steers = method == "DELETE" or path in ("/v1/cancellations", "/v1/signals")
         assert ((await client.request(method, path, headers=bearer("see"))).status_code == 403) is steers

@@ -11,7 +11,7 @@ import orjson
 import pytest
 from aiohttp import web
 
-from stepwell.functions.signing import verify
+from stepwell.functions.signing import sign, verify
 from stepwell.platform.cli import main
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.memory import memory_store
@@ -116,8 +116,51 @@ async def test_requests_are_signed_where_there_is_a_key() -> None:
             answer = await add(client, shop.url)
             assert answer.json()["data"] == {"modified": True, "apps": []}
             [(headers, sent)] = shop.asked
+            assert headers["X-Inngest-Sync-Kind"] == "in_band"
             assert headers["X-Inngest-Server-Kind"] == "cloud"
             assert verify(sent, headers["X-Inngest-Signature"], [KEY], desk.clock.now())
+
+
+async def test_an_app_says_in_its_answer_what_it_has() -> None:
+    settings = Settings.model_validate({"signing_key": KEY, "allow_private_urls": True})
+    async with memory_store() as store:
+        desk = Desk.over(store, settings)
+        async with desk.client(dev=False) as client, serving("") as shop:
+            told = {"app_id": "shop", "sdk_language": "py", "sdk_version": "0.5.19", "framework": "fast_api"}
+            shop.instead = signed(desk, {**told, "functions": body(configured())["functions"]})
+            answer = (await add(client, shop.url)).json()["data"]
+            assert (answer["modified"], answer["apps"][0]["functions"]) == (True, ["shop/fulfil"])
+            assert answer["apps"][0]["served"] == {"url": shop.url, "sdk": "py:v0.5.19", "framework": "fast_api"}
+            wrong = configured(rateLimit={"limit": 1, "period": "x"})
+            shop.instead = signed(desk, {**told, "functions": [wrong]})
+            assert "rateLimit.period" in (await add(client, shop.url)).json()["error"]["message"]
+
+
+def signed(desk: Desk, told: Any, key: str = KEY) -> web.Response:
+    """An answer in band."""
+    sent = orjson.dumps(told)
+    headers = {**SDK, "X-Inngest-Sync-Kind": "in_band", "X-Inngest-Signature": sign(sent, key, desk.clock.now())}
+    return web.Response(body=sent, headers=headers)
+
+
+async def test_an_answer_that_is_not_signed_with_the_key_is_not_believed() -> None:
+    async with memory_store() as store:
+        desk = Desk.over(store, Settings.model_validate({"signing_key": KEY, "allow_private_urls": True}))
+        async with desk.client(dev=False) as client, serving("") as shop:
+            shop.instead = signed(desk, {"app_id": "shop", "functions": body(configured())["functions"]}, "cd" * 32)
+            await add(client, shop.url)
+            assert [headers["X-Inngest-Sync-Kind"] for headers, _ in shop.asked] == ["in_band", "out_of_band"]
+            assert not desk.installation.registry.snapshot.functions
+
+
+async def test_an_app_that_refuses_to_answer_so_is_asked_to_register_itself() -> None:
+    async with memory_store() as store:
+        desk = Desk.over(store, Settings.model_validate({"signing_key": KEY}))
+        async with desk.client(dev=False) as client, serving("") as shop:
+            shop.instead = web.json_response({"message": "no"}, status=500, headers=SDK)
+            assert "no" in (await add(client, shop.url)).json()["error"]["message"]
+            kinds = [headers["X-Inngest-Sync-Kind"] for headers, _ in shop.asked]
+            assert kinds == ["in_band", "out_of_band"]
 
 
 def response(status: int, body: Any = None, **headers: str) -> web.StreamResponse:

@@ -46,6 +46,7 @@ from stepwell.platform.store.keys import ENDED, REGISTRY
 from stepwell.platform.store.store import Store
 from stepwell.platform.wire.addresses import Addresses
 from stepwell.platform.wire.inviting import Inviting
+from stepwell.platform.wire.registering import Registering
 from stepwell.platform.wire.signing import keys_of
 
 Work = Callable[[], Awaitable[None]]
@@ -82,6 +83,8 @@ def create_app(
     keys, addresses = keys_of(installation.settings), Addresses.of(installation.settings, local=is_local(host))
     access, max_event = Access(installation.settings, dev=dev, host=host), installation.settings.max_event_bytes
     endings, feed, closing = Endings(), Feed(installation.store, LINGER), asyncio.Event()
+    registering = Registering(installation.registry, addresses)
+    inviting = Inviting(addresses, keys, installation.clock, registering, dev=dev)
     operations = [
         *EventsApi(
             installation.history, installation.ingest, installation.registry, max_event, endings, closing
@@ -92,7 +95,7 @@ def create_app(
         *SteeringApi(installation).operations(),
         *BulkApi(installation).operations(),
         *FunctionsApi(installation).operations(),
-        *AppsApi(installation.registry, Inviting(addresses, keys, installation.clock, dev=dev)).operations(),
+        *AppsApi(installation.registry, inviting).operations(),
         *KeysApi(installation).operations(),
         *QueuesApi(installation).operations(),
         *SchedulesApi(installation.schedules).operations(),

@@ -99,6 +99,13 @@ class Settings(BaseSettings):
         "before, for tests; unset: 15 s, 30 s, 1 min, 2 min, and so on",
     )
 
+    gateway_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_separate)] = Field(
+        default=(),
+        description="hosts that the server may make requests to for steps of apps reached over HTTP, as patterns "
+        "separated by commas: api.example.com,*.example.org; `*` for all that are public",
+    )
+    gateway_timeout: float = Field(default=300.0, gt=0, description="seconds that such a request may take")
+
     log_lines: int = Field(
         default=1_000, ge=0, le=10_000, description="newest lines that are kept of what one run logs; 0: none"
     )

@@ -41,6 +41,14 @@ async function wait(ctx) {
   return approved ? approved.data.by : "nobody";
 }
 
+async function signalled(ctx) {
+  return ctx.step.waitForSignal("go", { signal: `go-${keyOf(ctx)}`, timeout: "30s", onConflict: "fail" });
+}
+
+async function signaller(ctx) {
+  return ctx.step.sendSignal("send", { signal: `go-${keyOf(ctx)}`, data: { by: "ann" } });
+}
+
 async function child(ctx) {
   const doubled = await ctx.step.run("double", () => {
     tell(keyOf(ctx), "double");
@@ -250,6 +258,8 @@ export const HANDLERS = {
   again,
   nap,
   wait,
+  signalled,
+  signaller,
   child,
   calls,
   abroad,

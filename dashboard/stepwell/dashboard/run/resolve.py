@@ -120,10 +120,13 @@ def _proposed(row: StepRow) -> str:
 def _shape(row: StepRow) -> Any:
     if row.state != "pending":
         return None
-    events = pending_of(row).events
+    pending = pending_of(row)
+    events = pending.events
     match row.kind:
         case "wait_for_event" if events:
             return {"name": events[0].name, "data": {}}
+        case "wait_for_signal":
+            return {"signal": pending.signal, "data": None}
         case "wait_for_any" if events:
             return {"name": events[0].entry, "event": {"name": events[0].name, "data": {}}}
         case _:

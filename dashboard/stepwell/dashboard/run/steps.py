@@ -33,7 +33,7 @@ INLINE = 256 << 10
 RUNNING = Tone("running", "Running")
 CRASHED = "Crashed"
 """Type of the error of an attempt whose worker has died."""
-WAITS = ("wait_for_event", "wait_for_any", "invoke")
+WAITS = ("wait_for_event", "wait_for_any", "wait_for_signal", "invoke")
 """Kinds of steps that a person can give an outcome to."""
 
 

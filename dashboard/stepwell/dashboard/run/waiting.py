@@ -75,6 +75,9 @@ def reason(wait: Wait, now: int) -> Reason:
         case "invoke":
             links = (wait.what.child,) if wait.what.child else ()
             return Reason(_invoked(wait.what), wait.step, _longest(when), when, can=_can(when), links=links)
+        case "wait_for_signal":
+            text = f"Waiting for the signal “{wait.what.signal}” in"
+            return Reason(text, wait.step, _longest(when), when, can=_can(when))
         case kind if wait.step:
             return Reason(f"Waiting ({kind}) in", wait.step, _longest(when), when)
         case _:

@@ -52,7 +52,7 @@ class ResolveBody(Body):
         default=None,
         description=(
             "of an invoke, any value; of wait_for_event, an event {name, data} or null; of wait_for_any, {name: of the "
-            "entry, event}"
+            "entry, event}; of wait_for_signal, {signal, data} or null"
         ),
     )
     error: Any = Field(default=None, description="{type, message}")

@@ -19,6 +19,9 @@ def dev(
     ] = None,
     host: Host = "127.0.0.1",
     port: Port = 8288,
+    discovery: Annotated[
+        bool, typer.Option(help="Look for apps that are served over HTTP on usual ports of this machine.")
+    ] = True,
     data_dir: Annotated[Path, typer.Option(help="Where the data is kept.")] = Path(".stepwell"),
 ) -> int:
     """Start everything: Redis, the API and dashboard, and a worker for TARGET that follows changes of the code."""
@@ -32,4 +35,4 @@ def dev(
         check_target(target)
     check_keys(settings, host, dev=True)
     with listen(host, port, "stepwell dev") as listener:
-        return run(keep(settings, target, host, listener))
+        return run(keep(settings, target, host, listener, discovery=discovery))

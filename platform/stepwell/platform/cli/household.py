@@ -10,6 +10,7 @@ from stepwell.client import ClientError
 from stepwell.platform.cli.announcing import greet, invite, warn
 from stepwell.platform.cli.api import connected
 from stepwell.platform.cli.console import say
+from stepwell.platform.cli.discovering import PORTS, Discovery
 from stepwell.platform.cli.part import Part
 from stepwell.platform.cli.port import url_of
 from stepwell.platform.cli.stopping import on_signals
@@ -23,7 +24,7 @@ MARGIN = 5.0
 """Seconds a part has to stop beyond those it takes to drain."""
 
 
-async def keep(settings: Settings, target: str | None, host: str, listener: socket) -> int:
+async def keep(settings: Settings, target: str | None, host: str, listener: socket, *, discovery: bool) -> int:
     """Keeps all running until told to stop, then stops the worker, the server and Redis in this order.
 
     Args:
@@ -31,6 +32,7 @@ async def keep(settings: Settings, target: str | None, host: str, listener: sock
         target: whose functions the worker executes; `None` for no worker.
         host: what was asked for.
         listener: where the server's connections come in. It stays open when the server dies: they wait for the next.
+        discovery: look for apps that are served over HTTP on this machine.
     """
     task = asyncio.current_task()
     assert task is not None
@@ -42,10 +44,19 @@ async def keep(settings: Settings, target: str | None, host: str, listener: sock
                 warn("no functions here: start with `stepwell dev path/to/file.py` to execute some")
                 invite("hello", url_of(listener))
             await answering(url_of(listener))
+            if discovery:
+                await discover(url_of(listener), listener.getsockname()[1])
             await asyncio.Event().wait()
     except asyncio.CancelledError:
         say("Stopped.")
     return 0
+
+
+async def discover(url: str, own: int) -> None:
+    """Looks for apps for as long as there is a server at an address, which listens on the port `own`."""
+    async with connected(url) as connection:
+        ports = [port for port in PORTS if port != own]
+        await Discovery(connection, lambda text: say(f"  {text}"), warn, ports).run()
 
 
 @asynccontextmanager

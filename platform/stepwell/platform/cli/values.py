@@ -112,6 +112,8 @@ def waiting(step: Step) -> str:
 def _sought(wait: Mapping[str, Any]) -> str:
     if wait.get("child_id"):
         return f": run {wait['child_id']} of {wait['function']}"
+    if wait.get("signal"):
+        return f": signal {wait['signal']}"
     events = _events(wait.get("events") or ())
     return f": {events}" if events else ""
 

@@ -19,6 +19,7 @@ FORGOTTEN = frozenset(
     [
         "k_dedupe",
         "k_once",
+        "k_signal",
         "k_heard",
         "k_rate",
         "k_throttle",

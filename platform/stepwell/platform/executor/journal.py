@@ -20,6 +20,7 @@ from stepwell.platform.records import Lease, StepRow
 from stepwell.platform.waits.invoking import Invocation
 from stepwell.platform.waits.listing import ALONE, ORDINALS, Listing, wordlike
 from stepwell.platform.waits.outcome import event_json, failed
+from stepwell.platform.waits.signals import KIND
 from stepwell.platform.waits.sought import condition_of, sought
 from stepwell.platform.waits.waits import Waits
 
@@ -107,6 +108,17 @@ class RunJournal:
         # Only what is kept tells since when events count that are not looked back for.
         self._has_waited |= not all(wait.lookback for wait in waits)
         return await self._arm(key, kind, b"done %s\n%s" % (wordlike(due), shown), *open_end(delay, until), elsewhere)
+
+    async def wait_for_signal(self, key: str, signal: str, until: int, *, replace: bool) -> Outcome:
+        """Records a wait for a signal until a time in ms UTC; `replace`: who waits for it so far gets it no more.
+
+        Raises `SignalTaken`.
+        """
+        try:
+            await self._waits.signals.claim(signal, self._run, key, until, replace=replace)
+        except StepwellError as error:
+            raise JournalUnavailable(str(error)) from None
+        return await self._arm(key, KIND, b"done null\n%s" % encode({"signal": signal}), None, until)
 
     async def invoke(self, key: str, function: str, data: bytes, *, delay: int | None, detach: bool) -> Outcome:
         """Starts a child and records a wait for its end; see `Journal`."""

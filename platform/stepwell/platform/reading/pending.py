@@ -32,12 +32,14 @@ class Pending:
         timer: name of the time that does, in a wait for the first of several.
         child: the run that was invoked.
         function: of that run.
+        signal: that ends the wait.
     """
 
     events: tuple[SoughtEvent, ...] = ()
     timer: str | None = None
     child: str | None = None
     function: str | None = None
+    signal: str | None = None
 
 
 NOTHING = Pending()
@@ -51,6 +53,8 @@ def pending_of(row: StepRow) -> Pending:
     shown = decode(text)
     if row.kind == "invoke":
         return Pending(child=shown["run"] or None, function=shown["function"])
+    if "signal" in shown:
+        return Pending(signal=shown["signal"])
     due: Any = decode(head.partition(b" ")[2])
     names = shown.get("names") or [""] * len(shown["waits"])
     parts = zip(shown["waits"], shown["conditions"], names, strict=True)

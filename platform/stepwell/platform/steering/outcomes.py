@@ -15,7 +15,7 @@ from stepwell.platform.steering.refusals import NotNow, Unfit
 from stepwell.platform.steering.subject import Subject
 from stepwell.platform.waits.outcome import failed
 
-EVENT, ANY, INVOKE = "wait_for_event", "wait_for_any", "invoke"
+EVENT, ANY, INVOKE, SIGNAL = "wait_for_event", "wait_for_any", "invoke", "wait_for_signal"
 
 
 class GivenEvent(BaseModel):
@@ -124,7 +124,7 @@ class ByHand:
 
 def is_recorded(subject: Subject, row: StepRow, output: Given | None, error: Given | None, most: int) -> bool:
     """Whether a wait has ended with just this outcome. `most` bytes of one."""
-    if row.kind not in (EVENT, ANY, INVOKE) or (output is None) == (error is None):
+    if row.kind not in (EVENT, ANY, INVOKE, SIGNAL) or (output is None) == (error is None):
         return False
     event = event_taken(row)
     by_hand = ByHand(subject, event.get("ts", 0), most, event.get("id", ""))
@@ -141,7 +141,7 @@ def is_over(row: StepRow) -> bool:
     match row.kind:
         case "sleep":
             return row.state == "done"
-        case "wait_for_event":
+        case "wait_for_event" | "wait_for_signal":
             return row.state == "done" and row.payload == b"null"
         case "wait_for_any":
             return row.state == "done" and len(decode(row.payload)) == 1

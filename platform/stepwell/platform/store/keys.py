@@ -96,6 +96,8 @@ KEY_NAMES: Mapping[str, str] = MappingProxyType(
         "k_strays": ":strays",
         # HASH "run|step" or "run!number" -> what has to be done elsewhere for this wait. Removed when it is.
         "k_arming": ":arming",
+        # STRING <digest of a signal>: "run ms step" that waits for it, since when. Removed when it comes, or by TTL.
+        "k_signal": ":signal:",
         # STRING <key>: the run that was the first with it, and ms until which no other may have it. Forgotten by TTL.
         "k_once": ":once:",
         # LIST <key>: ms of the last starts that a rate limit has let through. Forgotten by TTL.

@@ -18,6 +18,7 @@ from stepwell.platform.waits.errands import AllErrands, Errands
 from stepwell.platform.waits.hearing import Hearing
 from stepwell.platform.waits.index import Index
 from stepwell.platform.waits.invoking import Invoking
+from stepwell.platform.waits.signals import Signals
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +28,14 @@ class Waits:
     Args:
         awaiting: which events may be waited for.
         invoking: starts children.
+        signals: who waits for which.
         errands: what has to be done for it, elsewhere and later.
         partitions: how many there are.
     """
 
     awaiting: Awaiting
     invoking: Invoking
+    signals: Signals
     errands: AllErrands
     partitions: int
 
@@ -58,4 +61,5 @@ class Waits:
             ]
         )
         ingest.connect(errands.hurry)
-        return cls(Awaiting(partitions, registry, index), invoking, errands, len(partitions))
+        signals = Signals(partitions, runs, clock)
+        return cls(Awaiting(partitions, registry, index), invoking, signals, errands, len(partitions))

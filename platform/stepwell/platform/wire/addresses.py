@@ -54,10 +54,10 @@ class Addresses:
         private: whether those of private networks and of this machine are.
     """
 
-    __slots__ = ("_private",)
+    __slots__ = ("private",)
 
     def __init__(self, *, private: bool) -> None:
-        self._private = private
+        self.private = private
 
     @classmethod
     def of(cls, settings: Settings, *, local: bool) -> "Addresses":
@@ -86,7 +86,7 @@ class Addresses:
         found = _address(address)
         if found is None or any(found in network for network in NEVER if network.version == found.version):
             raise RefusedAddress(host, address, "nothing but this machine and its network is there")
-        if not self._private and not found.is_global:
+        if not self.private and not found.is_global:
             hint = "it is private; if you trust who registers apps, set STEPWELL_ALLOW_PRIVATE_URLS=true"
             raise RefusedAddress(host, address, hint)
 

@@ -1,22 +1,37 @@
 """Asking an app that is served over HTTP to register itself."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 import aiohttp
 
-from stepwell.functions.signing import Keys, canonical, sign
+from stepwell.functions.signing import Keys, canonical, sign, verify
 from stepwell.platform.clock import Clock
 from stepwell.platform.codec import MalformedJSON, decode
 from stepwell.platform.wire.addresses import Addresses
+from stepwell.platform.wire.registering import Registering
+from stepwell.platform.wire.registration import BadRegistration
 
 PATIENCE = 10.0
 """Seconds in which an app has to answer."""
 MOST = 4 << 20
 """Bytes of its answer."""
+IN_BAND, OUT_OF_BAND = "in_band", "out_of_band"
+"""Whether an app says in its answer what it has, or registers itself by a request of its own."""
 
 
 class NotRegistered(Exception):
     """An app that could not be made to register itself; says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an app answers."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
 
 
 class Inviting:
@@ -26,20 +41,47 @@ class Inviting:
         addresses: that may be asked.
         keys: to sign with.
         clock: for signatures.
+        registering: takes what an app says of itself in its answer.
         dev: whether this is a server for development.
     """
 
-    def __init__(self, addresses: Addresses, keys: Keys, clock: Clock, *, dev: bool) -> None:
+    def __init__(self, addresses: Addresses, keys: Keys, clock: Clock, registering: Registering, *, dev: bool) -> None:
         self._addresses = addresses
         self._keys = keys
         self._clock = clock
+        self._registering = registering
         self._kind = "dev" if dev else "cloud"
 
     async def invite(self, url: str) -> bool:
         """Has the app at an address register itself here; answers whether that changed anything.
 
+        Where both have a key, the app is asked for its functions in its answer, and does not have to reach this server.
         Raises `NotRegistered`.
         """
+        if self._kind == "cloud" and self._keys.current:
+            told = await self._ask(url, IN_BAND)
+            if self._is_in_band(told):
+                return await self._take(url, told)
+            if told.status < 400 and told.headers.get("X-Inngest-Sync-Kind", "").lower() != IN_BAND:
+                return _modified(url, told)  # it has registered itself all the same
+        return _modified(url, await self._ask(url, OUT_OF_BAND))
+
+    def _is_in_band(self, told: Told) -> bool:
+        if told.status != 200 or told.headers.get("X-Inngest-Sync-Kind", "").lower() != IN_BAND:
+            return False
+        return verify(told.body, told.headers.get("X-Inngest-Signature"), self._keys, self._clock.now())
+
+    async def _take(self, url: str, told: Told) -> bool:
+        said = _told(told.body)
+        sdk = f"{said.get('sdk_language') or ''}:v{str(said.get('sdk_version') or '').removeprefix('v')}"
+        version = {"appVersion": said["appVersion"]} if isinstance(said.get("appVersion"), str) else {}
+        known = {"appName": said.get("app_id"), "framework": said.get("framework"), "functions": said.get("functions")}
+        try:
+            return await self._registering.take({"url": url, "sdk": sdk, **known, **version})
+        except BadRegistration as error:
+            raise NotRegistered(f"{url}: {error}") from None
+
+    async def _ask(self, url: str, kind: str) -> Told:
         try:
             where = self._addresses.check_url(url)
             async with aiohttp.ClientSession(
@@ -49,18 +91,19 @@ class Inviting:
             ) as session:
                 body = canonical({"url": url})
                 # Not followed anywhere else: what is asked is what was named.
-                async with session.put(where, data=body, headers=self._headers(body), allow_redirects=False) as answer:
-                    return _modified(url, answer, await _read(answer.content))
+                headers = self._headers(body, kind)
+                async with session.put(where, data=body, headers=headers, allow_redirects=False) as answer:
+                    return Told(answer.status, answer.headers, await _read(answer.content))
         except TimeoutError:
             raise NotRegistered(f"{url}: no answer within {PATIENCE:g} s") from None
         except (aiohttp.ClientError, ValueError, OSError) as error:
             raise NotRegistered(f"{url}: {error}") from None
 
-    def _headers(self, body: bytes) -> dict[str, str]:
+    def _headers(self, body: bytes, kind: str) -> dict[str, str]:
         headers = {
             "Content-Type": "application/json",
             "X-Inngest-Server-Kind": self._kind,
-            "X-Inngest-Sync-Kind": "out_of_band",
+            "X-Inngest-Sync-Kind": kind,
         }
         key = self._keys.current
         return {**headers, "X-Inngest-Signature": sign(body, key, self._clock.now())} if key else headers
@@ -77,7 +120,7 @@ async def _read(content: aiohttp.StreamReader) -> bytes:
     return b"".join(parts)
 
 
-def _modified(url: str, answer: aiohttp.ClientResponse, body: bytes) -> bool:
+def _modified(url: str, answer: Told) -> bool:
     if 300 <= answer.status < 400:
         to = answer.headers.get("Location", "nowhere")
         raise NotRegistered(f"{url} leads to {to[:200]!r}: give the address at which the app is served itself")
@@ -85,7 +128,7 @@ def _modified(url: str, answer: aiohttp.ClientResponse, body: bytes) -> bool:
         raise NotRegistered(
             f"{url} answered {answer.status}, but not as an app does: is it where functions are served?"
         )
-    told = _told(body)
+    told = _told(answer.body)
     # Some SDKs answer 200 although they were refused.
     wrong = told.get("error") or (answer.status >= 400 and (told.get("message") or f"it answered {answer.status}"))
     if wrong:

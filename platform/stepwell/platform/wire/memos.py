@@ -37,6 +37,8 @@ def memo(step: Ended) -> bytes:
             return b"null"
         case "wait_for_event":
             return _event(step.payload)
+        case "wait_for_signal" if step.payload == b"null":
+            return b"null"
         case _:
             return b'{"data":%s}' % (step.payload or b"null")
 

@@ -85,6 +85,7 @@ class WaitingOn(Answer):
     events: list[SoughtEvent] = Field(default=[], description="each of which ends the wait")
     child_id: str | None = Field(default=None, description="the invoked run that it waits for")
     function: str | None = Field(default=None, description="of that run")
+    signal: str | None = Field(default=None, description="that ends the wait")
     app: str | None = Field(default=None, description="that cannot be reached; it is called again at `until`")
     since: int | None = Field(default=None, description="when it could not be for the first time")
     why: str | None = Field(default=None, description="what happens on a call of it")

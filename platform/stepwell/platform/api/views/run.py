@@ -85,6 +85,7 @@ def _waiting_on(wait: Wait) -> WaitingOn:
         events=_events(wait.what),
         child_id=wait.what.child,
         function=wait.what.function,
+        signal=wait.what.signal,
         app=wait.app,
         since=wait.since,
         why=wait.why,

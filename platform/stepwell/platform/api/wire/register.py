@@ -9,10 +9,10 @@ from starlette.routing import Route
 
 from stepwell.platform.api.problems import Problem
 from stepwell.platform.api.wire.counter import Counter, json_of
-from stepwell.platform.errors import InvalidManifest
 from stepwell.platform.registry import Registry
 from stepwell.platform.wire.addresses import Addresses
-from stepwell.platform.wire.registration import BadRegistration, manifest_of, registration
+from stepwell.platform.wire.registering import Registering
+from stepwell.platform.wire.registration import BadRegistration
 
 
 class RegisterApi:
@@ -27,7 +27,7 @@ class RegisterApi:
     def __init__(self, counter: Counter, registry: Registry, addresses: Addresses) -> None:
         self._counter = counter
         self._registry = registry
-        self._addresses = addresses
+        self._registering = Registering(registry, addresses)
 
     def routes(self) -> Iterator[Route]:
         """The rows of the route table."""
@@ -38,12 +38,8 @@ class RegisterApi:
         """POST /fn/register."""
         self._counter.check_registrar(request)
         try:
-            manifest = manifest_of(registration(await json_of(request)))
-            assert manifest.served
-            for url in (manifest.served.url, *(str(function.url) for function in manifest.functions)):
-                self._addresses.check_url(url)
-            return {"ok": True, "modified": await self._registry.register(manifest)}
-        except (BadRegistration, InvalidManifest, ValueError, OSError) as error:
+            return {"ok": True, "modified": await self._registering.take(await json_of(request))}
+        except BadRegistration as error:
             raise Problem(400, "invalid_registration", str(error)) from None
 
     async def dev(self, _: Request) -> Any:

@@ -13,6 +13,7 @@ from stepwell.platform.api.wire.gql import GqlApi
 from stepwell.platform.api.wire.journal import JournalApi
 from stepwell.platform.api.wire.reads import ReadsApi
 from stepwell.platform.api.wire.register import RegisterApi
+from stepwell.platform.api.wire.signals import SignalsApi
 from stepwell.platform.api.wire.state import BatchApi
 from stepwell.platform.installation import Installation
 from stepwell.platform.wire.addresses import Addresses
@@ -37,5 +38,6 @@ def wire_routes(installation: Installation, keys: Keys, addresses: Addresses, *,
         *ActionsApi(counter, installation.history).routes(),
         *ReadsApi(counter, installation).routes(),
         *CancellationsApi(counter, installation).routes(),
+        *SignalsApi(counter, installation.waits.signals, installation.settings.max_event_bytes).routes(),
         *GqlApi(counter, installation.history).routes(),
     ]

@@ -14,6 +14,7 @@ from stepwell.platform.executor.leasing import Room
 from stepwell.platform.executor.remote.caller import Caller
 from stepwell.platform.executor.remote.circuit import Circuit
 from stepwell.platform.executor.remote.execution import RemoteExecution
+from stepwell.platform.executor.remote.gateway import Gateway
 from stepwell.platform.executor.remote.line import Line
 from stepwell.platform.executor.remote.ours import OurExecution
 from stepwell.platform.settings import Settings
@@ -31,10 +32,17 @@ class RemoteApp:
         named: the function, as `app/function`, that SDKs call by a name.
         settings: limits.
         clock: tells when waits end.
+        gateway: makes requests for steps; by default, to none but public hosts.
     """
 
     def __init__(
-        self, manifest: Manifest, caller: Caller, named: Callable[[str], str], settings: Settings, clock: Clock
+        self,
+        manifest: Manifest,
+        caller: Caller,
+        named: Callable[[str], str],
+        settings: Settings,
+        clock: Clock,
+        gateway: Gateway | None = None,
     ) -> None:
         self.manifest = manifest
         self.room = Room(CONCURRENCY)
@@ -46,7 +54,8 @@ class RemoteApp:
         leased = [*self._served, *(f"{name}!" for name in self._served)]
         self.versions = dict.fromkeys(leased, manifest.version)
         output, interval = settings.max_output_bytes, settings.retry_interval
-        self._line = Line(caller, self.circuit, clock, named, settings.crash_limit, output, interval)
+        gateway = gateway or Gateway.of(settings, private=False)
+        self._line = Line(caller, self.circuit, clock, named, settings.crash_limit, output, gateway, interval)
 
     def shares(self) -> Iterator[Share]:
         """See `Handlers`: while the app is away, one run finds out."""

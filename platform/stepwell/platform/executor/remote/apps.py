@@ -11,6 +11,7 @@ from stepwell.platform.engine.leases import Leases
 from stepwell.platform.errors import StepwellError
 from stepwell.platform.executor.remote.app import RemoteApp, session_id
 from stepwell.platform.executor.remote.caller import Caller, HttpCaller, Seal, session
+from stepwell.platform.executor.remote.gateway import Gateway
 from stepwell.platform.executor.remote.working import work
 from stepwell.platform.executor.session import Session
 from stepwell.platform.executor.worker import Worker
@@ -44,6 +45,7 @@ class RemoteApps:
         self._seal = seal
         self._addresses = addresses
         self._kind = kind
+        self._gateway = Gateway.of(self._settings, private=addresses.private)
         self._serving: dict[str, tuple[Manifest, asyncio.Task[None]]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
 
@@ -91,7 +93,7 @@ class RemoteApps:
     async def _serve(self, manifest: Manifest, caller: Caller) -> None:
         """Has a worker for one app, and another one should the first be taken for dead."""
         while True:
-            app = RemoteApp(manifest, caller, self._named, self._settings, self._clock)
+            app = RemoteApp(manifest, caller, self._named, self._settings, self._clock, self._gateway)
             worker = self._worker(app)
             task = asyncio.create_task(work(worker, app, self._cards, self._settings, self._clock))
             try:

@@ -18,6 +18,7 @@ from stepwell.platform.errors import StepwellError
 from stepwell.platform.executor.handlers import Taken
 from stepwell.platform.executor.journal import outcome_of
 from stepwell.platform.executor.remote.caller import url_for
+from stepwell.platform.executor.remote.gateway import CODES
 from stepwell.platform.executor.remote.line import Line
 from stepwell.platform.executor.remote.pausing import pause
 from stepwell.platform.executor.remote.recording import Recording
@@ -241,8 +242,11 @@ class RemoteExecution:
             case Reported(operations):
                 if reply.apart and not any(one.code == "RunComplete" for one in operations):
                     await self._reread()
+                requests = [one for one in operations if one.code in CODES]
                 for operation in operations:
-                    await self._follow(operation, reply, took)
+                    if operation.code not in CODES:
+                        await self._follow(operation, reply, took)
+                await asyncio.gather(*[self._fetch(one) for one in requests])
 
     async def _reread(self) -> None:
         for row in await self._run.reread():
@@ -269,7 +273,7 @@ class RemoteExecution:
             case "" | "StepNotFound":
                 return
             case code if self._recording.knows(code):
-                self._learn(await self._recording.begin(operation))
+                await self._wait(operation)
             case code:
                 raise BadReply(f"step {key!r} is to do {code!r:.60}, which is not supported here")
 
@@ -283,6 +287,19 @@ class RemoteExecution:
         if self._restarts > RESTARTS:
             raise BadReply("it wants to be called again and again, and reports nothing that is new")
         self._fresh = True
+
+    async def _fetch(self, operation: Operation) -> None:
+        key = operation.key
+        if self._may_begin(key):
+            self._began[key] = asyncio.get_running_loop().time()
+            try:
+                self._learn(await self._recording.fetch(operation, self._tried(key) + 1))
+            finally:
+                self._began.pop(key, None)
+
+    async def _wait(self, operation: Operation) -> None:
+        if operation.key not in self._steps:  # what waits already is told of again and again
+            self._learn(await self._recording.begin(operation))
 
     # What is known.
 

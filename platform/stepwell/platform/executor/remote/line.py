@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from stepwell.platform.clock import Clock
 from stepwell.platform.executor.remote.caller import Caller
 from stepwell.platform.executor.remote.circuit import Circuit
+from stepwell.platform.executor.remote.gateway import Gateway
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class Line:
         named: the function, as `app/function`, that the app calls by a name.
         crash_limit: times in a row that the connection may break while the app has a call of one run.
         max_output: bytes of the output of a step, or of the function.
+        gateway: makes requests for steps.
         retry_interval: seconds by which each pause before a retry is longer than the last; `None`: as usual.
     """
 
@@ -28,4 +30,5 @@ class Line:
     named: Callable[[str], str]
     crash_limit: int
     max_output: int
+    gateway: Gateway
     retry_interval: float | None = None

@@ -1,6 +1,8 @@
 """Records what an app reports of a run's steps."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -10,6 +12,7 @@ from stepwell.functions.values import check_size
 from stepwell.functions.waits import EventWait
 from stepwell.platform.codec import encode
 from stepwell.platform.executor.journal import RunJournal
+from stepwell.platform.executor.remote.gateway import NotFetched
 from stepwell.platform.executor.remote.line import Line
 from stepwell.platform.executor.remote.pausing import pause
 from stepwell.platform.incoming import LATEST
@@ -39,6 +42,7 @@ class Recording:
         self._waits: Mapping[str, Callable[[Operation], Awaitable[Outcome]]] = {
             "Sleep": self._sleep,
             "WaitForEvent": self._wait,
+            "WaitForSignal": self._wait_for_signal,
             "InvokeFunction": self._invoke,
         }
 
@@ -65,6 +69,20 @@ class Recording:
         delay = pause(attempts, self._line.retry_interval) if reply.pause is None else reply.pause
         return await self._journal.retry(operation.key, "run", attempts, delay, took, error)
 
+    async def fetch(self, operation: Operation, attempts: int) -> Outcome:
+        """Makes the request that a step is, and records what came of it."""
+        loop, key = asyncio.get_running_loop(), operation.key
+        since = loop.time()
+        try:
+            output = await self._line.gateway.answer(operation, self._line.clock.now())
+        except NotFetched as error:
+            took, kept = round((loop.time() - since) * 1000), failed("GatewayError", str(error))
+            if error.final or attempts >= self._max_attempts:
+                return await self._given_up(key, "run", attempts, took, kept)
+            delay = pause(attempts, self._line.retry_interval) if error.pause is None else error.pause
+            return await self._journal.retry(key, "run", attempts, delay, took, kept)
+        return await self.done(replace(operation, data=output), attempts, round((loop.time() - since) * 1000))
+
     async def refused(self, operation: Operation, why: str) -> Outcome:
         """Records that a step cannot be done."""
         return await self._given_up(operation.key, "run", 1, 0, failed("NotSupported", why))
@@ -87,6 +105,15 @@ class Recording:
         wait = EventWait(event, if_=condition if isinstance(condition, str) and condition else None, lookback=False)
         until = self._until(operation.key, timeout) if timeout else self._line.clock.now()
         return await self._journal.wait(operation.key, "wait_for_event", [wait], delay=None, until=until, due=b"null")
+
+    async def _wait_for_signal(self, operation: Operation) -> Outcome:
+        options, key = operation.options, operation.key
+        signal, timeout = options.get("signal") or operation.name, options.get("timeout")
+        if not isinstance(signal, str) or not signal:
+            raise BadReply(f"step {key!r} waits for a signal that has no name: {signal!r:.100}")
+        until = self._until(key, timeout) if timeout else self._line.clock.now()
+        replace = options.get("conflict") == "replace"
+        return await self._journal.wait_for_signal(key, signal, until, replace=replace)
 
     async def _invoke(self, operation: Operation) -> Outcome:
         options, key = operation.options, operation.key
