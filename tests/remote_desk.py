@@ -89,7 +89,7 @@ def sequence(*keys: str) -> Callable[[Told], Answer]:
         for key in keys:
             if not told.knows(key):
                 return ops(done(key, f"{key} done"))
-        return answer(200, [told.of(key).get("data") for key in keys])
+        return answer(200, [(told.of(key) or {}).get("data") for key in keys])
 
     return next_of
 
