@@ -14,6 +14,11 @@ CLOSING = 15.0
 """Seconds in which a browser closes what it is asked to. One that was about to load a page may never do it."""
 
 
+def matters(said: str) -> bool:
+    """Whether what a console says is about the page: not that a test was quicker to a field than the browser itself."""
+    return "Autofocus processing was blocked" not in said
+
+
 @asynccontextmanager
 async def browsing(program: str) -> AsyncGenerator[Browser]:
     """The Chromium of a path, without a window of its own."""

@@ -91,6 +91,7 @@ class ServedHarness(Harness):
     """One platform and its apps."""
 
     server: InProcessServer
+    caller: InProcessCaller
 
     def __init__(self, store: Store, apps: list[App], settings: Settings) -> None:
         super().__init__(store, apps, settings)
@@ -113,7 +114,7 @@ class ServedHarness(Harness):
     def handlers(self, concurrency: int, *, suspects: bool) -> Handlers:
         """See `Harness`."""
         apps = self.registry.snapshot.apps
-        caller = InProcessCaller(self._served)
+        self.caller = caller = InProcessCaller(self._served)
         made = {app.id: RemoteApp(apps[app.id], caller, str, self.settings, self.clock) for app in self.apps}
         return Many(made) if len(made) > 1 else made[self.apps[0].id]
 

@@ -12,7 +12,7 @@ from playwright.async_api import Browser, Page, expect
 
 from stepwell.dashboard.wording import durations
 from tests.api_desk import function
-from tests.browsers import browsing, closed
+from tests.browsers import browsing, closed, matters
 from tests.test_dashboard_pages import HOSTILE, Pages
 from tests.test_dashboard_queues import leave_behind, limited
 
@@ -89,11 +89,16 @@ class Desktop:
     url: str
     complaints: list[str]
 
+    def hear(self, said: str) -> None:
+        """Notes what a console says."""
+        if matters(said):
+            self.complaints.append(said)
+
     @asynccontextmanager
     async def window(self, path: str) -> AsyncGenerator[Page]:
         """A window on a page."""
         page = await self.browser.new_page()
-        page.on("console", lambda message: self.complaints.append(message.text))
+        page.on("console", lambda message: self.hear(message.text))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         await page.goto(self.url + path)
         yield page

@@ -40,7 +40,7 @@ async def window(desktop: Desktop, *, scripts: bool = True) -> AsyncGenerator[Pa
     """A window of its own browser profile, and so with its own cookies."""
     context = await desktop.browser.new_context(java_script_enabled=scripts)
     page = await context.new_page()
-    page.on("console", lambda message: desktop.complaints.append(message.text))
+    page.on("console", lambda message: desktop.hear(message.text))
     page.on("pageerror", lambda error: desktop.complaints.append(str(error)))
     yield page
     await closed(context)

@@ -113,8 +113,13 @@ async def test_a_page_of_somebody_else_is_no_answer() -> None:
 
 
 async def test_an_answer_in_the_place_of_the_app_says_that_it_is_away() -> None:
-    for status in (429, 502, 503, 504):
+    for status in (429, 502, 503):
         assert await refused(saying(http(status, b"<h1>no</h1>")), Away) == f"the app answers {status}"
+
+
+async def test_a_proxy_that_waits_no_longer_says_that_the_app_had_the_call() -> None:
+    said = await refused(saying(http(504, b"<h1>no</h1>")), Broken)
+    assert said == "somebody answers 504 in the place of the app, which had the call"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stepwell.client.address import Address
-from stepwell.client.errors import Unreachable
+from stepwell.client.errors import Answered, Unreachable
 from stepwell.functions import (
     App,
     Batch,
@@ -41,6 +41,7 @@ from stepwell.platform.settings import Settings
 from stepwell.platform.store.memory import memory_store
 from stepwell.platform.store.store import Store
 from stepwell.platform.wire.registration import manifest_of, registration
+from stepwell.platform.wire.replies import reply_of
 from tests.api_desk import Desk
 from tests.served_harness import InProcessServer, ServedHarness
 
@@ -133,6 +134,8 @@ def test_others_are_told_why_they_do_not_pass(made: Callable[[], Request], why: 
         ("http://shop.example/", "127.0.0.1", {}, False),
         ("http://127.0.0.1:8000/", "127.0.0.1", {"x-forwarded-for": "203.0.113.7"}, False),
         ("http://127.0.0.1:8000/", "", {}, False),
+        ("http://127.0.0.1:8000/", "127.0.0.1", {"origin": "https://evil.example"}, False),
+        ("http://127.0.0.1:8000/", "127.0.0.1", {"sec-fetch-site": "cross-site"}, False),
     ],
 )
 def test_without_a_key_only_this_machine_passes(url: str, peer: str, headers: dict[str, str], *, passes: bool) -> None:
@@ -144,11 +147,14 @@ def test_without_a_key_only_this_machine_passes(url: str, peer: str, headers: di
             Door(Keys()).check(request, once=True)
 
 
-async def test_refusals_are_answered_and_every_answer_is_signed() -> None:
+async def test_refusals_are_answered_and_what_anybody_gets_is_not_signed() -> None:
     app = served(shop(), Keys(KEY))
     answer = await app.answer(post())
     assert (answer.status, decode(answer.body)["name"]) == (401, "Unauthorized")
-    assert verify(answer.body, answer.headers["x-inngest-signature"], [KEY], now())
+    for asked in (post(), replace(post(), method="GET"), replace(post(), method="DELETE")):
+        assert "x-inngest-signature" not in (await app.answer(asked)).headers, "or it could be sent back as a request"
+    known = await app.answer(signed())
+    assert verify(known.body, known.headers["x-inngest-signature"], [KEY], now())
     assert answer.headers["x-inngest-sdk"].startswith("stepwell:v")
     assert (await app.answer(replace(post(), method="PUT"))).status == 401
     assert (await app.answer(replace(post(), method="DELETE"))).status == 405
@@ -170,7 +176,33 @@ async def test_what_is_no_call_is_said_to_be_none(body: bytes, function: str, wh
     assert why in decode(answer.body)["message"]
 
 
+async def test_a_call_of_one_function_is_none_of_another() -> None:
+    app = shop()
+
+    @app.function(on="other")
+    async def other(ctx: Context[Any]) -> None: ...
+
+    ours = {"run": "R", "function": "shop/other", "token": "t", "attempt": 0, "max_attempts": 1, "turn": 0, "now": 1}
+    body = canonical({"stepwell": {**ours, "events": "[]", "steps": []}})
+    answer = await served(app, Keys(KEY)).answer(replace(signed(body), url=f"{URL}?fnId=shop-work"))
+    assert (answer.status, "was sent to 'shop/work'" in decode(answer.body)["message"]) == (400, True)
+
+
+def test_a_signature_has_one_form() -> None:
+    request = signed()
+    given = request.headers["x-inngest-signature"]
+    for other in (given.replace("t=", "t=0"), given.replace("t=", "t=00"), given.upper()):
+        assert not verify(request.body, other, [KEY], now())
+
+
 # What is registered.
+
+
+async def test_with_a_key_only_what_is_signed_says_where_an_app_is() -> None:
+    server = Recording({"ok": True, "modified": True})
+    request = replace(signed(canonical({"schema_version": "1"})), method="PUT", url="http://evil.example/api")
+    answer = await served(shop(), Keys(KEY), server).answer(request)
+    assert (answer.status, server.asked) == (400, [])
 
 
 async def test_an_app_registers_where_the_server_has_asked_it() -> None:
@@ -299,6 +331,79 @@ async def test_an_app_that_cannot_reach_its_server_is_called_again_after_a_while
         assert await platform.output(run) == "awake"
 
     await with_platform(store, app, story)
+
+
+async def test_an_app_that_records_at_another_server_is_not_called_for_ever(store: Store) -> None:
+    app, calls = App("shop"), list[int]()
+
+    @app.function(on="go", retries=2)
+    async def work(ctx: Context[Any]) -> str:
+        calls.append(1)
+        return await ctx.step.run("charge", lambda: "paid")
+
+    async def story(platform: ServedHarness) -> None:
+        async def unknown(path: str, body: bytes) -> Any:
+            raise Answered(409, "stale", "this call is not the run's any more", "")
+
+        platform.server.post = unknown  # type: ignore[method-assign]
+        run = await platform.start("go")
+        for seconds in (1, 2):
+            await platform.until(run, Status.WAITING)
+            await platform.advance(seconds * 1000)
+        error = await platform.error(run)
+        assert (error["type"], "STEPWELL_URL" in error["message"]) == ("NotRecorded", True)
+        assert len(calls) == 3
+
+    await with_platform(store, app, story)
+
+
+COMPLETE: dict[str, Any] = {"output": "null", "drift": []}
+SUSPEND: dict[str, Any] = {"turn": 0, "within": 0}
+STEP: dict[str, Any] = {"key": "a", "kind": "run", "ok": True, "attempts": 1, "took": 1, "payload": "1"}
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "own"),
+    [
+        (206, "RunComplete", {**COMPLETE, "output": "nul"}),
+        (206, "RunComplete", {**COMPLETE, "output": '"' + "x" * 9_000 + '"'}),
+        (206, "RunComplete", {**COMPLETE, "output": 7}),
+        (206, "", {**SUSPEND, "within": 10**17}),
+        (206, "", {**SUSPEND, "turn": "1"}),
+        (206, "DiscoveryRequest", {"why": "", "unsaved": [{**STEP, "kind": "a b"}]}),
+        (206, "DiscoveryRequest", {"why": "", "unsaved": [{**STEP, "attempts": "x"}]}),
+        (206, "DiscoveryRequest", {"why": "", "unsaved": [{**STEP, "payload": "{"}]}),
+        (500, "", {"error": "no JSON", "drift": []}),
+        (500, "", {"error": '{"type": "E", "message": "m"}', "delay": -1}),
+    ],
+)
+async def test_an_answer_that_cannot_be_meant_fails_the_run(store: Store, status: int, code: str, own: Any) -> None:
+    app = App("shop")
+
+    @app.function(on="go", retries=0)
+    async def work(ctx: Context[Any]) -> None: ...
+
+    async def story(platform: ServedHarness) -> None:
+        operation = {"op": code, "id": "0", "stepwell": own}
+        body = [operation] if status == 206 else {"name": "E", "message": "m", "stepwell": own}
+        headers = {"x-inngest-sdk": "stepwell:v1", "x-inngest-req-version": "1"}
+
+        async def answers(*_: Any) -> Any:
+            return reply_of(status, headers, encode(body), 0)
+
+        platform.caller.call = answers  # type: ignore[assignment,method-assign]
+        run = await platform.start("go")
+        error = await platform.error(run)
+        assert error["type"] in ("BadReply", "LimitExceeded"), error
+
+    platform = ServedHarness(store, [app], Settings(retry_interval=1, max_output_bytes=8_000))
+    await platform.register_app(app)
+    await platform.scheduler.tick()
+    await platform.start_worker()
+    try:
+        await story(platform)
+    finally:
+        await platform.close()
 
 
 async def recorded(platform: ServedHarness, run: str, key: str) -> bool:

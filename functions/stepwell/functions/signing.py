@@ -21,7 +21,7 @@ EXACT = 2**53 - 1
 """The largest whole number that JSON is sure to keep."""
 _PREFIX = re.compile(r"signkey-\w+-", re.ASCII)
 _HEXADECIMAL = re.compile(r"(?:[0-9a-fA-F]{2})+")
-_SIGNATURE = re.compile(r"t=([0-9]{1,12})&s=([0-9a-f]{64})")
+_SIGNATURE = re.compile(r"t=(0|[1-9][0-9]{0,11})&s=([0-9a-f]{64})")
 
 
 @dataclass(frozen=True, slots=True)

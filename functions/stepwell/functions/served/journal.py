@@ -110,7 +110,7 @@ class WireJournal:
         except LeaseLost:
             if self._execution is not None:
                 self._execution.abandon()
-        except JournalUnavailable:
+        except (JournalUnavailable, NonRetriable):
             return  # the next write finds out
 
     async def _written(self, what: str, write: Mapping[str, Any]) -> Outcome:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 from typing import Any
+from urllib.parse import urlsplit
 
 from stepwell.functions.app import App
 from stepwell.functions.function import Function
@@ -74,7 +75,8 @@ def introspection(app: App, mode: str) -> dict[str, Any]:
 
 def _function(function: Function[Any], url: str) -> dict[str, Any]:
     name, known = slug(function), function.manifest
-    runtime = {"type": "http", "url": f"{url}?{FUNCTION}={name}&stepId={FIRST}"}
+    joint = "&" if urlsplit(url).query else "?"
+    runtime = {"type": "http", "url": f"{url}{joint}{FUNCTION}={name}&stepId={FIRST}"}
     step = {"id": FIRST, "name": FIRST, "runtime": runtime, "retries": {"attempts": known.retries.times}}
     return {"id": name, "name": function.name, "triggers": _triggers(known), "steps": {FIRST: step}}
 

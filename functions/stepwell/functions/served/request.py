@@ -10,6 +10,9 @@ from urllib.parse import parse_qs, urlsplit
 from stepwell.functions.served.words import FUNCTION
 
 PROXIED = "x-forwarded-for", "forwarded", "x-real-ip"
+"""Headers of requests that a proxy passes on for others."""
+OF_PAGES = "origin", "sec-fetch-site"
+"""Headers of requests that a web page makes, which may be anybody's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +45,10 @@ class Request:
 
     @property
     def local(self) -> bool:
-        """Whether it comes from this machine, to it by its own name, and not through a proxy."""
+        """Whether it comes from this machine, to it by its own name, and not through a proxy or from a page."""
         host = urlsplit(self.url).hostname or ""
         near = host == "localhost" or _is_loopback(host)
-        return near and _is_loopback(self.peer) and not any(name in self.headers for name in PROXIED)
+        return near and _is_loopback(self.peer) and not any(name in self.headers for name in (*PROXIED, *OF_PAGES))
 
 
 def _is_loopback(address: str) -> bool:

@@ -60,7 +60,8 @@ class Served:
             "content-type": "application/json",
             "cache-control": "no-store",
             SDK: sdk(),
-            **self._door.sign(answer.body),
+            # What anybody gets is not signed: it could come back as a request.
+            **(self._door.sign(answer.body) if request.method in ("POST", "PUT") and answer.status != 401 else {}),
             **answer.headers,
         }
         return replace(answer, headers=headers)
@@ -91,10 +92,15 @@ class Served:
             call = call_of(parsed(request.body))
         except BadCall as bad:
             return problem(500, "BadCall", str(bad))
+        if call.start.function_id != function.name:
+            return problem(400, "BadCall", f"a call of {call.start.function_id[:200]!r} was sent to {function.name!r}")
         return await execute(call, function, self._server, self._threads, gone)
 
     async def _register(self, request: Request) -> Answer:
-        url = self._url or _asked(request) or request.place
+        # With a key, only what was signed says where this is: not the name of a host, which anybody may write.
+        url = self._url or _asked(request) or ("" if self._environment.keys.current else request.place)
+        if not url:
+            return problem(400, "NoAddress", 'the body does not say where this app is served: {"url": "https://…"}')
         if request.headers.get(SYNC) == "in_band" and self._environment.keys.current:
             return Answer(200, text(in_band(self._app, url)), {SYNC: "in_band"})
         try:

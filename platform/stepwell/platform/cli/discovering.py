@@ -59,7 +59,10 @@ class Discovery:
     async def run(self) -> None:
         """Looks until cancelled."""
         while True:
-            await self.look()
+            try:
+                await self.look()
+            except Exception as error:  # of whatever else listens there: no reason for `stepwell dev` to end
+                self.warn(f"looking for apps failed, and is tried again: {type(error).__name__}: {error}")
             await asyncio.sleep(EVERY)
 
     async def look(self) -> None:

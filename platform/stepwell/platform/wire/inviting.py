@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import aiohttp
 
+from stepwell.functions.served.words import OURS
 from stepwell.functions.signing import Keys, canonical, sign, verify
 from stepwell.platform.clock import Clock
 from stepwell.platform.codec import MalformedJSON, decode
@@ -76,8 +77,10 @@ class Inviting:
         sdk = f"{said.get('sdk_language') or ''}:v{str(said.get('sdk_version') or '').removeprefix('v')}"
         version = {"appVersion": said["appVersion"]} if isinstance(said.get("appVersion"), str) else {}
         known = {"appName": said.get("app_id"), "framework": said.get("framework"), "functions": said.get("functions")}
+        # What apps of our own SDK say besides, in which nothing of their controls is lost.
+        ours = {OURS: said[OURS]} if isinstance(said.get(OURS), dict) else {}
         try:
-            return await self._registering.take({"url": url, "sdk": sdk, **known, **version})
+            return await self._registering.take({"url": url, "sdk": sdk, **known, **version, **ours})
         except BadRegistration as error:
             raise NotRegistered(f"{url}: {error}") from None
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
 from types import MappingProxyType
 from typing import Annotated, Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from pydantic import Field, ValidationError
 
@@ -81,13 +81,16 @@ def _ours(given: Registration, manifest: Mapping[str, Any]) -> Manifest:
     try:
         known = Manifest.model_validate({**manifest, "id": given.app_name})
         served = ServedManifest(url=given.url, sdk=given.sdk[:128], framework=given.framework[:128])
-        functions = [
-            {**dict(one), "url": f"{given.url}?{urlencode({FUNCTION: slug(known.id, one.id), 'stepId': FIRST})}"}
-            for one in known.functions
-        ]
+        functions = [{**dict(one), "url": _called(given.url, slug(known.id, one.id))} for one in known.functions]
         return Manifest.model_validate({**dict(known), "functions": functions, "served": served})
     except ValidationError as error:
         raise BadRegistration(f"app {given.app_name!r:.100}: {_first(error)}") from None
+
+
+def _called(url: str, name: str) -> str:
+    """Where a function of an app at an address is called."""
+    query = urlencode({FUNCTION: name, "stepId": FIRST})
+    return f"{url}{'&' if urlsplit(url).query else '?'}{query}"
 
 
 def _digest(manifest: Manifest) -> str:

@@ -18,7 +18,7 @@ SDK, VERSION, NO_RETRY, RETRY_AFTER = (
 )
 SHORTEST, LONGEST = 1_000, 86_400_000
 """Ms that an app may ask to wait before it is called again."""
-AWAY = frozenset({429, 502, 503, 504})
+AWAY = frozenset({429, 502, 503})
 """What is answered in the place of an app that is not there."""
 
 
@@ -140,6 +140,8 @@ def _unwrapped(headers: Mapping[str, str], body: bytes) -> tuple[int, Mapping[st
 
 
 def _stranger(status: int, headers: Mapping[str, str], body: bytes) -> Exception:
+    if status == 504:
+        return Broken("somebody answers 504 in the place of the app, which had the call")
     if status in AWAY:
         return Away(f"the app answers {status}")
     if 300 <= status < 400:

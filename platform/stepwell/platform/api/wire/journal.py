@@ -13,7 +13,6 @@ from stepwell.functions.served.words import journal_path, row_of
 from stepwell.platform.api.problems import Problem
 from stepwell.platform.api.scopes import Scope
 from stepwell.platform.api.wire.counter import Counter, json_of
-from stepwell.platform.api.wire.entries import Entry, Line, Progress, Say, entry_of
 from stepwell.platform.api.wire.writing import WRITES, kept
 from stepwell.platform.codec import MalformedJSON, UnencodableJSON
 from stepwell.platform.engine.answers import Refusal
@@ -25,10 +24,21 @@ from stepwell.platform.executor.recorded import Recorded
 from stepwell.platform.ids import is_id, partition_of
 from stepwell.platform.installation import Installation
 from stepwell.platform.records import EventRecord, Lease, RunRecord, Status
+from stepwell.platform.wire.entries import Entry, Line, Progress, Say
 
 REPEATABLE = 0
 """The sequence number of a write that may be repeated: what is recorded already stays as it is."""
 STALE = "this call is not the run's any more: another one goes on with it"
+
+
+def entry_of(body: Any) -> Entry:
+    """The body of a request, understood. Raises a `Problem`."""
+    try:
+        return Entry.model_validate(body)
+    except ValidationError as error:
+        wrong = error.errors(include_url=False)[0]
+        where = ".".join(map(str, wrong["loc"])) or "the body"
+        raise Problem(400, "invalid_body", f"{where}: {wrong['msg']}") from None
 
 
 class _Repeatable(RunJournal):

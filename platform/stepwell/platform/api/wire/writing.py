@@ -9,30 +9,15 @@ from pydantic import BaseModel
 from stepwell.functions.journal import Outcome
 from stepwell.functions.served.words import wait_of
 from stepwell.functions.values import check_size
-from stepwell.platform.api.wire.entries import Arm, Checkpoint, Invoke, Retry, Send, Wait
 from stepwell.platform.codec import encode
 from stepwell.platform.executor.journal import RunJournal
+from stepwell.platform.wire.entries import Arm, Checkpoint, Invoke, Retry, Send, Wait, error_text, json_of
 from stepwell.platform.wire.given import decode_given
 
 
 def kept(kind: type[BaseModel], text: str) -> bytes:
     """One line of JSON, of what came as such. Raises `ValidationError`, `UnencodableJSON`."""
     return encode(kind.model_validate_json(text).model_dump())
-
-
-def _json(text: str) -> bytes:
-    """JSON that is recorded as it is. Raises `MalformedJSON`."""
-    given = text.encode()
-    decode_given(given)
-    return given
-
-
-def _error(text: str) -> bytes:
-    """An error that is recorded as it is. Raises `MalformedJSON`, `KeyError`, `TypeError`."""
-    known = decode_given(text.encode())
-    if not isinstance(known["type"], str) or not isinstance(known["message"], str):
-        raise TypeError("an error has a type and a message, which are text")
-    return text.encode()
 
 
 def _object(text: str) -> bytes:
@@ -43,7 +28,7 @@ def _object(text: str) -> bytes:
 
 
 async def _checkpoint(journal: RunJournal, write: Checkpoint, limit: int) -> Outcome:
-    payload = _json(write.payload) if write.ok else _error(write.payload)
+    payload = json_of(write.payload) if write.ok else error_text(write.payload)
     check_size(payload, f"step {write.key!r}", limit)
     turn = await journal.checkpoint(write.key, write.kind, write.ok, write.attempts, write.took, payload)
     return Outcome(write.key, write.kind, "done" if write.ok else "failed", turn, write.attempts, 0, b"")
@@ -54,7 +39,7 @@ async def _arm(journal: RunJournal, write: Arm, _: int) -> Outcome:
 
 
 async def _retry(journal: RunJournal, write: Retry, limit: int) -> Outcome:
-    error = _error(write.error)
+    error = error_text(write.error)
     check_size(error, f"step {write.key!r}", limit)
     return await journal.retry(write.key, write.kind, write.attempts, write.delay, write.took, error)
 
@@ -65,7 +50,7 @@ async def _send(journal: RunJournal, write: Send, _: int) -> list[str]:
 
 async def _wait(journal: RunJournal, write: Wait, _: int) -> Outcome:
     waits = [wait_of(wait) for wait in write.waits]
-    due = _json(write.due)
+    due = json_of(write.due)
     return await journal.wait(
         write.key, write.kind, waits, delay=write.delay, until=write.until, due=due, names=write.names
     )

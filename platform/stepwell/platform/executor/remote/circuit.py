@@ -9,6 +9,8 @@ from stepwell.platform.engine.cards import Away
 SHORTEST, LONGEST = 1.0, 30.0
 """Seconds for which an app that cannot be reached is left alone."""
 ALL = 1 << 30
+MOST = 10_000
+"""Runs of which it is remembered that they could not reach the app; they may have ended elsewhere."""
 
 
 class Circuit:
@@ -43,7 +45,9 @@ class Circuit:
         """The app could not be reached; gives how often in a row that was so for the run."""
         if not self._open:
             self._wait(why)
-        self._failed[run] = self._failed.get(run, 0) + 1
+        self._failed[run] = self._failed.pop(run, 0) + 1
+        if len(self._failed) > MOST:
+            self._failed.pop(next(iter(self._failed)))
         return self._failed[run]
 
     def probed(self) -> None:
@@ -54,6 +58,10 @@ class Circuit:
     def holds(self, run: str) -> None:
         """The app has answered."""
         self.forget(run)
+        self.reached()
+
+    def reached(self) -> None:
+        """The app is there: it has a call."""
         if self.away:
             self.away = None
             self._told()

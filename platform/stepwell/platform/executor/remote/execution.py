@@ -1,7 +1,7 @@
 """One execution of a run whose function is called over HTTP: calls the app, records what it reports, calls again."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -78,6 +78,7 @@ class RemoteExecution:
         self._made = 0
         self._news = asyncio.Event()
         self._room = asyncio.Semaphore(AT_ONCE)
+        self._requests = asyncio.Semaphore(AT_ONCE)  # of their own: those who make them are calls that have room
         self._began: dict[str, float] = {}
         for outcome in sorted(start.outcomes, key=lambda one: (one.turn, one.key)):
             self._note(outcome)
@@ -223,12 +224,7 @@ class RemoteExecution:
         loop = asyncio.get_running_loop()
         since = loop.time()
         url = url_for(self._url, call.step)
-        try:
-            reply = await self._line.caller.call(url, self._start.run_id, call.version, self._script.body(call))
-        except BadReply:
-            self._line.circuit.holds(self._start.run_id)  # something is there
-            raise
-        self._line.circuit.holds(self._start.run_id)
+        reply = await self._line.call(url, self._start.run_id, call.version, self._script.body(call))
         if reply.version >= 0:
             self._version = reply.version
         return reply, round((loop.time() - since) * 1000)
@@ -246,7 +242,7 @@ class RemoteExecution:
                 for operation in operations:
                     if operation.code not in CODES:
                         await self._follow(operation, reply, took)
-                await asyncio.gather(*[self._fetch(one) for one in requests])
+                await self._fetch_all(requests)
 
     async def _reread(self) -> None:
         for row in await self._run.reread():
@@ -288,14 +284,24 @@ class RemoteExecution:
             raise BadReply("it wants to be called again and again, and reports nothing that is new")
         self._fresh = True
 
+    async def _fetch_all(self, operations: Sequence[Operation]) -> None:
+        """Makes requests, a few at a time; when one cannot be recorded, the others are given up."""
+        requests = [asyncio.create_task(self._fetch(one)) for one in operations]
+        try:
+            await asyncio.gather(*requests)
+        finally:
+            for request in requests:
+                request.cancel()
+
     async def _fetch(self, operation: Operation) -> None:
         key = operation.key
-        if self._may_begin(key):
-            self._began[key] = asyncio.get_running_loop().time()
-            try:
-                self._learn(await self._recording.fetch(operation, self._tried(key) + 1))
-            finally:
-                self._began.pop(key, None)
+        async with self._requests:
+            if self._may_begin(key):
+                self._began[key] = asyncio.get_running_loop().time()
+                try:
+                    self._learn(await self._recording.fetch(operation, self._tried(key) + 1))
+                finally:
+                    self._began.pop(key, None)
 
     async def _wait(self, operation: Operation) -> None:
         if operation.key not in self._steps:  # what waits already is told of again and again

@@ -1,12 +1,15 @@
 """The way to a function of an app that is called over HTTP."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from stepwell.platform.clock import Clock
-from stepwell.platform.executor.remote.caller import Caller
+from stepwell.platform.executor.remote.caller import CONNECT, Caller
 from stepwell.platform.executor.remote.circuit import Circuit
 from stepwell.platform.executor.remote.gateway import Gateway
+from stepwell.platform.wire.operations import BadReply
+from stepwell.platform.wire.replies import Reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +35,16 @@ class Line:
     max_output: int
     gateway: Gateway
     retry_interval: float | None = None
+
+    async def call(self, url: str, run: str, version: int, body: bytes) -> Reply:
+        """Calls the app for a run; see `Caller`. That it is there is known from its answer, or when it has the call."""
+        there = asyncio.get_running_loop().call_later(CONNECT + 1, self.circuit.reached)
+        try:
+            reply = await self.caller.call(url, run, version, body)
+        except BadReply:
+            self.circuit.holds(run)  # something is there
+            raise
+        finally:
+            there.cancel()
+        self.circuit.holds(run)
+        return reply

@@ -4,16 +4,21 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+import structlog
+
 from stepwell.functions.errors import FunctionsError
 from stepwell.functions.journal import JournalUnavailable, LeaseLost, Outcome
 from stepwell.functions.replay import Cancelled, Completed, Ending, Failed, Released, Retry, Start, Suspended
 from stepwell.functions.replay.failures import failure
 from stepwell.functions.served.words import told
+from stepwell.functions.values import check_size
 from stepwell.platform.errors import StepwellError
 from stepwell.platform.executor.handlers import Taken
 from stepwell.platform.executor.remote.execution import ASIDE
 from stepwell.platform.executor.remote.line import Line
 from stepwell.platform.executor.remote.pausing import pause
+from stepwell.platform.incoming import LATEST
+from stepwell.platform.wire.entries import Checkpoint, error_text, json_of
 from stepwell.platform.wire.memos import error_kept, failed
 from stepwell.platform.wire.operations import BadReply
 from stepwell.platform.wire.ours import VERSION, our_call
@@ -93,17 +98,14 @@ class OurExecution:
             return self._raised(failed("BadReply", f"{self._url}: {bad}"), None)
         except FunctionsError as error:
             return Failed(failure(error))
+        except Exception as error:
+            structlog.get_logger().exception("answer_not_handled", run=self._start.run_id, url=self._url)
+            kind, why = type(error).__name__, f"{self._url}: its answer cannot be handled: {error}"
+            return self._raised(failed(kind, why), None)
 
     async def _post(self) -> Reply:
-        caller, run = self._line.caller, self._start.run_id
-        body = caller.form(our_call(self._start, self._run.lease.token))
-        try:
-            reply = await caller.call(self._url, run, VERSION, body)
-        except BadReply:
-            self._line.circuit.holds(run)  # something is there
-            raise
-        self._line.circuit.holds(run)
-        return reply
+        body = self._line.caller.form(our_call(self._start, self._run.lease.token))
+        return await self._line.call(self._url, self._start.run_id, VERSION, body)
 
     async def _ended(self, reply: Reply) -> Ending:
         try:
@@ -123,21 +125,27 @@ class OurExecution:
         match code:
             case "RunComplete":
                 self._drift = [str(key) for key in own["drift"]]
-                return Completed(own["output"].encode())
+                output = json_of(own["output"])
+                check_size(output, self._start.function_id, self._line.max_output)
+                return Completed(output)
             case "DiscoveryRequest":
                 return await self._released(own)
             case _ if own.get("cancelled"):
                 return Cancelled()
             case _:
-                return Suspended(int(own["turn"]), int(own["within"]))
+                return Suspended(_number(own["turn"]), _number(own["within"]))
 
     async def _released(self, own: Mapping[str, Any]) -> Ending:
         """The app could not record what it has done: that is done here."""
-        for step in own["unsaved"]:
-            payload = step["payload"].encode()
-            await self._run.journal.checkpoint(
-                step["key"], step["kind"], step["ok"], step["attempts"], step["took"], payload
-            )
+        for given in own["unsaved"]:
+            step = Checkpoint.model_validate(given)
+            payload = json_of(step.payload) if step.ok else error_text(step.payload)
+            check_size(payload, f"step {step.key!r}", self._line.max_output)
+            await self._run.journal.checkpoint(step.key, step.kind, step.ok, step.attempts, step.took, payload)
+        if not own["unsaved"] and not own["why"]:
+            # It was told there that the run is not its own. Had it lost the run, this would not be recorded either.
+            why = f"{self._url}: the server at which it records (STEPWELL_URL) does not know of this call"
+            return self._raised(failed("NotRecorded", why), None)
         return (
             self._away(Away(f"the app cannot record: {own['why']}"))
             if own["why"] and not own["unsaved"]
@@ -145,9 +153,9 @@ class OurExecution:
         )
 
     def _failed(self, own: Mapping[str, Any]) -> Ending:
-        error = own["error"].encode()
+        error = error_text(own["error"])
         if "delay" in own:
-            return Retry(error, max(0, int(own["delay"])))
+            return Retry(error, _number(own["delay"]))
         self._drift = [str(key) for key in own["drift"]]
         return Failed(error)
 
@@ -167,3 +175,10 @@ class OurExecution:
             return self._raised(failed("Crashed", why), None)
         # It goes on as soon as the app is there again, and lets others find out when it did so before.
         return Released() if times == 1 else Suspended(self._start.turn, ASIDE)
+
+
+def _number(given: Any) -> int:
+    """A turn, or ms. Raises `ValueError`."""
+    if type(given) is not int or not 0 <= given <= LATEST:
+        raise ValueError(f"{given!r:.60} is no number that can be meant")
+    return given

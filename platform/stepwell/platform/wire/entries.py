@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import Annotated, Any, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from stepwell.functions.ids import ID
 from stepwell.functions.lines import LONGEST_LINE
-from stepwell.platform.api.problems import Problem
 from stepwell.platform.incoming import LATEST
+from stepwell.platform.wire.given import decode_given
 
 MOST_LINES = 256
 """That are said at once."""
@@ -151,11 +151,16 @@ class Entry(BaseModel):
                 yield name, write
 
 
-def entry_of(body: Any) -> Entry:
-    """The body of a request, understood. Raises a `Problem`."""
-    try:
-        return Entry.model_validate(body)
-    except ValidationError as error:
-        wrong = error.errors(include_url=False)[0]
-        where = ".".join(map(str, wrong["loc"])) or "the body"
-        raise Problem(400, "invalid_body", f"{where}: {wrong['msg']}") from None
+def json_of(text: str) -> bytes:
+    """JSON that is recorded as it is. Raises `MalformedJSON`."""
+    given = text.encode()
+    decode_given(given)
+    return given
+
+
+def error_text(text: str) -> bytes:
+    """An error that is recorded as it is. Raises `MalformedJSON`, `KeyError`, `TypeError`."""
+    known = decode_given(text.encode())
+    if not isinstance(known["type"], str) or not isinstance(known["message"], str):
+        raise TypeError("an error has a type and a message, which are text")
+    return text.encode()
