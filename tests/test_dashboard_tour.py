@@ -161,6 +161,7 @@ async def test_the_palette_does_what_the_page_can_do(tour: Tour) -> None:
 
 async def test_the_palette_finds_functions_by_a_part_of_their_names(tour: Tour) -> None:
     async with tour.window("/runs") as page:
+        await live(page)  # before its scripts are there, the link leads to a page of its own
         await page.get_by_role("link", name="Find").click()
         await page.keyboard.type("catal")
         await expect(page.get_by_role("option", name="store/import_catalog")).to_be_visible()
