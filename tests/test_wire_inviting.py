@@ -11,6 +11,8 @@ import orjson
 import pytest
 from aiohttp import web
 
+from stepwell.functions import App, Concurrency, Context, Timeouts
+from stepwell.functions.served.registration import in_band
 from stepwell.functions.signing import sign, verify
 from stepwell.platform.cli import main
 from stepwell.platform.settings import Settings
@@ -134,6 +136,26 @@ async def test_an_app_says_in_its_answer_what_it_has() -> None:
             wrong = configured(rateLimit={"limit": 1, "period": "x"})
             shop.instead = signed(desk, {**told, "functions": [wrong]})
             assert "rateLimit.period" in (await add(client, shop.url)).json()["error"]["message"]
+
+
+async def test_an_app_of_our_own_keeps_its_controls_in_band() -> None:
+    app = App("shop")
+
+    @app.function(
+        on="order.placed", concurrency=Concurrency(1, key="event.data.customer"), timeouts=Timeouts(start="1h")
+    )
+    async def fulfil(ctx: Context[Any]) -> None: ...
+
+    settings = Settings.model_validate({"signing_key": KEY, "allow_private_urls": True})
+    async with memory_store() as store:
+        desk = Desk.over(store, settings)
+        async with desk.client(dev=False) as client, serving("") as shop:
+            shop.instead = signed(desk, in_band(app, f"{shop.url}?bypass=1"))
+            assert (await add(client, f"{shop.url}?bypass=1")).json()["data"]["modified"]
+            known = desk.installation.registry.snapshot.functions["shop/fulfil"].manifest
+    ours = fulfil.manifest
+    assert (known.concurrency, known.timeouts) == (ours.concurrency, ours.timeouts)
+    assert known.url == f"{shop.url}?bypass=1&fnId=shop-fulfil&stepId=step"
 
 
 def signed(desk: Desk, told: Any, key: str = KEY) -> web.Response:
