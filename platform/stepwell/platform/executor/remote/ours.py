@@ -144,7 +144,7 @@ class OurExecution:
             await self._run.journal.checkpoint(step.key, step.kind, step.ok, step.attempts, step.took, payload)
         if not own["unsaved"] and not own["why"]:
             # It was told there that the run is not its own. Had it lost the run, this would not be recorded either.
-            why = f"{self._url}: the server at which it records (STEPWELL_URL) does not know of this call"
+            why = f"{self._url}: it records at another server: set its STEPWELL_URL to the one that calls it"
             return self._raised(failed("NotRecorded", why), None)
         return (
             self._away(Away(f"the app cannot record: {own['why']}"))
