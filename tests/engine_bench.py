@@ -26,6 +26,8 @@ from stepwell.platform.store.topology import Topology
 EXPIRY = 15_000
 CRASH_LIMIT = 2
 PATIENCE = 30_000
+ROUNDS = 200
+"""Far more than anything here needs until there is no more to do."""
 BODY = b'{"name":"n","data":{}}'
 
 
@@ -39,6 +41,22 @@ async def store_over(topology: Topology, folder: Path = LUA, partitions: int = 2
         yield store
     finally:
         await routes.aclose()
+
+
+async def tick_until_quiet(ticks: Ticks) -> None:
+    """Ticks as long as there is more to do at once, which has an end."""
+    for _ in range(ROUNDS):
+        if (await ticks.tick()).wait > 0:
+            return
+    raise AssertionError(f"after {ROUNDS} ticks there is still more to do at once")
+
+
+async def deliver_all(outboxes: Sequence[Outbox]) -> None:
+    """Delivers until nothing is left to, which has an end."""
+    for _ in range(ROUNDS):
+        if not sum([await outbox.deliver() for outbox in outboxes]):
+            return
+    raise AssertionError(f"after {ROUNDS} rounds of all outboxes there is still something to deliver")
 
 
 class Place:

@@ -24,7 +24,7 @@ from stepwell.platform.errors import StoreUnavailable
 from stepwell.platform.ids import home_of, partition_of
 from stepwell.platform.records import Lease
 from stepwell.platform.registry import Registry
-from tests.engine_bench import CRASH_LIMIT, PATIENCE, Place
+from tests.engine_bench import CRASH_LIMIT, PATIENCE, ROUNDS, Place, tick_until_quiet
 from tests.engine_cron_ledger import MINUTE, Ledger, Witness, times
 from tests.engine_gates import Gate, Process
 from tests.engine_moves import PICK, Moves, move
@@ -253,8 +253,7 @@ class CronMachine(Moves):
 
     async def _tick(self) -> None:
         for place in self.places:
-            while (await place.ticks.tick()).wait == 0:
-                pass
+            await tick_until_quiet(place.ticks)
 
     # At rest.
 
@@ -328,5 +327,8 @@ class CronMachine(Moves):
             self.clock.advance(PATIENCE + LATER)
             await self._tick()
         for place in self.places:
-            while await place.ticks.trim_runs(1):
-                pass
+            for _ in range(ROUNDS):
+                if not await place.ticks.trim_runs(1):
+                    break
+            else:
+                raise AssertionError("trimming has no end")

@@ -26,7 +26,7 @@ from stepwell.platform.outbox import Outbox
 from stepwell.platform.reading.headers import headers_of
 from stepwell.platform.records import EventRecord, Lease, RunRecord, Status
 from stepwell.platform.registry import Registry
-from tests.engine_bench import CRASH_LIMIT, EXPIRY, PATIENCE
+from tests.engine_bench import CRASH_LIMIT, EXPIRY, PATIENCE, deliver_all, tick_until_quiet
 from tests.engine_flow_ledger import Ledger, Sent, Throttled
 from tests.engine_moves import PICK, Moves, move
 from tests.engine_waits_bench import ingest_over
@@ -194,8 +194,7 @@ class FlowMachine(Moves):
         before, now = await self._records(), self.clock.now()
         incoming = IncomingEvent("go", data, "", now + later if later else 0)
         [id] = await self.ingest.accept([incoming])
-        while sum([await outbox.deliver() for outbox in self.outboxes]):
-            pass
+        await deliver_all(self.outboxes)
         event = Sent(id, data, now, now + later)
         self.ledger.events[id] = event
         record = await self._event_record(id)
@@ -332,8 +331,7 @@ class FlowMachine(Moves):
 
     async def _tick(self) -> None:
         for ticks in self.ticks:
-            while (await ticks.tick()).wait == 0:
-                pass
+            await tick_until_quiet(ticks)
 
     # What must hold.
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from stepwell.platform.ids import run_id
-from tests.engine_bench import BODY, PATIENCE, Bench
+from tests.engine_bench import BODY, PATIENCE, Bench, tick_until_quiet
 from tests.engine_scenarios import Scenario
 
 SCENARIOS: list[Scenario] = []
@@ -67,8 +67,7 @@ async def pause(bench: Bench, mode: str) -> None:
 async def due(bench: Bench, ms: int) -> None:
     """Time passes, with one tick at its end."""
     bench.clock.advance(ms)
-    while (await bench.ticks.tick()).wait == 0:
-        pass
+    await tick_until_quiet(bench.ticks)
 
 
 # Refusing.
@@ -468,8 +467,7 @@ async def all_lanes_go_on_after_a_pause_however_many(bench: Bench) -> None:
     for _ in range(3):
         assert await bench.lease("w") == []
     await pause(bench, "-")
-    while (await bench.ticks.tick()).wait == 0:
-        pass
+    await tick_until_quiet(bench.ticks)
     leased = [run for _ in range(4) for run in await bench.lease("w")]
     assert sorted(leased) == sorted(runs)
 

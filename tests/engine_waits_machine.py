@@ -32,7 +32,7 @@ from stepwell.platform.outbox import Outbox
 from stepwell.platform.reading.headers import whole_of
 from stepwell.platform.records import Lease, RunRecord, Status, StepRow
 from stepwell.platform.registry import Registry
-from tests.engine_bench import CRASH_LIMIT, EXPIRY, PATIENCE
+from tests.engine_bench import CRASH_LIMIT, EXPIRY, PATIENCE, deliver_all, tick_until_quiet
 from tests.engine_gates import Process
 from tests.engine_moves import PICK, Moves, move
 from tests.engine_waits_bench import errands, errands_over, ingest_over
@@ -381,8 +381,7 @@ class WaitsMachine(Moves):
 
     async def _tick(self) -> None:
         for ticks in self.ticks:
-            while (await ticks.tick()).wait == 0:
-                pass
+            await tick_until_quiet(ticks)
 
     # Errands.
 
@@ -419,8 +418,7 @@ class WaitsMachine(Moves):
 
     async def _settle(self) -> None:
         await self._tick()
-        while sum([await outbox.deliver() for outbox in self.outboxes]):
-            pass
+        await deliver_all(self.outboxes)
         await self.waits.errands.empty()
 
     def teardown(self) -> None:
