@@ -21,6 +21,7 @@ from stepwell.platform.store.store import Store
 from tests.dealing import dealt
 from tests.fault_proxy import FaultProxy
 from tests.redis_servers import Cluster, Server, free_port, program
+from tests.sdk_apps import installed_express
 
 # How long an example takes is no matter of any test here: on a busy machine each may take very long once.
 settings.register_profile("whatever the machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -222,3 +223,11 @@ def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
 def seed(request: pytest.FixtureRequest) -> int:
     """Of the random moments of soaks."""
     return cast("int", request.config.getoption("--soak-seed"))
+
+
+@pytest.fixture(scope="session")
+def express(request: pytest.FixtureRequest) -> Path:
+    """The apps of tests/sdk/express with their packages."""
+    cache = request.config.cache
+    assert cache is not None
+    return installed_express(cache.mkdir("sdk"))

@@ -45,19 +45,19 @@ class Kill:
 
 @dataclass
 class Part:
-    """One `stepwell` command, started again whenever it ends before it is stopped.
+    """One program, started again whenever it ends before it is stopped.
 
     Args:
-        words: arguments of `stepwell`.
+        words: its arguments.
         environment: its own.
         log: what it prints, life after life.
-        module: another program than `stepwell`.
+        program: by default, `stepwell`.
     """
 
     words: tuple[str, ...]
     environment: Mapping[str, str]
     log: Path
-    module: str = CLI
+    program: tuple[str, ...] = (sys.executable, "-m", CLI)
     process: asyncio.subprocess.Process | None = None
     _keeping: asyncio.Task[None] | None = None
 
@@ -105,9 +105,7 @@ class Part:
     async def _spawn(self) -> asyncio.subprocess.Process:
         with self.log.open("ab") as log:
             return await asyncio.create_subprocess_exec(
-                *launched(),
-                sys.executable,
-                *("-m", self.module, *self.words),
+                *(*launched(), *self.program, *self.words),
                 env=self.environment,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,

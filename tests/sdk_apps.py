@@ -123,6 +123,11 @@ def python_app(id: str, folder: Path) -> SdkApp:
     return SdkApp(id, (sys.executable, "-m", f"tests.sdk.{id}_app"), ROOT, folder)
 
 
+def express_program(installed: Path, file: str) -> tuple[str, ...]:
+    """What runs a file of `tests/sdk/express`; `installed` as for `express_app`."""
+    return str(found("node")), str(installed / file)
+
+
 def express_app(folder: Path, installed: Path) -> SdkApp:
     """The app of `tests/sdk/express`.
 
@@ -130,7 +135,7 @@ def express_app(folder: Path, installed: Path) -> SdkApp:
         folder: for its ledger and its output.
         installed: what `installed_express` has given.
     """
-    return SdkApp("express", (str(found("node")), "app.mjs"), installed, folder)
+    return SdkApp("express", express_program(installed, "app.mjs"), installed, folder)
 
 
 def found(name: str) -> str | None:

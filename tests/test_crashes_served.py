@@ -4,11 +4,11 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 from collections import defaultdict
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -17,7 +17,6 @@ from typing import Literal
 import httpx2
 import pytest
 
-from examples.ledger import Ledger
 from stepwell.client import Client, Event
 from stepwell.platform.clock import SystemClock
 from stepwell.platform.codec import decode
@@ -28,7 +27,7 @@ from stepwell.platform.store.store import Store
 from tests.crash_crew import ROOT
 from tests.crash_stack import Part, Stack, eventually
 from tests.redis_servers import Server, free_port, program
-from tests.sdk_apps import was_taken
+from tests.sdk_apps import express_program, was_taken
 
 pytestmark = pytest.mark.slow
 
@@ -36,16 +35,17 @@ KEY = "signkey-prod-" + "ab" * 32
 STEPS = ["first", "second", "third"]
 EXPIRY = 3
 Victim = Literal["app", "server"]
+PYTHON = sys.executable, "-m", "tests.sdk.crash_app"
 
 
 @dataclass
 class Served:
-    """A server and an app of the official Python SDK, in processes of their own.
+    """A server and an app of an official SDK, in processes of their own.
 
     Args:
         stack: the server and its Redis.
         app: serves functions on `port`.
-        ledger: of the bodies.
+        ledger: every body that was executed, a line each: its run, its step, and when it began in ms UTC.
         installation: over the Redis, to look behind it.
         kills: when, ms UTC.
     """
@@ -53,7 +53,7 @@ class Served:
     stack: Stack
     app: Part
     port: int
-    ledger: Ledger
+    ledger: Path
     installation: Installation
     kills: list[int] = field(default_factory=list[int])
 
@@ -82,11 +82,11 @@ class Served:
 
 
 @asynccontextmanager
-async def served(folder: Path) -> AsyncGenerator[Served]:
+async def served(folder: Path, app_program: tuple[str, ...]) -> AsyncGenerator[Served]:
     """Both, in a folder with a short path."""
     redis = Server(program("redis"), folder / "redis", options={"appendonly": "yes"})
     await asyncio.to_thread(redis.start)
-    ledger, port = Ledger(folder / "ledger.sqlite"), free_port()
+    ledger, port = folder / "ledger", free_port()
     paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = {
         **os.environ,
@@ -96,12 +96,12 @@ async def served(folder: Path) -> AsyncGenerator[Served]:
         "STEPWELL_ALLOW_PRIVATE_URLS": "true",
         "STEPWELL_RETRY_INTERVAL": "0.2",
         "NO_COLOR": "1",
-        "CRASH_LEDGER": str(ledger.path),
+        "LEDGER": str(ledger),
         "PYTHONPATH": paths,
     }
     stack = Stack(redis, folder, environment, "")
     theirs = {"INNGEST_BASE_URL": stack.url, "INNGEST_SIGNING_KEY": KEY, "INNGEST_EVENT_KEY": "any", "INNGEST_DEV": "0"}
-    app = Part((str(port),), environment | theirs, folder / "app.log", "tests.sdk.crash_app")
+    app = Part((str(port),), environment | theirs, folder / "app.log", app_program)
     opened = Settings(redis_url=redis.url, session_expiry=EXPIRY)
     try:
         await stack.start_server()
@@ -140,8 +140,9 @@ async def _runs(client: Client, event: str) -> list[str]:
 async def judge(both: Served, runs: list[str]) -> None:
     """All have completed, and each body was executed once, but where a kill has cut it."""
     times: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for execution in both.ledger.executions():
-        times[execution.run, execution.step].append(_ms(execution.began))
+    for line in both.ledger.read_text().splitlines():
+        run, step, began = line.split()
+        times[run, step].append(int(began))
     history = both.installation.history
     for run in runs:
         view, rows = await history.run(run), await history.steps(run)
@@ -150,21 +151,30 @@ async def judge(both: Served, runs: list[str]) -> None:
         assert (view.run.status, decode(view.run.output or b"null")) == ("completed", STEPS), view
         assert [row.key for row in rows if row.kind == "run"] == STEPS
         for row in rows:
-            began = times.pop((run, row.key), [])
-            assert all(one <= row.ended for one in began), f"{row.key} of {run} was executed again when it was recorded"
-            for before, after in pairwise(began):
-                assert any(before <= kill <= after for kill in both.kills), f"{row.key} of {run}: {began}, {both.kills}"
+            all_began = times.pop((run, row.key), [])
+            assert all_began or row.kind != "run", f"{row.key} of {run} was not executed"
+            late = [one for one in all_began if one > row.ended]
+            assert not late, f"{row.key} of {run} was executed again when it was recorded"
+            for pair in pairwise(all_began):
+                cut = [kill for kill in both.kills if pair[0] <= kill <= pair[1]]
+                assert cut, f"{row.key} of {run}: {all_began}, {both.kills}"
     findings = await examine(both.installation.store, both.installation.settings, SystemClock(), deep=True)
     assert [finding.text for finding in findings if finding.level == "wrong"] == []
 
 
-def _ms(text: str) -> int:
-    return round(datetime.fromisoformat(text).timestamp() * 1000)
+@pytest.fixture(params=["python", "express"])
+def app_program(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """What serves the app."""
+    if request.param == "python":
+        return PYTHON
+    return express_program(request.getfixturevalue("express"), "crash_app.mjs")
 
 
-async def test_apps_and_servers_that_are_killed_lose_and_repeat_nothing(short_path: Path) -> None:
+async def test_apps_and_servers_that_are_killed_lose_and_repeat_nothing(
+    short_path: Path, app_program: tuple[str, ...]
+) -> None:
     random = Random("served")
-    async with served(short_path) as both:
+    async with served(short_path, app_program) as both:
         runs = await mistreat(both, random, 120, 4)
         assert len(runs) == 120
         await judge(both, runs)
@@ -173,9 +183,9 @@ async def test_apps_and_servers_that_are_killed_lose_and_repeat_nothing(short_pa
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
 async def test_apps_and_servers_that_are_killed_for_minutes_lose_and_repeat_nothing(
-    short_path: Path, seed: int
+    short_path: Path, seed: int, app_program: tuple[str, ...]
 ) -> None:
     random = Random(seed)
-    async with served(short_path) as both:
+    async with served(short_path, app_program) as both:
         for _ in range(10):
             await judge(both, await mistreat(both, random, 400, 12))

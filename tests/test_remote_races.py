@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from stepwell.functions.journal import Outcome
-from stepwell.platform.executor.remote import circuit, execution
+from stepwell.platform.executor.remote import circuit, execution, judgement
 from stepwell.platform.records import Status, StepRow
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.store import Store
@@ -66,7 +66,7 @@ async def test_a_run_for_which_the_app_is_always_away_keeps_no_other_from_it(sto
         assert await desk.output(await desk.start("pay")) == ["a done"]
         assert not (await desk.run(poison)).status.ended
         desk.caller.handler = sequence("a")
-        await desk.advance(execution.ASIDE)
+        await desk.advance(judgement.ASIDE)
         assert await desk.output(poison) == ["a done"]
 
 

@@ -15,13 +15,14 @@ import pytest
 
 from stepwell.client import Client, Event, Run
 from tests.redis_servers import Server, free_port, program
-from tests.sdk_apps import SdkApp, express_app, installed_express, python_app, was_taken
+from tests.sdk_apps import SdkApp, express_app, python_app, was_taken
 from tests.test_cli_dev import Dev
 from tests.test_cli_server import Installation
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 PATIENCE = 40.0
+SETTINGS = {"STEPWELL_RETRY_INTERVAL": "0.2", "STEPWELL_GATEWAY_HOSTS": "127.0.0.1"}
 EVERY = ["fastapi", "flask", "express"]
 
 BOOKS = """
@@ -131,18 +132,10 @@ def key() -> str:
     return uuid4().hex[:12]
 
 
-@pytest.fixture(scope="session")
-def express(request: pytest.FixtureRequest) -> Path:
-    """The app of tests/sdk/express with its packages."""
-    cache = request.config.cache
-    assert cache is not None
-    return installed_express(cache.mkdir("sdk"))
-
-
 @pytest.fixture(scope="module")
 def dev(session_path: Path) -> Generator[Dev]:
     """A `stepwell dev` with a worker's functions, which tries again soon."""
-    with running_dev(session_path / "sdk-dev", {"STEPWELL_RETRY_INTERVAL": "0.2"}) as made:
+    with running_dev(session_path / "sdk-dev", SETTINGS) as made:
         yield made
 
 
@@ -378,6 +371,11 @@ async def test_runs_of_a_key_start_at_intervals(stage: Stage, key: str) -> None:
     assert times[2] - times[0] >= 1.5
 
 
+async def test_a_few_runs_of_a_key_may_start_at_once(stage: Stage, key: str) -> None:
+    runs = [await stage.start("burst", key=key) for _ in range(3)]
+    assert {(await stage.end(run)).status for run in runs} == {"completed"}
+
+
 async def test_more_than_the_limit_starts_nothing(stage: Stage, key: str) -> None:
     await stage.finish("limited", key=key)
     event = await stage.send("limited", key=key)
@@ -403,6 +401,28 @@ async def test_of_a_key_there_is_a_single_run(stage: Stage, key: str) -> None:
         assert await client.events.wait(event, timeout=PATIENCE) == ()
     assert (await stage.end(run)).status == "completed"
     assert stage.app.told(key) == ["a", "b"]
+
+
+async def test_of_a_key_there_is_the_latest_run(stage: Stage, key: str) -> None:
+    run = await stage.start("latest", key=key)
+    await stage.waits(run)
+    latest = await stage.start("latest", key=key)
+    assert (await stage.end(run)).status == "cancelled"
+    assert (await stage.end(latest)).status == "completed"
+    assert stage.app.told(key) == ["a", "a", "b"]
+
+
+async def test_a_run_that_takes_too_long_is_cancelled(stage: Stage, key: str) -> None:
+    run = await stage.finish("hasty", key=key)
+    assert (run.status, run.error and run.error.type) == ("cancelled", "Timeout")
+    assert stage.app.told(key) == ["a"]
+
+
+async def test_the_server_asks_a_model_for_a_run(stage: Stage, key: str) -> None:
+    answer = await stage.output("inferred", key=key)
+    async with stage.client() as client:
+        event = await client.events.get(answer["ids"][0])
+    assert (event.name, event.data) == (f"{stage.app.id}/asked", {"key": key})
 
 
 async def test_an_event_cancels_the_run_it_means(stage: Stage, key: str) -> None:
@@ -465,6 +485,12 @@ class TestTypeScript:
     async def test_what_is_done_first_wins(self, stage: Stage, key: str) -> None:
         assert await stage.output("winner", key=key) == "quick"
         assert stage.app.told(key) == ["quick"]
+
+    async def test_the_server_makes_a_request_for_a_run(self, stage: Stage, key: str) -> None:
+        status, answer = await stage.output("fetched", key=key)
+        async with stage.client() as client:
+            event = await client.events.get(answer["ids"][0])
+        assert (status, event.name, event.data) == (200, f"{stage.app.id}/asked", {"key": key})
 
     async def test_a_step_says_when_to_try_again(self, stage: Stage, key: str) -> None:
         run = await stage.finish("later_step", key=key)

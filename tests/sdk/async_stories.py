@@ -8,6 +8,7 @@ from typing import Any
 from inngest import Context, Event, NonRetriableError, ParallelMode, RetryAfterError, StepError
 
 from tests.sdk.ledger import note, tell, told
+from tests.sdk.model import Model
 
 PAUSE = 0.15
 MEBIBYTE = 1 << 20
@@ -268,6 +269,12 @@ async def bulky(ctx: Context) -> object:
     return ["".join(part[0] for part in parts), sum(map(len, parts))]
 
 
+async def inferred(ctx: Context) -> object:
+    """Has the server ask a model; in its place there is the server itself, which takes what it is sent for an event."""
+    body = {"name": f"{app_of(ctx)}/asked", "data": {"key": key_of(ctx)}}
+    return await ctx.step.ai.infer("ask", adapter=Model(), body=body)
+
+
 HANDLERS: Mapping[str, Callable[[Context], Awaitable[object]]] = {
     "three": three,
     "again": again,
@@ -293,14 +300,18 @@ HANDLERS: Mapping[str, Callable[[Context], Awaitable[object]]] = {
     "debounce": debounce,
     "narrow": narrow,
     "throttle": throttle,
+    "burst": throttle,
     "limited": limited,
     "urgent": urgent,
     "single": single,
+    "latest": single,
+    "hasty": cancel,
     "cancel": cancel,
     "once": once,
     "sender": sender,
     "told": told_of,
     "bulky": bulky,
+    "inferred": inferred,
 }
 """Of every function, by its id."""
 

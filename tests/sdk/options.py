@@ -12,6 +12,7 @@ from inngest import (
     RateLimit,
     Singleton,
     Throttle,
+    Timeouts,
     TriggerCron,
 )
 
@@ -44,12 +45,15 @@ def _flow(app: str) -> dict[str, dict[str, Any]]:
         "debounce": {"debounce": Debounce(period=SECOND, key=KEY)},
         "narrow": {"concurrency": [Concurrency(limit=1, key=KEY)]},
         "throttle": {"throttle": Throttle(limit=1, period=SECOND, key=KEY)},
+        "burst": {"throttle": Throttle(limit=1, period=3600 * SECOND, burst=3, key=KEY)},
         "limited": {"rate_limit": RateLimit(limit=1, period=60 * SECOND, key=KEY)},
         "urgent": {
             "priority": Priority(run="event.data.urgent ? 600 : 0"),
             "concurrency": [Concurrency(limit=1)],
         },
         "single": {"singleton": Singleton(mode="skip", key=KEY)},
+        "latest": {"singleton": Singleton(mode="cancel", key=KEY)},
+        "hasty": {"timeouts": Timeouts(finish=SECOND)},
         "cancel": {"cancel": [Cancel(event=f"{app}/withdrawn", if_exp="event.data.key == async.data.key")]},
         "once": {"idempotency": KEY},
     }

@@ -7,6 +7,7 @@ from typing import Any
 from inngest import ContextSync, Event, NonRetriableError, ParallelMode, RetryAfterError, StepError
 
 from tests.sdk.ledger import tell, told
+from tests.sdk.model import Model
 
 PAUSE = 0.15
 MEBIBYTE = 1 << 20
@@ -267,6 +268,12 @@ def bulky(ctx: ContextSync) -> object:
     return ["".join(part[0] for part in parts), sum(map(len, parts))]
 
 
+def inferred(ctx: ContextSync) -> object:
+    """Has the server ask a model; in its place there is the server itself, which takes what it is sent for an event."""
+    body = {"name": f"{app_of(ctx)}/asked", "data": {"key": key_of(ctx)}}
+    return ctx.step.ai.infer("ask", adapter=Model(), body=body)
+
+
 HANDLERS: Mapping[str, Callable[[ContextSync], object]] = {
     "three": three,
     "again": again,
@@ -292,14 +299,18 @@ HANDLERS: Mapping[str, Callable[[ContextSync], object]] = {
     "debounce": debounce,
     "narrow": narrow,
     "throttle": throttle,
+    "burst": throttle,
     "limited": limited,
     "urgent": urgent,
     "single": single,
+    "latest": single,
+    "hasty": cancel,
     "cancel": cancel,
     "once": once,
     "sender": sender,
     "told": told_of,
     "bulky": bulky,
+    "inferred": inferred,
 }
 """Of every function, by its id."""
 

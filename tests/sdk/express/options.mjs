@@ -20,9 +20,12 @@ const flow = (app) => ({
   debounce: { debounce: { period: "1s", key: KEY } },
   narrow: { concurrency: { limit: 1, key: KEY } },
   throttle: { throttle: { limit: 1, period: "1s", key: KEY } },
+  burst: { throttle: { limit: 1, period: "1h", burst: 3, key: KEY } },
   limited: { rateLimit: { limit: 1, period: "60s", key: KEY } },
   urgent: { priority: { run: "event.data.urgent ? 600 : 0" }, concurrency: 1 },
   single: { singleton: { mode: "skip", key: KEY } },
+  latest: { singleton: { mode: "cancel", key: KEY } },
+  hasty: { timeouts: { finish: "1s" } },
   cancel: { cancelOn: [{ event: `${app}/withdrawn`, if: "event.data.key == async.data.key" }] },
   once: { idempotency: KEY },
 });

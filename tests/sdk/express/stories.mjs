@@ -6,10 +6,12 @@ import { tell, told } from "./ledger.mjs";
 
 const PAUSE = 150;
 const MEBIBYTE = 1 << 20;
+const PLACE = `${process.env.INNGEST_DEV}/e/any`;
 
 const keyOf = ({ event }) => event.data.key;
 const appOf = ({ event }) => event.name.split("/")[0];
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const asked = (ctx) => ({ name: `${appOf(ctx)}/asked`, data: { key: keyOf(ctx) } });
 const other = (functionId, appId) => referenceFunction({ functionId, appId });
 
 async function three(ctx) {
@@ -252,6 +254,18 @@ async function bulky(ctx) {
   return [parts.map((part) => part[0]).join(""), parts.join("").length];
 }
 
+// Has the server ask a model; in its place there is the server itself, which takes what it is sent for an event.
+async function inferred(ctx) {
+  const model = { format: "openai-chat", authKey: "any", headers: {}, url: PLACE, options: {} };
+  return ctx.step.ai.infer("ask", { model, body: asked(ctx) });
+}
+
+// Has the server make a request.
+async function fetched(ctx) {
+  const answer = await ctx.step.fetch(PLACE, { method: "POST", body: JSON.stringify(asked(ctx)) });
+  return [answer.status, await answer.json()];
+}
+
 /** Of every function, by its id. */
 export const HANDLERS = {
   three,
@@ -282,14 +296,19 @@ export const HANDLERS = {
   debounce,
   narrow,
   throttle,
+  burst: throttle,
   limited: noted,
   urgent,
   single,
+  latest: single,
+  hasty: cancel,
   cancel,
   once: noted,
   sender,
   told: toldOf,
   bulky,
+  inferred,
+  fetched,
 };
 
 /** What is called when a function has failed. */

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from starlette.routing import Route
 
 from stepwell.functions.signing import Keys
-from stepwell.platform.api.wire.actions import ActionsApi
 from stepwell.platform.api.wire.cancellations import CancellationsApi
 from stepwell.platform.api.wire.checkpoints import CheckpointsApi
 from stepwell.platform.api.wire.counter import Counter
@@ -14,7 +13,7 @@ from stepwell.platform.api.wire.journal import JournalApi
 from stepwell.platform.api.wire.reads import ReadsApi
 from stepwell.platform.api.wire.register import RegisterApi
 from stepwell.platform.api.wire.signals import SignalsApi
-from stepwell.platform.api.wire.state import BatchApi
+from stepwell.platform.api.wire.state import StateApi
 from stepwell.platform.installation import Installation
 from stepwell.platform.wire.addresses import Addresses
 
@@ -34,8 +33,7 @@ def wire_routes(installation: Installation, keys: Keys, addresses: Addresses, *,
         *CheckpointsApi(counter, installation).routes(),
         *JournalApi(counter, installation).routes(),
         *RegisterApi(counter, installation.registry, addresses).routes(),
-        *BatchApi(counter, installation.history).routes(),
-        *ActionsApi(counter, installation.history).routes(),
+        *StateApi(counter, installation.history).routes(),
         *ReadsApi(counter, installation).routes(),
         *CancellationsApi(counter, installation).routes(),
         *SignalsApi(counter, installation.waits.signals, installation.settings.max_event_bytes).routes(),

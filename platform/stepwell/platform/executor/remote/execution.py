@@ -5,35 +5,26 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
-import structlog
-
-from stepwell.functions.errors import FunctionsError, LimitExceeded
-from stepwell.functions.journal import JournalUnavailable, LeaseLost, Outcome
+from stepwell.functions.journal import Outcome
 from stepwell.functions.replay import Cancelled, Completed, Ending, Failed, Released, Retry, Start, Suspended
-from stepwell.functions.replay.failures import failure
-from stepwell.functions.replay.turns import Turns
 from stepwell.functions.values import check_size
 from stepwell.platform.codec import encode
-from stepwell.platform.errors import StepwellError
 from stepwell.platform.executor.handlers import Taken
 from stepwell.platform.executor.journal import outcome_of
 from stepwell.platform.executor.remote.caller import url_for
 from stepwell.platform.executor.remote.gateway import CODES
+from stepwell.platform.executor.remote.judgement import LOST, Judgement
+from stepwell.platform.executor.remote.known import Known
 from stepwell.platform.executor.remote.line import Line
-from stepwell.platform.executor.remote.pausing import pause
 from stepwell.platform.executor.remote.recording import Recording
 from stepwell.platform.wire.calls import FIRST, Call, Script
 from stepwell.platform.wire.keys import wire_id
-from stepwell.platform.wire.memos import error_kept, failed
+from stepwell.platform.wire.memos import error_kept
 from stepwell.platform.wire.operations import BadReply, Operation
-from stepwell.platform.wire.replies import Away, Broken, Output, Raised, Reply, Reported
+from stepwell.platform.wire.replies import Output, Raised, Reply, Reported
 
 AT_ONCE = 32
 """Calls of one run under way at a time."""
-DUE = 0
-"""When a step that has failed may be tried again: now."""
-ASIDE = 5_000
-"""Ms in which a run that could not reach the app twice lets others find out whether it is there."""
 RESTARTS = 3
 """Times that an app may want to be asked again without having told anything that is new."""
 ASKING = ""
@@ -59,12 +50,11 @@ class RemoteExecution:
         self._start = start
         self._line = line
         self._recording = Recording(start.function_id, run.journal, line, start.max_attempts)
-        self._turns = Turns(start.turn)
-        self._steps: dict[str, Outcome] = {}
-        self._keys: dict[str, str] = {}  # by their wire ids
+        self._judgement = Judgement(url, start, line)
         events = [encode({**event, "user": {}}) for event in start.events]
         form = line.caller.form
         self._script = Script(start.run_id, start.function_id, run.lease.token, events, start.max_attempts, form)
+        self._known = Known(start, self._script)
         self._calls: dict[str, asyncio.Task[None]] = {}
         self._planned: dict[str, bool] = {}  # key -> whether it races
         self._ending: Ending | None = None
@@ -80,8 +70,6 @@ class RemoteExecution:
         self._room = asyncio.Semaphore(AT_ONCE)
         self._requests = asyncio.Semaphore(AT_ONCE)  # of their own: those who make them are calls that have room
         self._began: dict[str, float] = {}
-        for outcome in sorted(start.outcomes, key=lambda one: (one.turn, one.key)):
-            self._note(outcome)
 
     @property
     def drift(self) -> list[str]:
@@ -92,7 +80,7 @@ class RemoteExecution:
     def executing(self) -> list[tuple[str, int, int]]:
         """See `Running`; a step that the app executes on being asked what comes next is not known yet."""
         now = asyncio.get_running_loop().time()
-        return [(key, self._tried(key) + 1, round((now - since) * 1000)) for key, since in self._began.items()]
+        return [(key, self._known.tried(key) + 1, round((now - since) * 1000)) for key, since in self._began.items()]
 
     async def run(self) -> Ending:
         """See `Running`."""
@@ -131,28 +119,21 @@ class RemoteExecution:
         if not self._draining:
             self._begin_calls()
         if not self._calls:
-            self._end(self._last if self._draining else Suspended(self._turns.high))
+            self._end(self._last if self._draining else Suspended(self._known.turn))
 
     def _begin_calls(self) -> None:
-        due = self._due()
+        due = self._known.due
         # In a sequence the app comes to the step by itself, as in the call in which it has failed.
         alone = len(due) == 1 and not self._calls and not (due[0] in self._planned or due[0] in self._called_up)
         for key in self._planned if alone else {**self._planned, **dict.fromkeys(due)}:
-            if key not in self._calls and self._may_begin(key):
+            if key not in self._calls and self._known.may_begin(key):
                 self._begin(key, partial(self._execute, key))
         racing = any(self._planned.values())
         if ASKING not in self._calls and (not self._calls or racing) and (self._fresh or alone):
             self._fresh = False
             self._called_up.update(due if alone else ())
-            self._begin(ASKING, partial(self._ask, self._tried(due[0]) if alone else self._attempt))
+            self._begin(ASKING, partial(self._ask, self._known.tried(due[0]) if alone else self._attempt))
             self._attempt = 0
-
-    def _due(self) -> list[str]:
-        return [key for key, step in self._steps.items() if step.state == "retrying" and step.due == DUE]
-
-    def _may_begin(self, key: str) -> bool:
-        step = self._steps.get(key)
-        return step is None or (step.state == "retrying" and step.due == DUE)
 
     def _begin(self, key: str, work: Callable[[], Awaitable[None]]) -> None:
         task = self._calls[key] = asyncio.create_task(self._guarded(work))
@@ -170,50 +151,31 @@ class RemoteExecution:
             async with self._room:
                 if not self._draining:  # as it may be since this waits for room
                     await work()
-        except (LeaseLost, JournalUnavailable, StepwellError):
+        except LOST:
             self._end(Released())
-        except Away as away:
-            self._away(away)
-        except BadReply as bad:
-            self._raised(failed("BadReply", f"{self._url}: {bad}"), None)
-        except FunctionsError as error:
-            self._end(Failed(failure(error)))
         except Exception as error:
-            structlog.get_logger().exception("answer_not_handled", run=self._start.run_id, url=self._url)
-            self._raised(failed(type(error).__name__, f"{self._url}: its answer cannot be handled: {error}"), None)
-
-    def _away(self, away: Away) -> None:
-        """Nothing of the run has failed, unless it is the run that brings the app down again and again."""
-        times = self._line.circuit.broke(str(away), self._start.run_id)
-        if isinstance(away, Broken) and times > self._line.crash_limit:
-            why = f"{self._url}: {away}, {times} times in a row as this was called"
-            self._raised(failed("Crashed", why), None)
-        else:
-            # It goes on as soon as the app is there again, and lets others find out when it did so before.
-            self._wind_up(Released() if times == 1 else Suspended(self._turns.high, ASIDE))
+            self._settle(self._judgement.on(error, self._known.turn))
 
     # Calls.
 
     async def _ask(self, attempt: int) -> None:
         """Asks what comes next."""
-        paused = any(step.state == "retrying" and step.due != DUE for step in self._steps.values())
-        call = self._call(FIRST, attempt, planned=len(self._calls) > 1 or paused)
-        known = len(self._steps)
+        call = self._call(FIRST, attempt, planned=len(self._calls) > 1 or self._known.pauses)
+        known = len(self._known)
         await self._apply(*await self._post(call))
         if self._ending is None and not self._moves(known):
             raise BadReply("it reports nothing that is new, although the run waits for nothing else")
 
     def _moves(self, known: int) -> bool:
         """Whether there is something that the run goes on with."""
-        waiting = any(not step.ended for step in self._steps.values())
-        planned = any(map(self._may_begin, self._planned))
-        return self._fresh or waiting or planned or len(self._steps) > known or len(self._calls) > 1
+        planned = any(map(self._known.may_begin, self._planned))
+        return self._fresh or self._known.waits or planned or len(self._known) > known or len(self._calls) > 1
 
     async def _execute(self, key: str) -> None:
         """Has one step executed."""
         self._began[key] = asyncio.get_running_loop().time()
-        await self._apply(*await self._post(self._call(wire_id(key), self._tried(key), planned=True)))
-        if self._ending is None and self._may_begin(key):
+        await self._apply(*await self._post(self._call(wire_id(key), self._known.tried(key), planned=True)))
+        if self._ending is None and self._known.may_begin(key):
             raise BadReply(f"it has not executed step {key!r}, which it was called for")
 
     def _call(self, step: str, attempt: int, *, planned: bool) -> Call:
@@ -234,7 +196,7 @@ class RemoteExecution:
             case Output(value):
                 self._complete(value)
             case Raised(error):
-                self._raised(error_kept(error), reply)
+                self._settle(self._judgement.raised(error_kept(error), reply))
             case Reported(operations):
                 if reply.apart and not any(one.code == "RunComplete" for one in operations):
                     await self._reread()
@@ -250,18 +212,18 @@ class RemoteExecution:
 
     async def _follow(self, operation: Operation, reply: Reply, took: int) -> None:
         """Does what an operation asks for."""
-        operation = self._known(operation)
-        key = operation.key
-        if key in self._steps and self._steps[key].ended:
-            return  # it keeps the outcome that it has
+        key = self._known.key_of(operation.key)
+        if self._known.has_ended(key):
+            return
+        operation = replace(operation, key=key)
         match operation.code:
             case "StepPlanned":
-                if self._may_begin(key):
+                if self._known.may_begin(key):
                     self._planned[key] = operation.races
             case "StepRun":
-                self._learn(await self._recording.done(operation, self._tried(key) + 1, took))
+                self._learn(await self._recording.done(operation, self._known.tried(key) + 1, took))
             case "StepError" | "StepFailed":
-                self._learn(await self._recording.failed(operation, self._tried(key) + 1, took, reply))
+                self._learn(await self._recording.failed(operation, self._known.tried(key) + 1, took, reply))
             case "RunComplete":
                 self._complete(encode(operation.data))
             case "DiscoveryRequest":
@@ -272,11 +234,6 @@ class RemoteExecution:
                 await self._wait(operation)
             case code:
                 raise BadReply(f"step {key!r} is to do {code!r:.60}, which is not supported here")
-
-    def _known(self, operation: Operation) -> Operation:
-        """It, by the key that its step has: not every operation tells the name that the step is known by."""
-        key = self._keys.setdefault(wire_id(operation.key), operation.key)
-        return operation if key == operation.key else replace(operation, key=key)
 
     def _restart(self) -> None:
         self._restarts += 1
@@ -296,57 +253,32 @@ class RemoteExecution:
     async def _fetch(self, operation: Operation) -> None:
         key = operation.key
         async with self._requests:
-            if self._may_begin(key):
+            if self._known.may_begin(key):
                 self._began[key] = asyncio.get_running_loop().time()
                 try:
-                    self._learn(await self._recording.fetch(operation, self._tried(key) + 1))
+                    self._learn(await self._recording.fetch(operation, self._known.tried(key) + 1))
                 finally:
                     self._began.pop(key, None)
 
     async def _wait(self, operation: Operation) -> None:
-        if operation.key not in self._steps:  # what waits already is told of again and again
+        if operation.key not in self._known:  # what waits already is told of again and again
             self._learn(await self._recording.begin(operation))
 
-    # What is known.
-
-    def _tried(self, key: str) -> int:
-        step = self._steps.get(key)
-        return 0 if step is None else step.attempts
-
     def _learn(self, outcome: Outcome) -> None:
-        known = self._steps.get(outcome.key)
-        if known is not None and _is_older(outcome, known):
-            return
-        self._note(outcome)
-        if outcome.ended:
+        if self._known.learn(outcome):
             self._fresh, self._restarts = True, 0
-
-    def _note(self, outcome: Outcome) -> None:
-        self._steps[outcome.key] = outcome
-        self._keys[wire_id(outcome.key)] = outcome.key
-        self._turns.learn(outcome.turn)
-        if outcome.ended:
-            self._script.add(outcome)
 
     # Endings.
 
     def _complete(self, value: bytes) -> None:
-        try:
-            check_size(value, self._start.function_id, self._line.max_output)
-        except LimitExceeded as error:
-            self._end(Failed(failure(error)))
-        else:
-            self._end(Completed(value))
+        check_size(value, self._start.function_id, self._line.max_output)
+        self._end(Completed(value))
 
-    def _raised(self, error: bytes, reply: Reply | None) -> None:
-        """The function has failed outside its steps."""
-        tried = self._start.attempt + 1
-        if tried >= self._start.max_attempts or (reply is not None and reply.final):
-            self._end(Failed(error))
-        elif reply is not None and reply.pause is not None:
-            self._wind_up(Retry(error, reply.pause))
+    def _settle(self, ending: Ending) -> None:
+        if isinstance(ending, Failed):
+            self._end(ending)
         else:
-            self._wind_up(Retry(error, pause(tried, self._line.retry_interval)))
+            self._wind_up(ending)
 
     def _wind_up(self, ending: Ending) -> None:
         """Begins nothing more; what executes beside is recorded first, so that it is not executed again."""
@@ -365,9 +297,3 @@ class RemoteExecution:
         for call in calls:
             call.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
-
-
-def _is_older(outcome: Outcome, known: Outcome) -> bool:
-    """Whether news of a step were overtaken by what is known of it."""
-    late = (outcome.attempts, outcome.due == DUE) < (known.attempts, known.due == DUE)
-    return known.ended or (late and not outcome.ended)

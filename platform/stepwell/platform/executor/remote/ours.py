@@ -4,25 +4,19 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-import structlog
-
-from stepwell.functions.errors import FunctionsError
-from stepwell.functions.journal import JournalUnavailable, LeaseLost, Outcome
+from stepwell.functions.journal import Outcome
 from stepwell.functions.replay import Cancelled, Completed, Ending, Failed, Released, Retry, Start, Suspended
-from stepwell.functions.replay.failures import failure
 from stepwell.functions.served.words import told
 from stepwell.functions.values import check_size
-from stepwell.platform.errors import StepwellError
 from stepwell.platform.executor.handlers import Taken
-from stepwell.platform.executor.remote.execution import ASIDE
+from stepwell.platform.executor.remote.judgement import Judgement
 from stepwell.platform.executor.remote.line import Line
-from stepwell.platform.executor.remote.pausing import pause
 from stepwell.platform.incoming import LATEST
 from stepwell.platform.wire.entries import Checkpoint, error_text, json_of
 from stepwell.platform.wire.memos import error_kept, failed
 from stepwell.platform.wire.operations import BadReply
 from stepwell.platform.wire.ours import VERSION, our_call
-from stepwell.platform.wire.replies import Away, Broken, Output, Raised, Reply, Reported
+from stepwell.platform.wire.replies import Away, Output, Raised, Reply, Reported
 
 
 class OurExecution:
@@ -43,6 +37,7 @@ class OurExecution:
         self._run = run
         self._start = start
         self._line = line
+        self._judgement = Judgement(url, start, line)
         self._drift: list[str] = []
         self._left = asyncio.Event()
 
@@ -90,18 +85,8 @@ class OurExecution:
     async def _execute(self) -> Ending:
         try:
             return await self._ended(await self._post())
-        except (LeaseLost, JournalUnavailable, StepwellError):
-            return Released()
-        except Away as away:
-            return self._away(away)
-        except BadReply as bad:
-            return self._raised(failed("BadReply", f"{self._url}: {bad}"), None)
-        except FunctionsError as error:
-            return Failed(failure(error))
         except Exception as error:
-            structlog.get_logger().exception("answer_not_handled", run=self._start.run_id, url=self._url)
-            kind, why = type(error).__name__, f"{self._url}: its answer cannot be handled: {error}"
-            return self._raised(failed(kind, why), None)
+            return self._judgement.on(error, self._start.turn)
 
     async def _post(self) -> Reply:
         body = self._line.caller.form(our_call(self._start, self._run.lease.token))
@@ -115,7 +100,7 @@ class OurExecution:
                 case Raised(error) if own := told(error):
                     return self._failed(own)
                 case Raised(error):
-                    return self._raised(error_kept(error), reply)
+                    return self._judgement.raised(error_kept(error), reply)
                 case Reported() | Output():
                     raise BadReply("it does not answer as a Stepwell app does: register it again")
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -145,12 +130,10 @@ class OurExecution:
         if not own["unsaved"] and not own["why"]:
             # It was told there that the run is not its own. Had it lost the run, this would not be recorded either.
             why = f"{self._url}: it records at another server: set its STEPWELL_URL to the one that calls it"
-            return self._raised(failed("NotRecorded", why), None)
-        return (
-            self._away(Away(f"the app cannot record: {own['why']}"))
-            if own["why"] and not own["unsaved"]
-            else Released()
-        )
+            return self._judgement.raised(failed("NotRecorded", why))
+        if own["unsaved"]:
+            return Released()
+        return self._judgement.away(Away(f"the app cannot record: {own['why']}"), self._start.turn)
 
     def _failed(self, own: Mapping[str, Any]) -> Ending:
         error = error_text(own["error"])
@@ -158,23 +141,6 @@ class OurExecution:
             return Retry(error, _number(own["delay"]))
         self._drift = [str(key) for key in own["drift"]]
         return Failed(error)
-
-    def _raised(self, error: bytes, reply: Reply | None) -> Ending:
-        """Something else than the handler has failed."""
-        tried = self._start.attempt + 1
-        if tried >= self._start.max_attempts or (reply is not None and reply.final):
-            return Failed(error)
-        asked = None if reply is None else reply.pause
-        return Retry(error, pause(tried, self._line.retry_interval) if asked is None else asked)
-
-    def _away(self, away: Away) -> Ending:
-        """Nothing of the run has failed, unless it is the run that brings the app down again and again."""
-        times = self._line.circuit.broke(str(away), self._start.run_id)
-        if isinstance(away, Broken) and times > self._line.crash_limit:
-            why = f"{self._url}: {away}, {times} times in a row as this was called"
-            return self._raised(failed("Crashed", why), None)
-        # It goes on as soon as the app is there again, and lets others find out when it did so before.
-        return Released() if times == 1 else Suspended(self._start.turn, ASIDE)
 
 
 def _number(given: Any) -> int:
