@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from time import perf_counter
 
 import aiohttp
-from playwright.async_api import Browser, Page, Response, async_playwright
+from playwright.async_api import Browser, Page, Response, async_playwright, expect
 
 from bench.events import event
 from bench.figure import BenchFailed, Figure, Target, percentile
@@ -124,7 +124,7 @@ async def weighed(browser: Browser, stack: Stack) -> Figure:
 async def updated(window: Page, stack: Stack) -> Figure:
     """How long a run takes from being sent to being in the list that somebody looks at."""
     await window.goto(f"{stack.url}/runs")
-    await window.wait_for_function("document.getElementById('live').textContent === 'Live'")
+    await expect(window.locator("#live")).to_have_text("Live")
     values = list[float]()
     for _ in range(UPDATES):
         await asyncio.sleep(0.6)

@@ -1,5 +1,6 @@
 """Signing in with a browser: with the keyboard alone, without JavaScript, and under an open page."""
 
+import asyncio
 import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -75,6 +76,15 @@ async def test_one_signs_in_with_the_keyboard_and_comes_to_the_page_one_wanted(l
     assert locked.complaints == [REFUSED]
 
 
+async def fits(page: Page) -> None:
+    """Returns when nothing is wider than the window: not at once, since the browser lays it out anew."""
+    for _ in range(50):
+        if await page.evaluate("document.documentElement.scrollWidth <= document.body.clientWidth"):
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError("something is wider than the window")
+
+
 async def test_the_page_fits_and_has_contrast(locked: Desktop) -> None:
     async with window(locked) as page:
         for key in ("wrong", "see"):
@@ -83,8 +93,7 @@ async def test_the_page_fits_and_has_contrast(locked: Desktop) -> None:
             await page.evaluate("document.getElementById('live').textContent = 'Reconnecting…'")
             for width in WIDTHS:
                 await page.set_viewport_size({"width": width, "height": 800})
-                # Not at once: the browser lays it out anew, with or without a scroll bar.
-                await page.wait_for_function("document.documentElement.scrollWidth <= document.body.clientWidth")
+                await fits(page)
             for scheme in SCHEMES:
                 await page.emulate_media(color_scheme=scheme)
                 await (page.get_by_role("button", name="Sign in").or_(page.get_by_label("This dashboard"))).hover()
