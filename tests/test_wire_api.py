@@ -9,6 +9,8 @@ import orjson
 import pytest
 
 from stepwell.functions.signing import hashed
+from stepwell.platform.bulk.order import BulkOrder
+from stepwell.platform.bulk.wanted import Wanted
 from stepwell.platform.executor.journal import RunJournal
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.memory import memory_store
@@ -220,6 +222,17 @@ async def test_many_runs_are_cancelled_by_a_job(desk: Desk, client: httpx2.Async
     assert (job.order.action, job.order.wanted.function, job.order.wanted.after) == (
         "cancel", "shop/fulfil", 1_735_689_600_000,
     )  # fmt: skip
+    other = await desk.installation.bulk.begin(BulkOrder("rerun", Wanted(app="shop")), "")
+    [listed] = (await client.get("/v1/cancellations")).json()["data"]
+    assert (listed["id"], listed["app_id"], listed["function_id"], listed["started_after"], listed["if"]) == (
+        job.id, "shop", "shop/fulfil", "2025-01-01T00:00:00.000Z", "true",
+    )  # fmt: skip
+    assert (await client.delete(f"/v1/cancellations/{job.id}")).json()["data"]["id"] == job.id
+    stopped = await desk.installation.bulk.get(job.id)
+    assert stopped
+    assert stopped.state == "stopping", "within a second, by who carries it on"
+    for none in (other, NOBODY, "no id"):
+        assert refusal(await client.delete(f"/v1/cancellations/{none}"), 404)
     wrong: list[Any] = [[], {}, {"app_id": ""}, {**given, "started_after": "soon"}, {**given, "if": "event."}]
     for bad in wrong:
         assert refusal(await client.post("/v1/cancellations", json=bad), 400)
@@ -279,6 +292,7 @@ async def test_the_questions_of_sdks_own_tests(desk: Desk, client: httpx2.AsyncC
 PATHS = [
     ("GET", f"/v0/runs/{NOBODY}/actions"), ("GET", f"/v0/runs/{NOBODY}/batch"), ("GET", "/v1/events"),
     ("GET", f"/v1/runs/{NOBODY}"), ("DELETE", f"/v1/runs/{NOBODY}"), ("POST", "/v1/cancellations"),
+    ("GET", "/v1/cancellations"), ("DELETE", f"/v1/cancellations/{NOBODY}"),
     ("POST", "/v0/gql"), ("POST", "/v1/signals"),
 ]  # fmt: skip
 
@@ -291,5 +305,5 @@ async def test_reading_takes_a_key(method: str, path: str) -> None:
         assert refusal(await client.request(method, path, headers=bearer("shy")), 403)
         for token in (hashed(KEY), KEY, "all"):
             assert (await client.request(method, path, headers=bearer(token))).status_code in (200, 400, 404, 410)
-        steers = method == "DELETE" or path in ("/v1/cancellations", "/v1/signals")
+        steers = method == "DELETE" or (method, path) in (("POST", "/v1/cancellations"), ("POST", "/v1/signals"))
         assert ((await client.request(method, path, headers=bearer("see"))).status_code == 403) is steers

@@ -1,4 +1,4 @@
-"""`POST /v1/cancellations`: cancels many runs, as a bulk job."""
+"""`/v1/cancellations`: cancelling many runs, as bulk jobs."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,11 +7,12 @@ from pydantic import Field, ValidationError
 from starlette.requests import Request
 from starlette.routing import Route
 
-from stepwell.platform.api.problems import Problem
+from stepwell.platform.api.problems import Problem, not_found
 from stepwell.platform.api.scopes import Scope
 from stepwell.platform.api.steering import refusals
 from stepwell.platform.api.wire.counter import Counter, json_of
-from stepwell.platform.api.wire.telling import time_of
+from stepwell.platform.api.wire.telling import moment, time_of
+from stepwell.platform.bulk.job import Job
 from stepwell.platform.bulk.order import BulkOrder
 from stepwell.platform.bulk.wanted import Wanted
 from stepwell.platform.expressions import ExpressionError
@@ -36,8 +37,12 @@ class Cancellation(Given):
         return Wanted(app=self.app_id, function=name or None, after=after, before=before, q=self.if_)
 
 
+MOST = 100
+"""Jobs that are listed, the newest."""
+
+
 class CancellationsApi:
-    """Takes orders to cancel.
+    """Takes orders to cancel, lists them, and calls them off.
 
     Args:
         counter: lets callers in.
@@ -51,6 +56,22 @@ class CancellationsApi:
     def routes(self) -> Iterator[Route]:
         """The rows of the route table."""
         yield self._counter.route("POST", "/v1/cancellations", self.begin, Scope.OPERATE)
+        yield self._counter.route("GET", "/v1/cancellations", self.all, Scope.READ)
+        yield self._counter.route("DELETE", "/v1/cancellations/{id}", self.stop, Scope.OPERATE)
+
+    async def all(self, _: Request) -> Any:
+        """GET /v1/cancellations."""
+        jobs, _next = await self._jobs.page(None, MOST)
+        return {"data": [_told(job) for job in jobs if job.order.action == "cancel"]}
+
+    async def stop(self, request: Request) -> Any:
+        """DELETE /v1/cancellations/{id}: runs that are cancelled already stay so."""
+        id = request.path_params["id"]
+        job = await self._jobs.get(id)
+        if job is None or job.order.action != "cancel":
+            raise not_found("cancellation", id)
+        await self._jobs.stop(id)
+        return {"data": _told(job)}
 
     async def begin(self, request: Request) -> Any:
         """POST /v1/cancellations."""
@@ -65,3 +86,15 @@ class CancellationsApi:
         except (ValueError, ExpressionError) as error:
             raise Problem(400, "invalid_body", str(error)) from None
         return {"data": {"id": id, **given.model_dump(by_alias=True)}}
+
+
+def _told(job: Job) -> dict[str, Any]:
+    wanted = job.order.wanted
+    return {
+        "id": job.id,
+        "app_id": wanted.app,
+        "function_id": wanted.function,
+        "started_after": wanted.after and moment(wanted.after),
+        "started_before": wanted.before and moment(wanted.before),
+        "if": wanted.q,
+    }
