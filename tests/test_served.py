@@ -27,6 +27,8 @@ from stepwell.functions import (
     Timeouts,
     cron,
 )
+from stepwell.functions.journal import JournalUnavailable, LeaseLost
+from stepwell.functions.replay import Ending, Released
 from stepwell.functions.served.door import Door, Refused
 from stepwell.functions.served.environment import Environment
 from stepwell.functions.served.registration import registration as registered
@@ -35,6 +37,8 @@ from stepwell.functions.served.served import Served
 from stepwell.functions.signing import Keys, canonical, sign, verify
 from stepwell.platform.clock import SystemClock
 from stepwell.platform.codec import UnencodableJSON, decode, encode
+from stepwell.platform.executor.journal import RunJournal
+from stepwell.platform.executor.remote.ours import OurExecution
 from stepwell.platform.reading.logs import log_of
 from stepwell.platform.records import Status
 from stepwell.platform.settings import Settings
@@ -307,6 +311,40 @@ async def test_a_step_that_could_not_be_recorded_goes_with_the_answer_and_is_not
         platform.server.away = False
         assert await platform.output(run) == ["one", "two"]
         assert calls == ["one", "two"]
+
+    await with_platform(store, app, story)
+
+
+@pytest.mark.parametrize("lost", [LeaseLost("another has it"), JournalUnavailable("no Redis")])
+async def test_a_step_that_comes_with_the_answer_and_cannot_be_recorded_either_lets_the_run_go(
+    store: Store, monkeypatch: pytest.MonkeyPatch, lost: BaseException
+) -> None:
+    endings = list[Ending]()
+    run_it = OurExecution.run
+
+    async def run(execution: OurExecution) -> Ending:
+        endings.append(await run_it(execution))
+        return endings[-1]
+
+    async def checkpoint(*_: Any) -> int:
+        raise lost
+
+    app = App("shop")
+
+    @app.function(on="go")
+    async def work(ctx: Context[Any]) -> str:
+        return await ctx.step.run("one", lambda: "one")
+
+    async def story(platform: ServedHarness) -> None:
+        monkeypatch.setattr(OurExecution, "run", run)
+        platform.server.away = True
+        with monkeypatch.context() as patch:
+            patch.setattr(RunJournal, "checkpoint", checkpoint)
+            id = await platform.start("go")
+            await platform.eventually(lambda: asyncio.sleep(0, endings))
+            platform.server.away = False
+        assert await platform.output(id) == "one"
+        assert isinstance(endings[0], Released)
 
     await with_platform(store, app, story)
 
