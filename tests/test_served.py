@@ -475,6 +475,48 @@ async def test_a_branch_goes_on_while_the_body_of_another_one_executes(store: St
     await with_platform(store, app, story)
 
 
+async def test_a_wait_that_ends_before_its_beginning_is_answered_is_heard_of(store: Store) -> None:
+    """Its end comes with the answer to another write, since answers overtake each other."""
+    app, armed, written, go_on = App("shop"), asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    @app.function(on="go")
+    async def work(ctx: Context[Any]) -> Any:
+        async def slow() -> str:
+            await go_on.wait()
+            return "slow"
+
+        async def quick() -> str:
+            await ctx.step.sleep("nap", "10s")
+            return await ctx.step.run("after", lambda: "quick")
+
+        async def beside() -> str:
+            await armed.wait()
+            return "beside"
+
+        return await asyncio.gather(ctx.step.run("slow", slow), quick(), ctx.step.run("beside", beside))
+
+    async def story(platform: ServedHarness) -> None:
+        post = platform.server.post
+
+        async def overtaken(path: str, body: bytes) -> Any:
+            answer = await post(path, body)
+            if "arm" in decode(body):
+                await platform.advance(10_000)
+                armed.set()
+                await written.wait()
+            elif "checkpoint" in decode(body):
+                written.set()
+            return answer
+
+        platform.server.post = overtaken  # type: ignore[method-assign]
+        run = await platform.start("go")
+        await platform.eventually(lambda: recorded(platform, run, "after"))
+        go_on.set()
+        assert await platform.output(run) == ["slow", "quick", "beside"]
+
+    await with_platform(store, app, story)
+
+
 async def test_a_run_that_is_cancelled_cleans_up(store: Store) -> None:
     app, inside = App("shop"), asyncio.Event()
 
