@@ -628,6 +628,8 @@ async def test_only_who_has_the_run_records(store: Store) -> None:
         refused = await journal(client, run, {**mine, "wait": {"key": "w", "waits": waits, **wait}})
         assert refused.json()["refused"]["type"] == "InvalidStep"
         assert (await journal(client, run, {**mine, "wait": {"key": "w", "waits": [{}], **wait}})).status_code == 400
+        for ages in (10**12, 7 * 10**12):
+            assert (await journal(client, run, {**mine, "checkpoint": {**step, "took": ages}})).status_code == 400
 
 
 JSON = st.recursive(
@@ -638,7 +640,7 @@ JSON = st.recursive(
 TEXTS = st.sampled_from(
     ["a", "a|b c", "null", "{}", "[1]", '{"type":"E","message":"m"}', '{"type":1}', "", "\0", "x/y"]
 )
-NUMBERS = st.sampled_from([0, 1, -1, 10**6, 10**18, 10**30])
+NUMBERS = st.sampled_from([0, 1, -1, 10**6, 7 * 10**12, 10**18, 10**30])
 FIELDS = {
     **dict.fromkeys(["key", "kind", "payload", "error", "due", "function", "data", "step", "progress"], TEXTS),
     **dict.fromkeys(["attempts", "took", "delay", "until", "seq", "lost"], NUMBERS | st.none()),
