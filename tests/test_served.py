@@ -678,6 +678,8 @@ async def _recorded(writes: list[tuple[str, Any]]) -> None:
                 answer = await journal(client, run, body)
                 assert answer.status_code in (200, 400), (what, write, answer.text)
             assert (await journal(client, run, {"token": lease.token, "turn": 0, "look": {}})).status_code == 200
+        desk.clock.advance(10**9)
+        await desk.tick()
         await desk.finish(lease)
 
 
