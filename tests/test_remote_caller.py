@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from typing import TypeAlias
 
 import pytest
+from aiohttp.abc import ResolveResult
+from aiohttp.resolver import ThreadedResolver
 
 from stepwell.functions.signing import Keys, sign, verify
 from stepwell.platform.clock import ManualClock
@@ -187,6 +189,17 @@ async def test_nobody_listens() -> None:
     with pytest.raises(Away, match="the app cannot be reached: Connect") as caught:
         await called(f"http://127.0.0.1:{free_port()}/")
     assert caught.type is Away, "nothing of a run was executed"
+
+
+async def test_a_name_that_nobody_answers_for_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def resolve(*_: object) -> list[ResolveResult]:
+        await asyncio.get_running_loop().create_future()
+        return []
+
+    monkeypatch.setattr(room, "CONNECT", 0.1)
+    monkeypatch.setattr(ThreadedResolver, "resolve", resolve)
+    with pytest.raises(Away, match=r"does not accept a connection within 0\.1 s"):
+        await called("http://app.example/api")
 
 
 async def test_redirects_are_not_followed() -> None:

@@ -355,6 +355,20 @@ async def test_what_is_over_and_done_with_is_not_called(store: Store) -> None:
         assert len(desk.caller.calls) == 1
 
 
+async def test_a_step_may_be_called_as_the_end_of_a_run_is(store: Store) -> None:
+    """The TypeScript SDK tells of the end under the id of a step that is called "complete"."""
+
+    def app(told: Told) -> Answer:
+        end = {"op": "RunComplete", "id": wire_id("complete"), "data": "all"}
+        return ops(end) if told.knows("complete") else ops(done("first"), done("complete", 7))
+
+    async with RemoteDesk.open(store, app) as desk:
+        run = await desk.start("pay")
+        assert await desk.output(run) == "all"
+        assert list(await desk.steps(run)) == ["first", "complete"]
+        assert len(desk.caller.calls) == 2
+
+
 async def test_a_large_state_is_left_for_the_app_to_fetch(store: Store) -> None:
     def app(told: Told) -> Answer:
         if told.body["use_api"]:

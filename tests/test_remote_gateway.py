@@ -1,5 +1,6 @@
 """Requests that the server makes for steps of served apps."""
 
+import asyncio
 import socket
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any
@@ -80,6 +81,36 @@ async def test_a_model_is_asked_with_its_key(
         assert await desk.output(await desk.start("pay")) == {"data": {"choices": [1]}}
         [(method, _, headers, body)] = place.seen
         assert (method, headers[header], body) == ("POST", value or "application/json", b'{"model":"m"}')
+
+
+async def test_what_json_cannot_hold_of_an_answer_is_left_out(store: Store) -> None:
+    """As the names of files, which some servers write in Latin-1."""
+
+    async def say(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nx-file: r\xe9sum\xe9\r\nx-name: \xc3\xa9\r\ncontent-length: 2\r\n\r\n\xe9!")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(say, "127.0.0.1", 0)
+    async with server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        async with RemoteDesk.open(store, asks("Gateway", url=url), settings()) as desk:
+            told = (await desk.output(await desk.start("pay")))["data"]
+    lost, headers = "\N{REPLACEMENT CHARACTER}", told["headers"]
+    assert (headers["x-file"], headers["x-name"]) == (f"r{lost}sum{lost}", "é")
+    assert told["body"] == f"{lost}!"
+
+
+async def test_what_a_model_nests_too_deeply_fails_the_step_only(store: Store, place: Place) -> None:
+    place.answers = [web.Response(body=b"[" * 500 + b"]" * 500) for _ in range(3)]
+    async with RemoteDesk.open(store, asks("AIGateway", url=place.url, body={}), settings()) as desk:
+        run = await desk.start("pay")
+        for seconds in (1, 2):
+            await desk.until(run, Status.WAITING)
+            await desk.advance(seconds * 1000)
+        assert "nested more than" in (await desk.output(run))["error"]["message"]
+        assert len(place.seen) == 3
 
 
 async def test_a_model_that_is_busy_is_asked_again_as_a_step_is(store: Store, place: Place) -> None:

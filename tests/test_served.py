@@ -27,6 +27,8 @@ from stepwell.functions import (
     Timeouts,
     cron,
 )
+from stepwell.functions.journal import JournalUnavailable, LeaseLost
+from stepwell.functions.replay import Ending, Released
 from stepwell.functions.served.door import Door, Refused
 from stepwell.functions.served.environment import Environment
 from stepwell.functions.served.registration import registration as registered
@@ -35,6 +37,8 @@ from stepwell.functions.served.served import Served
 from stepwell.functions.signing import Keys, canonical, sign, verify
 from stepwell.platform.clock import SystemClock
 from stepwell.platform.codec import UnencodableJSON, decode, encode
+from stepwell.platform.executor.journal import RunJournal
+from stepwell.platform.executor.remote.ours import OurExecution
 from stepwell.platform.reading.logs import log_of
 from stepwell.platform.records import Status
 from stepwell.platform.settings import Settings
@@ -311,6 +315,40 @@ async def test_a_step_that_could_not_be_recorded_goes_with_the_answer_and_is_not
     await with_platform(store, app, story)
 
 
+@pytest.mark.parametrize("lost", [LeaseLost("another has it"), JournalUnavailable("no Redis")])
+async def test_a_step_that_comes_with_the_answer_and_cannot_be_recorded_either_lets_the_run_go(
+    store: Store, monkeypatch: pytest.MonkeyPatch, lost: BaseException
+) -> None:
+    endings = list[Ending]()
+    run_it = OurExecution.run
+
+    async def run(execution: OurExecution) -> Ending:
+        endings.append(await run_it(execution))
+        return endings[-1]
+
+    async def checkpoint(*_: Any) -> int:
+        raise lost
+
+    app = App("shop")
+
+    @app.function(on="go")
+    async def work(ctx: Context[Any]) -> str:
+        return await ctx.step.run("one", lambda: "one")
+
+    async def story(platform: ServedHarness) -> None:
+        monkeypatch.setattr(OurExecution, "run", run)
+        platform.server.away = True
+        with monkeypatch.context() as patch:
+            patch.setattr(RunJournal, "checkpoint", checkpoint)
+            id = await platform.start("go")
+            await platform.eventually(lambda: asyncio.sleep(0, endings))
+            platform.server.away = False
+        assert await platform.output(id) == "one"
+        assert isinstance(endings[0], Released)
+
+    await with_platform(store, app, story)
+
+
 async def test_an_app_that_cannot_reach_its_server_is_called_again_after_a_while(store: Store) -> None:
     app, calls = App("shop"), list[int]()
 
@@ -437,6 +475,48 @@ async def test_a_branch_goes_on_while_the_body_of_another_one_executes(store: St
     await with_platform(store, app, story)
 
 
+async def test_a_wait_that_ends_before_its_beginning_is_answered_is_heard_of(store: Store) -> None:
+    """Its end comes with the answer to another write, since answers overtake each other."""
+    app, armed, written, go_on = App("shop"), asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    @app.function(on="go")
+    async def work(ctx: Context[Any]) -> Any:
+        async def slow() -> str:
+            await go_on.wait()
+            return "slow"
+
+        async def quick() -> str:
+            await ctx.step.sleep("nap", "10s")
+            return await ctx.step.run("after", lambda: "quick")
+
+        async def beside() -> str:
+            await armed.wait()
+            return "beside"
+
+        return await asyncio.gather(ctx.step.run("slow", slow), quick(), ctx.step.run("beside", beside))
+
+    async def story(platform: ServedHarness) -> None:
+        post = platform.server.post
+
+        async def overtaken(path: str, body: bytes) -> Any:
+            answer = await post(path, body)
+            if "arm" in decode(body):
+                await platform.advance(10_000)
+                armed.set()
+                await written.wait()
+            elif "checkpoint" in decode(body):
+                written.set()
+            return answer
+
+        platform.server.post = overtaken  # type: ignore[method-assign]
+        run = await platform.start("go")
+        await platform.eventually(lambda: recorded(platform, run, "after"))
+        go_on.set()
+        assert await platform.output(run) == ["slow", "quick", "beside"]
+
+    await with_platform(store, app, story)
+
+
 async def test_a_run_that_is_cancelled_cleans_up(store: Store) -> None:
     app, inside = App("shop"), asyncio.Event()
 
@@ -548,6 +628,8 @@ async def test_only_who_has_the_run_records(store: Store) -> None:
         refused = await journal(client, run, {**mine, "wait": {"key": "w", "waits": waits, **wait}})
         assert refused.json()["refused"]["type"] == "InvalidStep"
         assert (await journal(client, run, {**mine, "wait": {"key": "w", "waits": [{}], **wait}})).status_code == 400
+        for ages in (10**12, 7 * 10**12):
+            assert (await journal(client, run, {**mine, "checkpoint": {**step, "took": ages}})).status_code == 400
 
 
 JSON = st.recursive(
@@ -558,7 +640,7 @@ JSON = st.recursive(
 TEXTS = st.sampled_from(
     ["a", "a|b c", "null", "{}", "[1]", '{"type":"E","message":"m"}', '{"type":1}', "", "\0", "x/y"]
 )
-NUMBERS = st.sampled_from([0, 1, -1, 10**6, 10**18, 10**30])
+NUMBERS = st.sampled_from([0, 1, -1, 10**6, 7 * 10**12, 10**18, 10**30])
 FIELDS = {
     **dict.fromkeys(["key", "kind", "payload", "error", "due", "function", "data", "step", "progress"], TEXTS),
     **dict.fromkeys(["attempts", "took", "delay", "until", "seq", "lost"], NUMBERS | st.none()),
@@ -596,6 +678,8 @@ async def _recorded(writes: list[tuple[str, Any]]) -> None:
                 answer = await journal(client, run, body)
                 assert answer.status_code in (200, 400), (what, write, answer.text)
             assert (await journal(client, run, {"token": lease.token, "turn": 0, "look": {}})).status_code == 200
+        desk.clock.advance(10**9)
+        await desk.tick()
         await desk.finish(lease)
 
 

@@ -1,5 +1,6 @@
 """Which addresses apps may be served at."""
 
+import asyncio
 import socket
 
 import aiohttp
@@ -95,6 +96,43 @@ async def test_names_are_as_good_as_all_their_addresses() -> None:
         await resolver.resolve("mixed", 80)
     await resolver.close()
     assert names.closed
+
+
+class Slow(Names):
+    """Takes its time."""
+
+    def __init__(self) -> None:
+        super().__init__(app=["93.184.216.34"])
+        self.asked = 0
+        self.known_at = asyncio.Event()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        self.asked += 1
+        await self.known_at.wait()
+        return await super().resolve(host, port, family)
+
+
+async def test_those_who_ask_for_one_name_share_a_look_up() -> None:
+    """The threads for them are few, and the names of other apps need some."""
+    names = Slow()
+    resolver = CheckedResolver(Addresses(private=False), names)
+    given_up, *others = [asyncio.create_task(resolver.resolve("app", 80)) for _ in range(3)]
+    await asyncio.sleep(0)
+    given_up.cancel()
+    await asyncio.sleep(0)
+    assert (given_up.done(), names.asked) == (True, 1)
+    names.known_at.set()
+    assert [[one["host"] for one in found] for found in await asyncio.gather(*others)] == [["93.184.216.34"]] * 2
+    await resolver.resolve("app", 80)
+    assert names.asked == 2, "nothing is kept"
+    names.known_at.clear()
+    left = asyncio.create_task(resolver.resolve("app", 80))
+    await asyncio.sleep(0)
+    await resolver.close()
+    with pytest.raises(asyncio.CancelledError):
+        await left
 
 
 async def test_a_session_connects_to_no_name_that_means_a_refused_address() -> None:

@@ -108,3 +108,16 @@ async def test_a_run_that_cannot_be_is_not_found(client: httpx2.AsyncClient, run
 
 def test_a_right_is_read_as_it_was_given() -> None:
     assert read_right(right_of("S:1/2", 7)) == ("S:1/2", 7)
+
+
+async def test_what_took_longer_than_there_is_time_stops_nobody(desk: Desk) -> None:
+    """Its row has to be read by what fires the timers of all runs."""
+    run, token = await leased(desk)
+    owner, ages = desk.owner(), 10**13
+    await owner.retry_step(run, token, 1, "charge", "run", attempts=1, delay=1_000, took=ages, error=b"{}")
+    await owner.checkpoint(run, token, 2, "mail", "run", ok=True, attempts=1, took=ages, payload=b"1")
+    desk.clock.advance(1_000)
+    await desk.tick()
+    rows = await recorded(desk, run)
+    assert (rows["charge"].due, rows["charge"].started, rows["mail"].started) == (0, 0, 0)
+    await owner.checkpoint(run, token, 3, "charge", "run", ok=True, attempts=2, took=1, payload=b"2")

@@ -30,7 +30,7 @@ class WireJournal:
         turn: the last that is known.
     """
 
-    __slots__ = ("_execution", "_path", "_server", "_token", "_turns", "_writing", "unsaved", "why")
+    __slots__ = ("_execution", "_missed", "_path", "_server", "_token", "_turns", "_writing", "unsaved", "why")
 
     def __init__(self, server: Server, run: str, token: str, turn: int) -> None:
         self._server = server
@@ -39,6 +39,7 @@ class WireJournal:
         self._turns = Turns(turn)
         self._execution: Execution | None = None
         self._writing = set[str]()
+        self._missed: dict[str, Outcome] = {}  # what became of steps whose writes are under way
         self.why = ""
         """What has kept it from recording, if anything has."""
         self.unsaved: list[dict[str, Any]] = []
@@ -118,6 +119,9 @@ class WireJournal:
         outcome = outcome_of(answer["step"])
         self._take(answer)
         self._turns.learn(outcome.turn)
+        missed = self._missed.pop(outcome.key, None)
+        if missed is not None and not outcome.ended:
+            self._learn(missed)
         return outcome
 
     def _take(self, answer: Mapping[str, Any]) -> None:
@@ -128,8 +132,10 @@ class WireJournal:
             self._execution.cancel()
 
     def _learn(self, outcome: Outcome) -> None:
-        self._turns.learn(outcome.turn)
-        if outcome.key not in self._writing and self._execution is not None:
+        if outcome.key in self._writing:
+            self._missed[outcome.key] = outcome
+        elif self._execution is not None:
+            self._turns.learn(outcome.turn)
             self._execution.resolve(outcome)
 
     async def _asked(self, what: str, write: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Where apps may be served: the server must not be made to reach what only it can reach."""
 
+import asyncio
 import socket
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
@@ -100,6 +101,8 @@ class Addresses:
 class CheckedResolver(AbstractResolver):
     """Finds the addresses of names, all of which have to be allowed: what was checked is what is connected to.
 
+    Those who ask for one name at a time share a look-up.
+
     Args:
         addresses: those that are.
         resolver: finds them.
@@ -108,18 +111,34 @@ class CheckedResolver(AbstractResolver):
     def __init__(self, addresses: Addresses, resolver: AbstractResolver | None = None) -> None:
         self._addresses = addresses
         self._resolver = resolver or ThreadedResolver()
+        self._under_way: dict[tuple[str, int, int], asyncio.Task[list[ResolveResult]]] = {}
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         """See aiohttp. Raises `RefusedAddress`."""
-        found = await self._resolver.resolve(host, port, family)
+        found = await self._find(host, port, family)
         for one in found:
             self._addresses.check(host, one["host"])
         return found
 
+    async def _find(self, host: str, port: int, family: socket.AddressFamily) -> list[ResolveResult]:
+        # Each look-up takes one of a few threads, which those of one name that nobody answers for must not fill.
+        wanted = host, port, int(family)
+        if wanted not in self._under_way:
+            task = self._under_way[wanted] = asyncio.create_task(self._resolver.resolve(host, port, family))
+            task.add_done_callback(lambda _: self._found(wanted))
+        return await asyncio.shield(self._under_way[wanted])
+
+    def _found(self, wanted: tuple[str, int, int]) -> None:
+        task = self._under_way.pop(wanted)
+        if not task.cancelled():
+            task.exception()  # those who asked may be gone
+
     async def close(self) -> None:
         """See aiohttp."""
+        for task in self._under_way.values():
+            task.cancel()
         await self._resolver.close()
 
 

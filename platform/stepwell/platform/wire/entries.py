@@ -16,6 +16,8 @@ Key: TypeAlias = Annotated[str, Field(min_length=1, max_length=512)]
 Word: TypeAlias = Annotated[str, Field(pattern=r"^[a-z_]{1,32}$")]
 Count: TypeAlias = Annotated[int, Field(ge=0, le=1_000_000)]
 Ms: TypeAlias = Annotated[int, Field(ge=0, le=LATEST)]
+Took: TypeAlias = Annotated[int, Field(ge=0, le=31_536_000_000)]
+"""A year at most: nothing began before 1970."""
 
 
 class Write(BaseModel):
@@ -32,7 +34,7 @@ class Checkpoint(Write):
     kind: Word
     ok: bool
     attempts: Count
-    took: Ms
+    took: Took
     payload: str
 
 
@@ -50,7 +52,7 @@ class Retry(Write):
     kind: Word
     attempts: Count
     delay: Ms
-    took: Ms
+    took: Took
     error: str
 
 

@@ -13,7 +13,7 @@ from stepwell.platform.wire.operations import BadReply
 from stepwell.platform.wire.replies import Away, Broken, Reply, reply_of
 
 CONNECT = 10.0
-"""Seconds in which an app has to accept a connection."""
+"""Seconds in which an app has to be found by its name, and to accept a connection."""
 LARGEST = 16 << 20
 """Bytes of an answer."""
 AGENT = "Stepwell"
@@ -90,7 +90,7 @@ class HttpCaller:
         self._clock = clock
         self._seal = seal
         self._check = check
-        self._timeout = aiohttp.ClientTimeout(total=patience, sock_connect=CONNECT)
+        self._timeout = aiohttp.ClientTimeout(total=patience, connect=CONNECT)
         self._headers = {
             "Content-Type": "application/json",
             "User-Agent": AGENT,

@@ -212,10 +212,21 @@ class RemoteExecution:
 
     async def _follow(self, operation: Operation, reply: Reply, took: int) -> None:
         """Does what an operation asks for."""
-        key = self._known.key_of(operation.key)
-        if self._known.has_ended(key):
-            return
-        operation = replace(operation, key=key)
+        match operation.code:
+            # These are about no step, although the id that they come with may be that of one.
+            case "RunComplete":
+                self._complete(encode(operation.data))
+            case "DiscoveryRequest":
+                self._restart()
+            case "" | "StepNotFound":
+                return
+            case _:
+                key = self._known.key_of(operation.key)
+                if not self._known.has_ended(key):
+                    await self._follow_step(replace(operation, key=key), reply, took)
+
+    async def _follow_step(self, operation: Operation, reply: Reply, took: int) -> None:
+        key = operation.key
         match operation.code:
             case "StepPlanned":
                 if self._known.may_begin(key):
@@ -224,12 +235,6 @@ class RemoteExecution:
                 self._learn(await self._recording.done(operation, self._known.tried(key) + 1, took))
             case "StepError" | "StepFailed":
                 self._learn(await self._recording.failed(operation, self._known.tried(key) + 1, took, reply))
-            case "RunComplete":
-                self._complete(encode(operation.data))
-            case "DiscoveryRequest":
-                self._restart()
-            case "" | "StepNotFound":
-                return
             case code if self._recording.knows(code):
                 await self._wait(operation)
             case code:

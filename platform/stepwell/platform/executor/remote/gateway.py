@@ -8,9 +8,10 @@ from typing import Any, cast
 import aiohttp
 from yarl import URL
 
-from stepwell.platform.codec import MalformedJSON, decode, encode
+from stepwell.platform.codec import MalformedJSON, encode
 from stepwell.platform.settings import Settings
 from stepwell.platform.wire.addresses import Addresses, RefusedAddress
+from stepwell.platform.wire.given import decode_given
 from stepwell.platform.wire.operations import Operation
 from stepwell.platform.wire.replies import pause_of
 
@@ -128,7 +129,7 @@ class Gateway:
             session.request(request.method, url, data=request.body, headers=headers, allow_redirects=False) as response,
         ):
             body = await _read(response.content)
-            told = {name.lower(): value for name, value in response.headers.items()}
+            told = {_readable(name).lower(): _readable(value) for name, value in response.headers.items()}
             return Answered(response.status, {name: told[name] for name in told if name not in UNPACKED}, body)
 
 
@@ -164,7 +165,7 @@ def _inferred(answered: Answered, now: int) -> Any:
         pause = pause_of(answered.headers.get("retry-after"), now)
         raise NotFetched(f"the model answers {answered.status}: {text}", final=final, pause=pause)
     try:
-        return decode(answered.body)
+        return decode_given(answered.body)
     except MalformedJSON as error:
         raise NotFetched(f"the model answers with what is no JSON: {error}") from None
 
@@ -190,6 +191,11 @@ def _host(url: str) -> str:
     if not host:
         raise NotFetched(f"{url.partition('?')[0]!r:.100} is no address with a host", final=True)
     return host.lower()
+
+
+def _readable(header: str) -> str:
+    """Its text, as JSON can hold it: servers write what is no UTF-8, too."""
+    return header.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _plain(error: BaseException) -> str:

@@ -36,10 +36,8 @@ class Judgement:
         self._line = line
 
     def on(self, error: Exception, turn: int) -> Ending:
-        """The ending for what a call has raised, in a turn of the run."""
+        """The ending for what a call has raised, but for what is `LOST`, in a turn of the run."""
         match error:
-            case _ if isinstance(error, LOST):
-                return Released()
             case Away():
                 return self.away(error, turn)
             case BadReply():

@@ -9,7 +9,7 @@ from stepwell.functions.replay import Cancelled, Completed, Ending, Failed, Rele
 from stepwell.functions.served.words import told
 from stepwell.functions.values import check_size
 from stepwell.platform.executor.handlers import Taken
-from stepwell.platform.executor.remote.judgement import Judgement
+from stepwell.platform.executor.remote.judgement import LOST, Judgement
 from stepwell.platform.executor.remote.line import Line
 from stepwell.platform.incoming import LATEST
 from stepwell.platform.wire.entries import Checkpoint, error_text, json_of
@@ -85,6 +85,8 @@ class OurExecution:
     async def _execute(self) -> Ending:
         try:
             return await self._ended(await self._post())
+        except LOST:
+            return Released()
         except Exception as error:
             return self._judgement.on(error, self._start.turn)
 

@@ -39,7 +39,8 @@ end
 
 local function record(run, key, kind, state, attempts, took, payload)
   local over = over_limit(run, nil, #payload)
-  local text = head_of_row(state, kind, run.turned and run.turn or run.turn + 1, attempts, now - took, now, 0) .. payload
+  local text = head_of_row(state, kind, run.turned and run.turn or run.turn + 1, attempts,
+    math.max(0, now - took), now, 0) .. payload
   if over or redis.call('HSETNX', k_steps .. run.id, key, text) == 0 then
     return replace(run, key, kind, state, attempts, took, payload, over)
   end

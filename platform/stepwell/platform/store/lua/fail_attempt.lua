@@ -34,7 +34,8 @@ local function retry_step(run, key, kind, attempts, delay, took, failure, told)
   count_row(run, row, #failure)
   if not row or row.due == 0 then set(run, 'pending', run.pending + 1) end
   write_row(run.id, key, {state = 'retrying', kind = kind, turn = 0, attempts = attempts,
-    started = row and row.started or now - took, ended = now, due = now + math.max(delay, 1), payload = failure})
+    started = row and row.started or math.max(0, now - took), ended = now, due = now + math.max(delay, 1),
+    payload = failure})
   arm_timer(run.id .. '|' .. key, now + math.max(delay, 1))
   note(run.id, 't ' .. now .. ' ' .. took .. ' ' .. attempts .. ' ' .. now + math.max(delay, 1) .. ' ' .. #key .. '\n' ..
     key .. told)
