@@ -58,7 +58,8 @@ def asks(code: str, **options: Any) -> Any:
 
 async def test_a_request_is_made_and_its_answer_is_told(store: Store, place: Place) -> None:
     place.answers = [web.Response(status=404, text="nothing here", headers={"X-Kind": "gone", "Set-Cookie": "a=b"})]
-    options = {"url": f"{place.url}/x?y=1", "method": "POST", "headers": {"X-A": "b", "Host": "evil"}, "body": "hi"}
+    said = {"X-A": "b", "Host": "evil", "Content-Length ": "1", "X Y": "z"}
+    options = {"url": f"{place.url}/x?y=1", "method": "POST", "headers": said, "body": "hi"}
     async with RemoteDesk.open(store, asks("Gateway", **options), settings()) as desk:
         told = (await desk.output(await desk.start("pay")))["data"]
         assert (told["status_code"], told["body"], told["headers"]["x-kind"]) == (404, "nothing here", "gone")
@@ -66,6 +67,7 @@ async def test_a_request_is_made_and_its_answer_is_told(store: Store, place: Pla
         [(method, path, headers, body)] = place.seen
         assert (method, path, headers["x-a"], body) == ("POST", "/x?y=1", "b", b"hi")
         assert headers["host"] != "evil"
+        assert (headers["content-length"], "x y" in headers) == ("2", False)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Requests that the server makes for steps of served apps: `step.fetch` and `step.ai.infer`."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -25,6 +26,8 @@ ANYWHERE = "*"
 SETTING = "STEPWELL_GATEWAY_HOSTS"
 OURS = frozenset({"host", "content-length", "connection", "transfer-encoding", "accept-encoding"})
 """Headers that are not for apps to say."""
+NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""Of a header (RFC 9110, section 5.6.2); with anything else in it, what is ours could be said in another way."""
 UNPACKED = frozenset({"content-encoding", "content-length", "transfer-encoding", "connection", "set-cookie"})
 """Headers of answers that do not hold for what is told of them."""
 
@@ -173,7 +176,7 @@ def _inferred(answered: Answered, now: int) -> Any:
 def _headers(options: Mapping[str, Any]) -> dict[str, str]:
     given = options.get("headers")
     known = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
-    return {name: value for name, value in known.items() if isinstance(value, str)}
+    return {name: value for name, value in known.items() if NAME.fullmatch(name) and isinstance(value, str)}
 
 
 def _text(url: object) -> str:
