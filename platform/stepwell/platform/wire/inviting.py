@@ -11,6 +11,7 @@ from stepwell.functions.signing import Keys, canonical, sign, verify
 from stepwell.platform.clock import Clock
 from stepwell.platform.codec import MalformedJSON, decode
 from stepwell.platform.wire.addresses import Addresses
+from stepwell.platform.wire.content import content_of
 from stepwell.platform.wire.registering import Registering
 from stepwell.platform.wire.registration import BadRegistration
 
@@ -96,7 +97,10 @@ class Inviting:
                 # Not followed anywhere else: what is asked is what was named.
                 headers = self._headers(body, kind)
                 async with session.put(where, data=body, headers=headers, allow_redirects=False) as answer:
-                    return Told(answer.status, answer.headers, await _read(answer.content))
+                    content = await content_of(answer, MOST)
+                    if content is None:
+                        raise ValueError(f"its answer has more than {MOST:,} bytes")
+                    return Told(answer.status, answer.headers, content)
         except TimeoutError:
             raise NotRegistered(f"{url}: no answer within {PATIENCE:g} s") from None
         except (aiohttp.ClientError, ValueError, OSError) as error:
@@ -110,17 +114,6 @@ class Inviting:
         }
         key = self._keys.current
         return {**headers, "X-Inngest-Signature": sign(body, key, self._clock.now())} if key else headers
-
-
-async def _read(content: aiohttp.StreamReader) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    async for part in content.iter_any():
-        parts.append(part)
-        size += len(part)
-        if size > MOST:
-            raise ValueError(f"its answer has more than {MOST:,} bytes")
-    return b"".join(parts)
 
 
 def _modified(url: str, answer: Told) -> bool:

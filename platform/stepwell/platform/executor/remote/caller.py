@@ -9,6 +9,7 @@ from aiohttp.http_exceptions import ContentEncodingError
 
 from stepwell.platform.clock import Clock
 from stepwell.platform.wire.addresses import Addresses
+from stepwell.platform.wire.content import content_of
 from stepwell.platform.wire.operations import BadReply
 from stepwell.platform.wire.replies import Away, Broken, Reply, reply_of
 
@@ -121,7 +122,9 @@ class HttpCaller:
             async with self._session.post(
                 url, data=body, headers=headers, timeout=self._timeout, allow_redirects=False
             ) as response:
-                content = await _content(response)
+                content = await content_of(response, LARGEST)
+                if content is None:
+                    raise BadReply(f"it answers with more than {LARGEST:,} bytes")
                 received = {name.lower(): value for name, value in response.headers.items()}
                 return response.status, received, content
         except TimeoutError as error:
@@ -137,17 +140,6 @@ class HttpCaller:
 def session(addresses: Addresses) -> aiohttp.ClientSession:
     """Connections to addresses that are allowed; apps have no business with cookies."""
     return aiohttp.ClientSession(connector=addresses.connector(), cookie_jar=aiohttp.DummyCookieJar())
-
-
-async def _content(response: aiohttp.ClientResponse) -> bytes:
-    parts, size = list[bytes](), 0
-    async for part in response.content.iter_any():
-        parts.append(part)
-        size += len(part)
-        if size > LARGEST:
-            response.close()
-            raise BadReply(f"it answers with more than {LARGEST:,} bytes")
-    return b"".join(parts)
 
 
 def _is_unreadable(error: Exception) -> bool:

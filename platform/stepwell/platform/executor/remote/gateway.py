@@ -12,6 +12,7 @@ from yarl import URL
 from stepwell.platform.codec import MalformedJSON, encode
 from stepwell.platform.settings import Settings
 from stepwell.platform.wire.addresses import Addresses, RefusedAddress
+from stepwell.platform.wire.content import content_of
 from stepwell.platform.wire.given import decode_given
 from stepwell.platform.wire.operations import Operation
 from stepwell.platform.wire.replies import pause_of
@@ -131,7 +132,9 @@ class Gateway:
             # A redirect could lead to where nothing may be fetched from: it is the answer.
             session.request(request.method, url, data=request.body, headers=headers, allow_redirects=False) as response,
         ):
-            body = await _read(response.content)
+            body = await content_of(response, MOST)
+            if body is None:
+                raise NotFetched(f"the answer has more than {MOST:,} bytes", final=True)
             told = {_readable(name).lower(): _readable(value) for name, value in response.headers.items()}
             return Answered(response.status, {name: told[name] for name in told if name not in UNPACKED}, body)
 
@@ -206,13 +209,3 @@ def _plain(error: BaseException) -> str:
     cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
     text = getattr(cause, "strerror", None) or (str(cause) if isinstance(cause, OSError) else "")
     return str(text)[:300]
-
-
-async def _read(content: aiohttp.StreamReader) -> bytes:
-    parts, size = list[bytes](), 0
-    async for part in content.iter_any():
-        parts.append(part)
-        size += len(part)
-        if size > MOST:
-            raise NotFetched(f"the answer has more than {MOST:,} bytes", final=True)
-    return b"".join(parts)
