@@ -47,6 +47,7 @@ class Problem(Exception):
 
 
 HINTS = {
+    "app": "`stepwell apps` lists those that are registered",
     "function": "`stepwell functions` lists those that are registered",
     "schedule": "`stepwell schedules list` lists those that are registered",
     "slot": "It may have been given back meanwhile",

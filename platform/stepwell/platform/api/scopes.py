@@ -88,7 +88,7 @@ def unauthorized() -> Problem:
         401,
         "unauthorized",
         "this needs an API key, and none that is known was sent",
-        "Send `Authorization: Bearer KEY`, or sign in at /sign-in",
+        "Send `Authorization: Bearer KEY`, set STEPWELL_API_KEY for the command line, or sign in at /sign-in",
         # Not Basic, although it is taken: browsers would ask for the key in a window of their own.
         {"WWW-Authenticate": 'Bearer realm="Stepwell"'},
     )

@@ -41,7 +41,7 @@ async def keep(settings: Settings, target: str | None, host: str, listener: sock
         async with running(settings, target, host, listener) as where:
             greet(url_of(listener), settings.data_dir.resolve(), where)
             if target is None:
-                warn("no functions here: start with `stepwell dev path/to/file.py` to execute some")
+                warn("no functions here: start with `stepwell dev path/to/file.py`, or serve some: see docs/serving.md")
                 invite("hello", url_of(listener))
             await answering(url_of(listener))
             if discovery:

@@ -147,10 +147,9 @@ def _stranger(status: int, headers: Mapping[str, str], body: bytes) -> Exception
     if 300 <= status < 400:
         where = headers.get("location", "nowhere")
         return BadReply(f"it redirects to {where[:200]}, which is not followed: add the app by the address it is at")
-    what = headers.get("content-type", "something").partition(";")[0][:80]
-    return BadReply(
-        f"it answers {status} with {what}, and not as an SDK does: is this the address of the app?{_excerpt(body)}"
-    )
+    what = headers.get("content-type", "").partition(";")[0][:80] or "nothing that says what it is"
+    guess = "has it another signing key?" if status == 401 else "is this the address of the app?"
+    return BadReply(f"it answers {status} with {what}, and not as an SDK does: {guess}{_excerpt(body)}")
 
 
 def _json(status: int, body: bytes) -> Any:

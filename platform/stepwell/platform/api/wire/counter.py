@@ -20,7 +20,7 @@ Asked: TypeAlias = Callable[[Request], Awaitable[Any]]
 """Takes a request and gives what JSON it is answered with."""
 Kind = Literal["dev", "cloud"]
 KIND = "X-Inngest-Server-Kind"
-NO_KEY = "Set STEPWELL_SIGNING_KEY of this server and INNGEST_SIGNING_KEY of the app to the same"
+NO_KEY = "Set STEPWELL_SIGNING_KEY of this server and that of the app, or its INNGEST_SIGNING_KEY, to the same"
 
 
 class Counter:
