@@ -179,7 +179,7 @@ def annotated(annotation: Any, value: Any) -> Callable[[], Any]:
         (Order, None, "returned None, and"),
         (Order, {"id": "1"}, "{'id': '1'} (a dict), in which total: Field required"),
         (list[int], [1, "two"], "[1, 'two'] (a list), in which 1: Input should be"),
-        (Annotated[int, Field(gt=3)], 1, "1 (a int), and"),
+        (Annotated[int, Field(gt=3)], 1, "1 (an int), and"),
     ],
 )
 async def test_a_value_that_is_not_what_its_annotation_says_names_both(annotation: Any, value: Any, says: str) -> None:
@@ -278,7 +278,7 @@ async def test_what_the_handler_returns_is_written_by_its_annotation() -> None:
     assert orjson.loads(ending.output) == {"id": "1", "total": "9.90", "placedAt": "2024-01-01T00:00:00Z"}
     ending = await Driver(App("shop").function(on="a")(untyped)).to_end()
     assert isinstance(ending, Failed)
-    assert "shop/untyped returned a Order that cannot be recorded" in orjson.loads(ending.error)["message"]
+    assert "shop/untyped returned an Order that cannot be recorded" in orjson.loads(ending.error)["message"]
 
 
 @pytest.mark.parametrize(

@@ -239,6 +239,20 @@ async def test_an_app_gets_no_cookies_back() -> None:
     assert not any(b"\r\ncookie:" in request.lower() for request in requests)
 
 
+def _knowing(key: str, now: int) -> Behaviour:
+    """An app that executes what is signed with a key, and nothing else."""
+
+    async def behave(request: bytes, writer: asyncio.StreamWriter) -> None:
+        head, _, body = request.partition(b"\r\n\r\n")
+        [line] = [line for line in head.split(b"\r\n") if line.lower().startswith(b"x-inngest-signature: ")]
+        known = verify(body, line[21:].decode(), [key], now)
+        answer = (200, b'"yes"') if known else (401, b'{"message":"no"}')
+        writer.write(http(*answer, SDK[:-2], b"connection: close"))
+        await writer.drain()
+
+    return behave
+
+
 async def test_a_call_is_signed_and_its_answer_looked_at() -> None:
     clock = ManualClock()
     seal = Sealed(Keys(KEY, OTHER), clock)
@@ -253,6 +267,9 @@ async def test_a_call_is_signed_and_its_answer_looked_at() -> None:
         [line] = [line for line in head.split(b"\r\n") if line.lower().startswith(b"x-inngest-signature: ")]
         assert body == BODY
         assert verify(body, line[21:].decode(), [KEY], clock.now())
+    async with app(_knowing(OTHER, clock.now())) as (url, requests):
+        assert (await called(url, seal)).said == Output(b'"yes"')
+        assert len(requests) == 2, "with the key in use first, which the app does not have yet"
     wrong = [
         signed("ef" * 32, b'"yes"', clock.now()),
         signed(KEY, b'"no"', clock.now()),

@@ -6,6 +6,7 @@ import pytest
 
 from stepwell.functions.journal import Outcome
 from stepwell.platform.executor.remote import circuit, execution, judgement
+from stepwell.platform.history import History
 from stepwell.platform.records import Status, StepRow
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.store import Store
@@ -64,7 +65,12 @@ async def test_a_run_for_which_the_app_is_always_away_keeps_no_other_from_it(sto
     async with RemoteDesk.open(store, app) as desk:
         poison = await desk.start("pay", {"poison": True})
         assert await desk.output(await desk.start("pay")) == ["a done"]
-        assert not (await desk.run(poison)).status.ended
+        await desk.until(poison, Status.WAITING)
+        view = await History(desk.partitions, desk.registry).run(poison)
+        assert view
+        assert [(wait.kind, wait.why, wait.until) for wait in view.waiting_on] == [
+            ("away", "app shop could not be reached for this run", desk.clock.now() + judgement.ASIDE)
+        ]
         desk.caller.handler = sequence("a")
         await desk.advance(judgement.ASIDE)
         assert await desk.output(poison) == ["a done"]

@@ -21,8 +21,9 @@ from stepwell.platform.wire import inviting
 from tests.api_desk import Desk, function
 from tests.test_wire_registration import body, configured
 
-KEY = "ab" * 32
+KEY, OTHER = "ab" * 32, "cd" * 32
 SDK = {"X-Inngest-SDK": "inngest-py:v0.5.19"}
+HANDLED = {"x-inngest-sdk-handled": "true"}
 
 
 class Shop:
@@ -30,17 +31,22 @@ class Shop:
 
     def __init__(self, server: str) -> None:
         self.server = server
-        self.instead: web.StreamResponse | None = None
+        self.instead: web.Response | None = None
         self.asked: list[tuple[dict[str, str], bytes]] = []
         self.url = ""
+        self.id = "shop"
 
-    async def put(self, request: web.Request) -> web.StreamResponse:
+    async def put(self, request: web.Request) -> web.Response:
         self.asked.append((dict(request.headers), await request.read()))
         if self.instead is not None:
-            return self.instead
+            # Each answer is one of its own: the same cannot be sent twice on one connection.
+            return web.Response(status=self.instead.status, body=self.instead.body, headers=self.instead.headers)
         app = orjson.loads(
             orjson.dumps(body(configured())).replace(b"http://127.0.0.1:8000/api/inngest", self.url.encode())
         )
+        app["appName"] = self.id
+        for one in app["functions"]:
+            one["id"] = f"{self.id}-fulfil"
         async with httpx2.AsyncClient() as client:
             answer = await client.post(f"{self.server}/fn/register", json=app)
         return web.json_response(answer.json(), headers=SDK)  # 200 whatever it was, as some SDKs do
@@ -123,6 +129,37 @@ async def test_requests_are_signed_where_there_is_a_key() -> None:
             assert verify(sent, headers["X-Inngest-Signature"], [KEY], desk.clock.now())
 
 
+async def test_an_app_that_has_the_other_key_is_asked_with_that() -> None:
+    async with memory_store() as store:
+        desk = Desk.over(store, Settings.model_validate({"signing_key": KEY, "signing_key_fallback": OTHER}))
+        async with desk.client(dev=False) as client, serving("") as shop:
+            shop.instead = web.json_response({"message": "not signed"}, status=401, headers=SDK)
+            assert "not signed" in (await add(client, shop.url)).json()["error"]["message"]
+            for (headers, sent), key in zip(shop.asked, [KEY, OTHER] * 2, strict=True):  # in band, and out of band
+                assert verify(sent, headers["X-Inngest-Signature"], [key], desk.clock.now())
+
+
+async def test_in_development_an_app_takes_the_place_of_the_one_that_was_there(there: There) -> None:
+    desk, client, shop = there
+    await add(client, shop.url)
+    for id in ("other", "shop"):
+        shop.id = id
+        [app] = (await add(client, shop.url)).json()["data"]["apps"]
+        assert app["id"] == id
+        assert list(desk.installation.registry.snapshot.functions) == [f"{id}/fulfil"]
+
+
+async def test_elsewhere_no_app_ends_another() -> None:
+    settings = Settings.model_validate({"signing_key": KEY, "allow_private_urls": True})
+    async with memory_store() as store:
+        desk = Desk.over(store, settings)
+        async with desk.client(dev=False) as client, serving("") as shop:
+            for id in ("shop", "other"):
+                shop.instead = signed(desk, {"app_id": id, "functions": body(configured())["functions"]})
+                await add(client, shop.url)
+        assert sorted(desk.installation.registry.snapshot.functions) == ["other/shop-fulfil", "shop/fulfil"]
+
+
 async def test_an_app_says_in_its_answer_what_it_has() -> None:
     settings = Settings.model_validate({"signing_key": KEY, "allow_private_urls": True})
     async with memory_store() as store:
@@ -185,7 +222,7 @@ async def test_an_app_that_refuses_to_answer_so_is_asked_to_register_itself() ->
             assert kinds == ["in_band", "out_of_band"]
 
 
-def response(status: int, body: Any = None, **headers: str) -> web.StreamResponse:
+def response(status: int, body: Any = None, **headers: str) -> web.Response:
     return web.Response(status=status, body=orjson.dumps(body), headers=headers)
 
 
@@ -200,10 +237,14 @@ def response(status: int, body: Any = None, **headers: str) -> web.StreamRespons
         (response(200, {"error": "no such\nkey"}, **SDK), "api/inngest: no such key"),
         (response(500, {"message": "broken"}, **SDK), ": broken"),
         (response(500, [], **SDK), "it answered 500"),
+        (
+            response(500, {"code": "broken"}, **HANDLED),
+            "is an app that answered 500: its log",
+        ),
         (response(200, "x" * (4 << 20), **SDK), "its answer has more than 4,194,304 bytes"),
     ],
 )
-async def test_what_an_app_answers_instead_is_told(there: There, instead: web.StreamResponse, says: str) -> None:
+async def test_what_an_app_answers_instead_is_told(there: There, instead: web.Response, says: str) -> None:
     _, client, shop = there
     shop.instead = instead
     answer = await add(client, shop.url)

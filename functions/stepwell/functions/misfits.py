@@ -11,6 +11,7 @@ from stepwell.functions.received import ReceivedEvent
 from stepwell.functions.values import UNFIT, Codec, Typed, reason
 from stepwell.functions.waits import First
 
+VOWELS: Final = "aeiouAEIOU"
 MISFITTING: Final = "Pydantic serializer warnings"
 """How the text of pydantic's error begins when a value is not what its annotation says."""
 
@@ -26,8 +27,9 @@ def misfit(what: str, body: str, annotation: object, codec: Codec, value: object
         value: as returned.
         error: from the codec.
     """
-    kind = type(value).__name__
-    given = "None" if value is None else f"{value!r:.200} (a {kind})"
+    name = type(value).__name__
+    kind = f"{'an' if name[0] in VOWELS else 'a'} {name}"
+    given = "None" if value is None else f"{value!r:.200} ({kind})"
     if isinstance(codec, Typed) and (str(error).startswith(MISFITTING) or not _fits(codec, value)):
         return InvalidValue(
             f"{what} returned {given}{_where(codec, value)}, and {body} is annotated to return "
@@ -35,9 +37,9 @@ def misfit(what: str, body: str, annotation: object, codec: Codec, value: object
         )
     if isinstance(value, ReceivedEvent | First):
         hint = "its `.data`" if isinstance(value, ReceivedEvent) else "its `.name`, or `.event.data`"
-        return InvalidValue(f"{what} returned a {kind}, which is no JSON value: return {hint}")
+        return InvalidValue(f"{what} returned {kind}, which is no JSON value: return {hint}")
     return InvalidValue(
-        f"{what} returned a {kind} that cannot be recorded: {reason(error)}. "
+        f"{what} returned {kind} that cannot be recorded: {reason(error)}. "
         f"Return plain JSON values, or say in the return annotation of {body} what it is"
     )
 

@@ -83,7 +83,7 @@ def create_app(
     keys, addresses = keys_of(installation.settings), Addresses.of(installation.settings, local=is_local(host))
     access, max_event = Access(installation.settings, dev=dev, host=host), installation.settings.max_event_bytes
     endings, feed, closing = Endings(), Feed(installation.store, LINGER), asyncio.Event()
-    registering = Registering(installation.registry, addresses)
+    registering = Registering(installation.registry, addresses, dev=dev)
     inviting = Inviting(addresses, keys, installation.clock, registering, dev=dev)
     operations = [
         *EventsApi(

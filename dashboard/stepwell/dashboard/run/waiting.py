@@ -143,7 +143,8 @@ def _ahead(ahead: int | None) -> str:
 
 
 def _away(wait: Wait, now: int) -> str:
-    return f"{capital(wait.why or '')} for {elapsed(now - (wait.since or now))}"
+    since = f" for {elapsed(now - wait.since)}" if wait.since else ""
+    return f"{capital(wait.why or '')}{since}"
 
 
 def _error(error: bytes | None) -> str | None:

@@ -62,8 +62,7 @@ class AppsApi:
         try:
             modified = await self._inviting.invite(url)
         except NotRegistered as error:
-            hint = "It has to be reached from this server, and to reach it: see docs/serving.md"
-            raise Problem(502, "not_registered", str(error), hint) from None
+            raise Problem(502, "not_registered", str(error), error.hint) from None
         apps = [app for app in (await self._registry.load()).apps.values() if app.served and app.served.url == url]
         return answer(Item[AddedApp](data=AddedApp(modified=modified, apps=[_app(app) for app in apps])))
 

@@ -20,6 +20,7 @@ MAX_REQUEST = 16 << 20
 """Bytes of one request."""
 PATIENCE = 30.0
 """Seconds in which the body has to arrive."""
+KEY = "Senders take theirs from STEPWELL_EVENT_KEY"
 TOO_SLOW = "the body is too slow"
 JSON_TYPE = (b"content-type", b"application/json")
 NO_SNIFF = (b"x-content-type-options", b"nosniff")
@@ -62,7 +63,7 @@ class IngestEndpoint:
             allowed = {"Allow": "POST"}
             raise Problem(405, "method_not_allowed", f"events are sent by POST, not by {scope['method']}", "", allowed)
         if not self._access.allows_events(scope["path"][len(PREFIX) :]):
-            raise Problem(401, "unauthorized", "the event key in the path is not known to this server")
+            raise Problem(401, "unauthorized", "the event key in the path is not known to this server", KEY)
         events = parse_events(await read_body(headers, receive), self._max_event)
         return named(events, headers[HEADER]) if HEADER in headers else events
 

@@ -56,7 +56,8 @@ def waits(waiting: Sequence[Mapping[str, Any]] | None) -> list[str]:
 
 
 def _away(wait: Mapping[str, Any]) -> str:
-    return f"its app: {wait['why']} since {moment(wait['since'])}, next try at {moment(wait['until'])}"
+    since = f" since {moment(wait['since'])}" if wait["since"] else ""
+    return f"its app: {wait['why']}{since}, next try at {moment(wait['until'])}"
 
 
 def _tried(wait: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """Why a run does not go on: what it waits for, or what has to happen before it is leased."""
 
 import asyncio
+from dataclasses import replace
 from math import inf
 
 from stepwell.platform.engine.partition import Partition
@@ -17,6 +18,8 @@ from stepwell.platform.store.keys import wake_channel
 async def waits_of(partition: Partition, first: Partition, run: RunRecord) -> list[Wait]:
     """What a run waits for; nothing when it is running or has ended. Hints to workers are given through `first`."""
     match run.status:
+        case Status.WAITING if run.notbefore < 0 and not run.pending:
+            return [await _aside(first, run)]
         case Status.WAITING:
             return await _pending(partition, run)
         case Status.QUEUED if run.notbefore:
@@ -51,11 +54,21 @@ async def _unleased(partition: Partition, first: Partition, run: RunRecord) -> l
     )
     if not served[1]:
         return [Wait("worker")]
+    return await _away(first, run) or [Wait("queue", ahead=ahead)]
+
+
+async def _away(first: Partition, run: RunRecord) -> list[Wait]:
     app = run.function.partition("/")[0]
     away = await away_of(first, app)
-    if away:
-        return [Wait("away", until=away.until, since=away.since, why=away.why, app=app)]
-    return [Wait("queue", ahead=ahead)]
+    return [Wait("away", until=away.until, since=away.since, why=away.why, app=app)] if away else []
+
+
+async def _aside(first: Partition, run: RunRecord) -> Wait:
+    """Of a run whose app could not be reached for it: others find out first whether that is there."""
+    for known in await _away(first, run):
+        return replace(known, until=-run.notbefore)
+    app = run.function.partition("/")[0]
+    return Wait("away", until=-run.notbefore, why=f"app {app} could not be reached for this run", app=app)
 
 
 async def _delayed(partition: Partition, run: RunRecord) -> Wait:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import aiohttp
+from yarl import URL
 
 from stepwell.functions.served.words import OURS
 from stepwell.functions.signing import Keys, canonical, sign, verify
@@ -19,12 +20,24 @@ PATIENCE = 10.0
 """Seconds in which an app has to answer."""
 MOST = 4 << 20
 """Bytes of its answer."""
+UNKNOWN = 401
+"""What an app answers that does not have the key with which it is asked."""
+REACH = "It has to be reached from this server, and to reach it: see docs/serving.md"
 IN_BAND, OUT_OF_BAND = "in_band", "out_of_band"
 """Whether an app says in its answer what it has, or registers itself by a request of its own."""
 
 
 class NotRegistered(Exception):
-    """An app that could not be made to register itself; says why."""
+    """An app that could not be made to register itself.
+
+    Args:
+        why: it is so.
+        hint: what may help.
+    """
+
+    def __init__(self, why: str, hint: str = "") -> None:
+        super().__init__(why)
+        self.hint = hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,33 +106,46 @@ class Inviting:
                 timeout=aiohttp.ClientTimeout(total=PATIENCE),
                 cookie_jar=aiohttp.DummyCookieJar(),
             ) as session:
-                body = canonical({"url": url})
-                # Not followed anywhere else: what is asked is what was named.
-                headers = self._headers(body, kind)
-                async with session.put(where, data=body, headers=headers, allow_redirects=False) as answer:
-                    content = await content_of(answer, MOST)
-                    if content is None:
-                        raise ValueError(f"its answer has more than {MOST:,} bytes")
-                    return Told(answer.status, answer.headers, content)
+                return await self._told(session, where, canonical({"url": url}), kind)
         except TimeoutError:
-            raise NotRegistered(f"{url}: no answer within {PATIENCE:g} s") from None
+            raise NotRegistered(f"{url}: no answer within {PATIENCE:g} s", REACH) from None
+        except aiohttp.ClientConnectorError as error:
+            why = error.os_error.strerror or error.os_error
+            raise NotRegistered(f"{url} cannot be reached: {why}", REACH) from None
         except (aiohttp.ClientError, ValueError, OSError) as error:
             raise NotRegistered(f"{url}: {error}") from None
 
-    def _headers(self, body: bytes, kind: str) -> dict[str, str]:
+    async def _told(self, session: aiohttp.ClientSession, where: URL, body: bytes, kind: str) -> Told:
+        told = await _put(session, where, body, self._headers(body, kind, self._keys.current))
+        if told.status != UNKNOWN or not self._keys.fallback:
+            return told
+        return await _put(session, where, body, self._headers(body, kind, self._keys.fallback))
+
+    def _headers(self, body: bytes, kind: str, key: str | None) -> dict[str, str]:
         headers = {
             "Content-Type": "application/json",
             "X-Inngest-Server-Kind": self._kind,
             "X-Inngest-Sync-Kind": kind,
         }
-        key = self._keys.current
         return {**headers, "X-Inngest-Signature": sign(body, key, self._clock.now())} if key else headers
+
+
+async def _put(session: aiohttp.ClientSession, where: URL, body: bytes, headers: Mapping[str, str]) -> Told:
+    # Not followed anywhere else: what is asked is what was named.
+    async with session.put(where, data=body, headers=headers, allow_redirects=False) as answer:
+        content = await content_of(answer, MOST)
+        if content is None:
+            raise ValueError(f"its answer has more than {MOST:,} bytes")
+        return Told(answer.status, answer.headers, content)
 
 
 def _modified(url: str, answer: Told) -> bool:
     if 300 <= answer.status < 400:
         to = answer.headers.get("Location", "nowhere")
         raise NotRegistered(f"{url} leads to {to[:200]!r}: give the address at which the app is served itself")
+    if "X-Inngest-SDK" not in answer.headers and answer.headers.get("x-inngest-sdk-handled") == "true":
+        why = "its log says why; it may lack INNGEST_DEV, or a signing key"
+        raise NotRegistered(f"{url} is an app that answered {answer.status}: {why}")
     if "X-Inngest-SDK" not in answer.headers:
         raise NotRegistered(
             f"{url} answered {answer.status}, but not as an app does: is it where functions are served?"
@@ -128,7 +154,7 @@ def _modified(url: str, answer: Told) -> bool:
     # Some SDKs answer 200 although they were refused.
     wrong = told.get("error") or (answer.status >= 400 and (told.get("message") or f"it answered {answer.status}"))
     if wrong:
-        raise NotRegistered(f"{url}: {' '.join(str(wrong).split())[:1000]}")
+        raise NotRegistered(f"{url}: {' '.join(str(wrong).split())[:1000]}", REACH)
     return bool(told.get("modified"))
 
 

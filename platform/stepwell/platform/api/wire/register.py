@@ -27,7 +27,7 @@ class RegisterApi:
     def __init__(self, counter: Counter, registry: Registry, addresses: Addresses) -> None:
         self._counter = counter
         self._registry = registry
-        self._registering = Registering(registry, addresses)
+        self._registering = Registering(registry, addresses, dev=counter.kind == "dev")
 
     def routes(self) -> Iterator[Route]:
         """The rows of the route table."""

@@ -1,6 +1,6 @@
 """Calls an app: sends what a run has been through, and brings what the app answers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -18,6 +18,8 @@ CONNECT = 10.0
 LARGEST = 16 << 20
 """Bytes of an answer."""
 AGENT = "Stepwell"
+UNKNOWN = 401
+"""What an app answers that does not have the key with which a call is signed: it has executed nothing."""
 
 
 class Seal(Protocol):
@@ -27,8 +29,8 @@ class Seal(Protocol):
         """JSON as it is signed."""
         ...
 
-    def sign(self, body: bytes) -> Mapping[str, str]:
-        """The headers that go with a body, which is made of such pieces."""
+    def sign(self, body: bytes) -> Sequence[Mapping[str, str]]:
+        """The headers that go with a body, which is made of such pieces; and those for who does not know these."""
         ...
 
     def check(self, headers: Mapping[str, str], body: bytes) -> None:
@@ -43,9 +45,9 @@ class Unsigned:
         """See `Seal`."""
         return piece
 
-    def sign(self, body: bytes) -> Mapping[str, str]:
+    def sign(self, body: bytes) -> Sequence[Mapping[str, str]]:
         """See `Seal`."""
-        return {}
+        return [{}]
 
     def check(self, headers: Mapping[str, str], body: bytes) -> None:
         """See `Seal`."""
@@ -105,8 +107,8 @@ class HttpCaller:
     async def call(self, url: str, run: str, version: int, body: bytes) -> Reply:
         """See `Caller`."""
         self._allow(url)
-        headers = {**self._headers, **self._seal.sign(body), "X-Run-ID": run, "X-Inngest-Req-Version": str(version)}
-        status, received, content = await self._exchange(url, body, headers)
+        headers = {**self._headers, "X-Run-ID": run, "X-Inngest-Req-Version": str(version)}
+        status, received, content = await self._exchange_signed(url, body, headers)
         self._seal.check(received, content)
         return reply_of(status, received, content, self._clock.now())
 
@@ -116,6 +118,16 @@ class HttpCaller:
             self._check(url)
         except (OSError, ValueError) as error:
             raise BadReply(f"the address of the app is refused: {error}") from None
+
+    async def _exchange_signed(
+        self, url: str, body: bytes, headers: Mapping[str, str]
+    ) -> tuple[int, dict[str, str], bytes]:
+        first, *others = [{**headers, **signature} for signature in self._seal.sign(body)]
+        answer = await self._exchange(url, body, first)
+        for other in others:
+            if answer[0] == UNKNOWN:
+                answer = await self._exchange(url, body, other)
+        return answer
 
     async def _exchange(self, url: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, dict[str, str], bytes]:
         try:

@@ -1,6 +1,6 @@
 """Calls that apps can tell from those of others."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from stepwell.functions.signing import Keys, canonical, sign, verify
 from stepwell.platform.clock import Clock
@@ -11,7 +11,7 @@ HEADER = "x-inngest-signature"
 
 
 class Sealed:
-    """Signs with the key in use; see `Seal`.
+    """Signs with the key in use, or with the other one for apps that do not have it yet; see `Seal`.
 
     Args:
         keys: by either of which answers may be signed.
@@ -28,11 +28,12 @@ class Sealed:
         """See `Seal`: what is sent is what is signed."""
         return piece if self._keys.current is None else canonical(decode(piece))
 
-    def sign(self, body: bytes) -> Mapping[str, str]:
+    def sign(self, body: bytes) -> Sequence[Mapping[str, str]]:
         """See `Seal`."""
         if self._keys.current is None:
-            return {}
-        return {"X-Inngest-Signature": sign(body, self._keys.current, self._clock.now())}
+            return [{}]
+        now = self._clock.now()
+        return [{"X-Inngest-Signature": sign(body, key, now)} for key in self._keys]
 
     def check(self, headers: Mapping[str, str], body: bytes) -> None:
         """See `Seal`. What is not signed may come from a proxy; what it says is looked at as always."""
