@@ -126,7 +126,9 @@ async def mistreat(both: Served, random: Random, runs: int, kills: int) -> list[
             await both.kill("server" if number % 3 == 1 else "app")
         await both.stack.ready()
         await eventually(lambda: _settled(both), 120)
-        return [run for event in events for run in await _runs(client, event)]
+        found = [run for event in events for run in await _runs(client, event)]
+        assert len(found) == runs, "each event has started a run"
+        return found
 
 
 async def _settled(both: Served) -> bool:
@@ -175,9 +177,7 @@ async def test_apps_and_servers_that_are_killed_lose_and_repeat_nothing(
 ) -> None:
     random = Random("served")
     async with served(short_path, app_program) as both:
-        runs = await mistreat(both, random, 120, 4)
-        assert len(runs) == 120
-        await judge(both, runs)
+        await judge(both, await mistreat(both, random, 120, 4))
 
 
 @pytest.mark.soak
