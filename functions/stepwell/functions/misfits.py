@@ -11,7 +11,8 @@ from stepwell.functions.received import ReceivedEvent
 from stepwell.functions.values import UNFIT, Codec, Typed, reason
 from stepwell.functions.waits import First
 
-VOWELS: Final = "aeiouAEIOU"
+VOWELS: Final = "aeioAEIO"
+"""Most names that begin with a U do so as `User` and `UUID`, which have none there when they are said."""
 MISFITTING: Final = "Pydantic serializer warnings"
 """How the text of pydantic's error begins when a value is not what its annotation says."""
 
