@@ -17,7 +17,7 @@ from stepwell.client import Event
 from stepwell.platform.clock import SystemClock
 
 SLOWER = 1.1
-"""At most, beside the others."""
+"""Times as late, at most, with the other waits as without."""
 
 
 async def wait(stack: Stack, numbers: range) -> None:
