@@ -127,7 +127,8 @@ class Settings(BaseSettings):
         default=None, description="what requests between this server and apps that it calls over HTTP are signed with"
     )
     signing_key_fallback: SecretStr | None = Field(
-        default=None, description="another signing key that is known as well, while keys are changed"
+        default=None,
+        description="the other signing key while keys are changed: taken too, and signed with for apps that answer 401",
     )
     allow_private_urls: bool | None = Field(
         default=None,

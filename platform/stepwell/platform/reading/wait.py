@@ -28,7 +28,7 @@ class Wait:
         mode: how its function is paused.
         events: that it has so far.
         app: that cannot be reached.
-        since: when it could not be for the first time.
+        since: when it could not be for the first time; `None` when only this run is known not to have reached it.
         why: what happens on a call.
         what: events, or the run, that a step waits for.
     """
