@@ -20,7 +20,7 @@ MAX_REQUEST = 16 << 20
 """Bytes of one request."""
 PATIENCE = 30.0
 """Seconds in which the body has to arrive."""
-KEY = "Senders take theirs from STEPWELL_EVENT_KEY"
+KEY = "Senders take theirs from STEPWELL_EVENT_KEY, other SDKs from INNGEST_EVENT_KEY"
 TOO_SLOW = "the body is too slow"
 JSON_TYPE = (b"content-type", b"application/json")
 NO_SNIFF = (b"x-content-type-options", b"nosniff")

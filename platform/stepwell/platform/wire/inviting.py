@@ -15,14 +15,14 @@ from stepwell.platform.wire.addresses import Addresses
 from stepwell.platform.wire.content import content_of
 from stepwell.platform.wire.registering import Registering
 from stepwell.platform.wire.registration import BadRegistration
+from stepwell.platform.wire.replies import UNKNOWN_KEY
 
 PATIENCE = 10.0
 """Seconds in which an app has to answer."""
 MOST = 4 << 20
 """Bytes of its answer."""
-UNKNOWN = 401
-"""What an app answers that does not have the key with which it is asked."""
 REACH = "It has to be reached from this server, and to reach it: see docs/serving.md"
+SAME_KEY = "It has to have a signing key of this server: see docs/serving.md"
 IN_BAND, OUT_OF_BAND = "in_band", "out_of_band"
 """Whether an app says in its answer what it has, or registers itself by a request of its own."""
 
@@ -87,7 +87,7 @@ class Inviting:
         return verify(told.body, told.headers.get("X-Inngest-Signature"), self._keys, self._clock.now())
 
     async def _take(self, url: str, told: Told) -> bool:
-        said = _told(told.body)
+        said = _object(told.body)
         sdk = f"{said.get('sdk_language') or ''}:v{str(said.get('sdk_version') or '').removeprefix('v')}"
         version = {"appVersion": said["appVersion"]} if isinstance(said.get("appVersion"), str) else {}
         known = {"appName": said.get("app_id"), "framework": said.get("framework"), "functions": said.get("functions")}
@@ -106,7 +106,7 @@ class Inviting:
                 timeout=aiohttp.ClientTimeout(total=PATIENCE),
                 cookie_jar=aiohttp.DummyCookieJar(),
             ) as session:
-                return await self._told(session, where, canonical({"url": url}), kind)
+                return await self._put_signed(session, where, canonical({"url": url}), kind)
         except TimeoutError:
             raise NotRegistered(f"{url}: no answer within {PATIENCE:g} s", REACH) from None
         except aiohttp.ClientConnectorError as error:
@@ -115,9 +115,9 @@ class Inviting:
         except (aiohttp.ClientError, ValueError, OSError) as error:
             raise NotRegistered(f"{url}: {error}") from None
 
-    async def _told(self, session: aiohttp.ClientSession, where: URL, body: bytes, kind: str) -> Told:
+    async def _put_signed(self, session: aiohttp.ClientSession, where: URL, body: bytes, kind: str) -> Told:
         told = await _put(session, where, body, self._headers(body, kind, self._keys.current))
-        if told.status != UNKNOWN or not self._keys.fallback:
+        if told.status != UNKNOWN_KEY or not self._keys.fallback:
             return told
         return await _put(session, where, body, self._headers(body, kind, self._keys.fallback))
 
@@ -150,15 +150,16 @@ def _modified(url: str, answer: Told) -> bool:
         raise NotRegistered(
             f"{url} answered {answer.status}, but not as an app does: is it where functions are served?"
         )
-    told = _told(answer.body)
+    told = _object(answer.body)
     # Some SDKs answer 200 although they were refused.
     wrong = told.get("error") or (answer.status >= 400 and (told.get("message") or f"it answered {answer.status}"))
     if wrong:
-        raise NotRegistered(f"{url}: {' '.join(str(wrong).split())[:1000]}", REACH)
+        hint = SAME_KEY if answer.status == UNKNOWN_KEY else REACH
+        raise NotRegistered(f"{url}: {' '.join(str(wrong).split())[:1000]}", hint)
     return bool(told.get("modified"))
 
 
-def _told(body: bytes) -> dict[str, Any]:
+def _object(body: bytes) -> dict[str, Any]:
     try:
         told = decode(body)
     except MalformedJSON:

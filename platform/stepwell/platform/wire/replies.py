@@ -18,6 +18,8 @@ SDK, VERSION, NO_RETRY, RETRY_AFTER = (
 )
 SHORTEST, LONGEST = 1_000, 86_400_000
 """Ms that an app may ask to wait before it is called again."""
+UNKNOWN_KEY = 401
+"""What an app answers that does not have the key with which a request to it is signed: it has executed nothing."""
 AWAY = frozenset({429, 502, 503})
 """What is answered in the place of an app that is not there."""
 
@@ -148,7 +150,7 @@ def _stranger(status: int, headers: Mapping[str, str], body: bytes) -> Exception
         where = headers.get("location", "nowhere")
         return BadReply(f"it redirects to {where[:200]}, which is not followed: add the app by the address it is at")
     what = headers.get("content-type", "").partition(";")[0][:80] or "nothing that says what it is"
-    guess = "has it another signing key?" if status == 401 else "is this the address of the app?"
+    guess = "has it another signing key?" if status == UNKNOWN_KEY else "is this the address of the app?"
     return BadReply(f"it answers {status} with {what}, and not as an SDK does: {guess}{_excerpt(body)}")
 
 

@@ -20,6 +20,9 @@ from stepwell.platform.installation import Installation
 from stepwell.platform.wire.configuration import Given
 from stepwell.platform.wire.slugs import function_id
 
+MOST = 100
+"""Bulk jobs, the newest, among which cancellations are listed."""
+
 
 class Cancellation(Given):
     """Which runs; names are those of the SDK protocol."""
@@ -35,10 +38,6 @@ class Cancellation(Given):
         name = self.function_id and f"{self.app_id}/{function_id(self.app_id, self.function_id)}"
         after, before = (time_of(text) if text else None for text in (self.started_after, self.started_before))
         return Wanted(app=self.app_id, function=name or None, after=after, before=before, q=self.if_)
-
-
-MOST = 100
-"""Jobs that are listed, the newest."""
 
 
 class CancellationsApi:

@@ -26,7 +26,6 @@ class RegisterApi:
 
     def __init__(self, counter: Counter, registry: Registry, addresses: Addresses) -> None:
         self._counter = counter
-        self._registry = registry
         self._registering = Registering(registry, addresses, dev=counter.kind == "dev")
 
     def routes(self) -> Iterator[Route]:

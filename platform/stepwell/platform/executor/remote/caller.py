@@ -11,15 +11,13 @@ from stepwell.platform.clock import Clock
 from stepwell.platform.wire.addresses import Addresses
 from stepwell.platform.wire.content import content_of
 from stepwell.platform.wire.operations import BadReply
-from stepwell.platform.wire.replies import Away, Broken, Reply, reply_of
+from stepwell.platform.wire.replies import UNKNOWN_KEY, Away, Broken, Reply, reply_of
 
 CONNECT = 10.0
 """Seconds in which an app has to be found by its name, and to accept a connection."""
 LARGEST = 16 << 20
 """Bytes of an answer."""
 AGENT = "Stepwell"
-UNKNOWN = 401
-"""What an app answers that does not have the key with which a call is signed: it has executed nothing."""
 
 
 class Seal(Protocol):
@@ -30,7 +28,7 @@ class Seal(Protocol):
         ...
 
     def sign(self, body: bytes) -> Sequence[Mapping[str, str]]:
-        """The headers that go with a body, which is made of such pieces; and those for who does not know these."""
+        """The headers that go with a body, which is made of such pieces; behind them those for apps that answer 401."""
         ...
 
     def check(self, headers: Mapping[str, str], body: bytes) -> None:
@@ -125,7 +123,7 @@ class HttpCaller:
         first, *others = [{**headers, **signature} for signature in self._seal.sign(body)]
         answer = await self._exchange(url, body, first)
         for other in others:
-            if answer[0] == UNKNOWN:
+            if answer[0] == UNKNOWN_KEY:
                 answer = await self._exchange(url, body, other)
         return answer
 
