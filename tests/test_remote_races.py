@@ -69,7 +69,7 @@ async def test_a_run_for_which_the_app_is_always_away_keeps_no_other_from_it(sto
         view = await History(desk.partitions, desk.registry).run(poison)
         assert view
         assert [(wait.kind, wait.why, wait.until) for wait in view.waiting_on] == [
-            ("away", "app shop could not be reached for this run", desk.clock.now() + judgement.ASIDE)
+            ("away", "calls of this run did not get through to app shop", desk.clock.now() + judgement.ASIDE)
         ]
         desk.caller.handler = sequence("a")
         await desk.advance(judgement.ASIDE)

@@ -29,7 +29,7 @@ from stepwell.functions import (
 )
 from stepwell.functions.journal import JournalUnavailable, LeaseLost
 from stepwell.functions.replay import Ending, Released
-from stepwell.functions.served.door import Door, Refused
+from stepwell.functions.served.door import Door, Refused, Repeated
 from stepwell.functions.served.environment import Environment
 from stepwell.functions.served.registration import registration as registered
 from stepwell.functions.served.request import Request
@@ -107,7 +107,7 @@ def test_only_who_knows_a_key_passes_and_each_request_once() -> None:
     door, request = Door(Keys(KEY, OTHER)), signed()
     door.check(request, once=True)
     door.check(signed(canonical({"a": 2}), OTHER), once=True)
-    with pytest.raises(Refused, match="served already"):
+    with pytest.raises(Repeated, match="served already"):
         door.check(request, once=True)
     spread = post(b'{ "a": 1 }', x_inngest_signature=sign(BODY, KEY, now() - 10_000))
     door.check(spread, once=True)
@@ -157,7 +157,9 @@ async def test_refusals_are_answered_and_what_anybody_gets_is_not_signed() -> No
     assert (answer.status, decode(answer.body)["name"]) == (401, "Unauthorized")
     for asked in (post(), replace(post(), method="GET"), replace(post(), method="DELETE")):
         assert "x-inngest-signature" not in (await app.answer(asked)).headers, "or it could be sent back as a request"
-    known = await app.answer(signed())
+    asked = signed()
+    known, again = await app.answer(asked), await app.answer(asked)
+    assert (again.status, "x-inngest-signature" in again.headers) == (409, False), "and not 401: no other key would do"
     assert verify(known.body, known.headers["x-inngest-signature"], [KEY], now())
     assert answer.headers["x-inngest-sdk"].startswith("stepwell:v")
     assert (await app.answer(replace(post(), method="PUT"))).status == 401

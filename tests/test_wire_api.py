@@ -225,10 +225,11 @@ async def test_many_runs_are_cancelled_by_a_job(desk: Desk, client: httpx2.Async
     other = await desk.installation.bulk.begin(BulkOrder("rerun", Wanted(app="shop")), "")
     [listed] = (await client.get("/v1/cancellations")).json()["data"]
     assert (listed["id"], listed["app_id"], listed["function_id"], listed["started_after"], listed["if"]) == (
-        job.id, "shop", "shop/fulfil", "2025-01-01T00:00:00.000Z", "true",
+        job.id, "shop", "shop-fulfil", "2025-01-01T00:00:00.000Z", "true",
     )  # fmt: skip
     assert (await client.delete(f"/v1/cancellations/{job.id}")).json()["data"]["id"] == job.id
     stopped = await desk.installation.bulk.get(job.id)
+    assert (await client.get("/v1/cancellations")).json() == {"data": []}
     assert stopped
     assert stopped.state == "stopping", "within a second, by who carries it on"
     for none in (other, NOBODY, "no id"):

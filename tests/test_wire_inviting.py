@@ -15,6 +15,7 @@ from stepwell.functions import App, Concurrency, Context, Timeouts
 from stepwell.functions.served.registration import in_band
 from stepwell.functions.signing import sign, verify
 from stepwell.platform.cli import main
+from stepwell.platform.clock import ManualClock
 from stepwell.platform.settings import Settings
 from stepwell.platform.store.memory import memory_store
 from stepwell.platform.wire import inviting
@@ -35,9 +36,13 @@ class Shop:
         self.asked: list[tuple[dict[str, str], bytes]] = []
         self.url = ""
         self.id = "shop"
+        self.knows: str | None = None
 
     async def put(self, request: web.Request) -> web.Response:
         self.asked.append((dict(request.headers), await request.read()))
+        headers, sent = self.asked[-1]
+        if self.knows and not verify(sent, headers.get("X-Inngest-Signature"), [self.knows], ManualClock().now()):
+            return web.json_response({"message": "not signed"}, status=401, headers=SDK)
         if self.instead is not None:
             # Each answer is one of its own: the same cannot be sent twice on one connection.
             return web.Response(status=self.instead.status, body=self.instead.body, headers=self.instead.headers)
@@ -133,8 +138,12 @@ async def test_an_app_that_has_the_other_key_is_asked_with_that() -> None:
     async with memory_store() as store:
         desk = Desk.over(store, Settings.model_validate({"signing_key": KEY, "signing_key_fallback": OTHER}))
         async with desk.client(dev=False) as client, serving("") as shop:
-            shop.instead = web.json_response({"message": "not signed"}, status=401, headers=SDK)
-            assert "not signed" in (await add(client, shop.url)).json()["error"]["message"]
+            shop.instead, shop.knows = web.json_response({"modified": True}, headers=SDK), OTHER
+            assert (await add(client, shop.url)).json()["data"]["modified"]
+            shop.knows = "ef" * 32
+            shop.asked.clear()
+            refused = (await add(client, shop.url)).json()["error"]
+            assert ("not signed" in refused["message"], "have a signing key of this server" in refused["hint"]) == (True, True)
             for (headers, sent), key in zip(shop.asked, [KEY, OTHER] * 2, strict=True):  # in band, and out of band
                 assert verify(sent, headers["X-Inngest-Signature"], [key], desk.clock.now())
 

@@ -21,6 +21,10 @@ class Refused(Exception):
     """A caller that is not let in; says why."""
 
 
+class Repeated(Refused):
+    """A request that was let in before. Asked with another key, it would be let in again."""
+
+
 class Door:
     """Lets callers in.
 
@@ -71,7 +75,7 @@ class Door:
             while self._seen and (len(self._seen) >= MOST or next(iter(self._seen.values())) < now - 2 * WINDOW):
                 self._seen.popitem(last=False)
             if signature in self._seen:
-                raise Refused("this very request was served already")
+                raise Repeated("this very request was served already")
             self._seen[signature] = now
 
 

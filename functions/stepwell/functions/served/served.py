@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 from stepwell.client.errors import ClientError
@@ -13,7 +13,7 @@ from stepwell.functions.app import App
 from stepwell.functions.replay import Threads
 from stepwell.functions.served import asgi
 from stepwell.functions.served.call import BadCall, call_of
-from stepwell.functions.served.door import Door, Refused, parsed
+from stepwell.functions.served.door import Door, Refused, Repeated, parsed
 from stepwell.functions.served.environment import Environment
 from stepwell.functions.served.executing import Gone, execute
 from stepwell.functions.served.link import Link, Server
@@ -22,6 +22,9 @@ from stepwell.functions.served.reply import Answer, problem
 from stepwell.functions.served.request import Request
 from stepwell.functions.served.words import SDK, SYNC, text
 from stepwell.functions.served.wsgi import Wsgi, WsgiEnvironment
+
+UNSIGNED: Final = frozenset({401, 409})
+"""Answers to requests that were not let in."""
 
 
 class Served:
@@ -56,12 +59,13 @@ class Served:
     async def answer(self, request: Request, gone: Gone | None = None) -> Answer:
         """Answers a request, whichever framework it came through."""
         answer = await self._answered(request, gone or _never)
+        # What anybody gets is not signed: it could come back as a request.
+        signs = request.method in ("POST", "PUT") and answer.status not in UNSIGNED
         headers = {
             "content-type": "application/json",
             "cache-control": "no-store",
             SDK: sdk(),
-            # What anybody gets is not signed: it could come back as a request.
-            **(self._door.sign(answer.body) if request.method in ("POST", "PUT") and answer.status != 401 else {}),
+            **(self._door.sign(answer.body) if signs else {}),
             **answer.headers,
         }
         return replace(answer, headers=headers)
@@ -79,6 +83,8 @@ class Served:
                     return Answer(200, text(introspection(self._app, self._environment.mode)))
                 case other:
                     return problem(405, "MethodNotAllowed", f"{other[:20]} is not served here: GET, PUT and POST are")
+        except Repeated as repeated:
+            return problem(409, "Repeated", str(repeated))
         except Refused as refused:
             return problem(401, "Unauthorized", str(refused))
 

@@ -68,7 +68,7 @@ async def _aside(first: Partition, run: RunRecord) -> Wait:
     for known in await _away(first, run):
         return replace(known, until=-run.notbefore)
     app = run.function.partition("/")[0]
-    return Wait("away", until=-run.notbefore, why=f"app {app} could not be reached for this run", app=app)
+    return Wait("away", until=-run.notbefore, why=f"calls of this run did not get through to app {app}", app=app)
 
 
 async def _delayed(partition: Partition, run: RunRecord) -> Wait:

@@ -13,6 +13,7 @@ from stepwell.platform.api.steering import refusals
 from stepwell.platform.api.wire.counter import Counter, json_of
 from stepwell.platform.api.wire.telling import moment, time_of
 from stepwell.platform.bulk.job import Job
+from stepwell.platform.bulk.jobs import MOST_AT_ONCE, MOST_ENDED
 from stepwell.platform.bulk.order import BulkOrder
 from stepwell.platform.bulk.wanted import Wanted
 from stepwell.platform.expressions import ExpressionError
@@ -59,15 +60,16 @@ class CancellationsApi:
         yield self._counter.route("DELETE", "/v1/cancellations/{id}", self.stop, Scope.OPERATE)
 
     async def all(self, _: Request) -> Any:
-        """GET /v1/cancellations."""
-        jobs, _next = await self._jobs.page(None, MOST)
-        return {"data": [_told(job) for job in jobs if job.order.action == "cancel"]}
+        """GET /v1/cancellations: but for those that were called off."""
+        jobs, _more = await self._jobs.page(None, MOST_AT_ONCE + MOST_ENDED)
+        going = [job for job in jobs if _is_one(job) and job.state not in ("stopping", "stopped")]
+        return {"data": [_told(job) for job in going[:MOST]]}
 
     async def stop(self, request: Request) -> Any:
         """DELETE /v1/cancellations/{id}: runs that are cancelled already stay so."""
         id = request.path_params["id"]
         job = await self._jobs.get(id)
-        if job is None or job.order.action != "cancel":
+        if job is None or not _is_one(job):
             raise not_found("cancellation", id)
         await self._jobs.stop(id)
         return {"data": _told(job)}
@@ -87,12 +89,19 @@ class CancellationsApi:
         return {"data": {"id": id, **given.model_dump(by_alias=True)}}
 
 
+def _is_one(job: Job) -> bool:
+    """Whether a job is one that this API could have been asked for."""
+    wanted = job.order.wanted
+    others = wanted.status or wanted.event or wanted.id or wanted.event_id
+    return job.order.action == "cancel" and wanted.app is not None and not others
+
+
 def _told(job: Job) -> dict[str, Any]:
     wanted = job.order.wanted
     return {
         "id": job.id,
         "app_id": wanted.app,
-        "function_id": wanted.function,
+        "function_id": wanted.function and wanted.function.replace("/", "-", 1),
         "started_after": wanted.after and moment(wanted.after),
         "started_before": wanted.before and moment(wanted.before),
         "if": wanted.q,
