@@ -1,6 +1,7 @@
 """The embedded server: found, started, kept alive, and gone with whoever started it."""
 
 import asyncio
+import gc
 import os
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from stepwell.platform.errors import StoreMisconfigured
 from stepwell.platform.settings import Settings
 from stepwell.platform.store import launch
 from stepwell.platform.store.binary import bundled, find_program
-from stepwell.platform.store.embedded import embedded
+from stepwell.platform.store.embedded import condition_of, embedded
 from stepwell.platform.store.household import (
     LONGEST_SOCKET,
     Household,
@@ -77,6 +78,22 @@ def owner(data_dir: Path) -> tuple[subprocess.Popen[str], str]:
     process = subprocess.Popen([sys.executable, "-c", OWNER, data_dir], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     return process, process.stdout.readline().strip()
+
+
+async def test_who_asks_for_a_server_and_is_cancelled_again_and_again_leaves_no_connection(
+    redis_server: Server,
+) -> None:
+    for begun in range(40):
+        for pause in range(1, 4):
+            asking = asyncio.create_task(condition_of(redis_server.url))
+            for _ in range(begun):
+                await asyncio.sleep(0)
+            while not asking.done():
+                asking.cancel()
+                for _ in range(pause):
+                    await asyncio.sleep(0)
+            assert asking.cancelled() or asking.result() == "ready"
+    gc.collect()  # by which a connection that was left open is complained of
 
 
 async def test_data_outlives_the_server(settings: Settings) -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from itertools import count
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 import structlog
 from redis.asyncio import Redis
@@ -21,6 +21,7 @@ from stepwell.platform.store.binary import find_program
 from stepwell.platform.store.connection import BACKOFF
 from stepwell.platform.store.household import Household, url_in
 
+T = TypeVar("T")
 Condition: TypeAlias = Literal["ready", "loading", "silent"]
 
 LAUNCH = Path(__file__).with_name("launch.py")
@@ -86,10 +87,8 @@ async def heir(home: Household, settings: Settings) -> AsyncGenerator[None]:
     try:
         yield
     finally:
-        while not waiting.done():
-            # The client that asks whether the server answers may swallow a cancellation while it hangs up.
-            waiting.cancel()
-            await asyncio.wait([waiting], timeout=POLL_SECONDS)
+        waiting.cancel()
+        await asyncio.wait([waiting])
 
 
 async def inherit(home: Household, settings: Settings) -> None:
@@ -124,7 +123,12 @@ async def occupy(home: Household) -> int | str:
 
 
 async def condition_of(url: str) -> Condition:
-    """Whether a server answers there."""
+    """Whether a server answers there, which is found out within a few seconds also by who is cancelled meanwhile."""
+    # A client that is cancelled while it connects, and again while it hangs up, leaves its connection open.
+    return await to_its_end(_condition_of(url))
+
+
+async def _condition_of(url: str) -> Condition:
     once = Retry(NoBackoff(), 0)
     async with Redis.from_url(url, protocol=2, socket_timeout=2, socket_connect_timeout=2, retry=once) as client:
         try:
@@ -136,17 +140,18 @@ async def condition_of(url: str) -> Condition:
     return "ready"
 
 
-async def to_its_end(work: Coroutine[None, None, None]) -> None:
-    """Awaits it; who is cancelled meanwhile, once or often, is so when it is done: a process is never half started."""
+async def to_its_end(work: Coroutine[None, None, T]) -> T:
+    """Awaits it; who is cancelled meanwhile, once or often, is so when it is done: nothing is ever half begun."""
     task, cancelled = asyncio.create_task(work), None
     while not task.done():
         try:
             await asyncio.wait([task])
         except asyncio.CancelledError as error:
             cancelled = error
-    task.result()
+    result = task.result()
     if cancelled is not None:
         raise cancelled
+    return result
 
 
 class Supervisor:
