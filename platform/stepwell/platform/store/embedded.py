@@ -87,8 +87,10 @@ async def heir(home: Household, settings: Settings) -> AsyncGenerator[None]:
     try:
         yield
     finally:
-        waiting.cancel()
-        await asyncio.wait([waiting])
+        while not waiting.done():
+            # Whatever is under way there may swallow a cancellation at its end.
+            waiting.cancel()
+            await asyncio.wait([waiting], timeout=POLL_SECONDS)
 
 
 async def inherit(home: Household, settings: Settings) -> None:

@@ -11,7 +11,7 @@ from stepwell.functions.served.words import OURS
 from stepwell.functions.signing import Keys, canonical, sign, verify
 from stepwell.platform.clock import Clock
 from stepwell.platform.codec import MalformedJSON, decode
-from stepwell.platform.wire.addresses import Addresses
+from stepwell.platform.wire.addresses import Addresses, RefusedAddress
 from stepwell.platform.wire.content import content_of
 from stepwell.platform.wire.registering import Registering
 from stepwell.platform.wire.registration import BadRegistration
@@ -110,6 +110,8 @@ class Inviting:
         except TimeoutError:
             raise NotRegistered(f"{url}: no answer within {PATIENCE:g} s", REACH) from None
         except aiohttp.ClientConnectorError as error:
+            if isinstance(error.os_error, RefusedAddress):
+                raise NotRegistered(f"{url}: {error.os_error}") from None
             why = error.os_error.strerror or error.os_error
             raise NotRegistered(f"{url} cannot be reached: {why}", REACH) from None
         except (aiohttp.ClientError, ValueError, OSError) as error:

@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 from starlette.requests import Request
 from starlette.routing import Route
 
 from stepwell.platform.api.problems import Problem, not_found
 from stepwell.platform.api.scopes import Scope
 from stepwell.platform.api.steering import refusals
-from stepwell.platform.api.wire.counter import Counter, json_of
+from stepwell.platform.api.wire.counter import Counter, json_of, understood
 from stepwell.platform.api.wire.telling import moment, time_of
 from stepwell.platform.bulk.job import Job
 from stepwell.platform.bulk.jobs import MOST_AT_ONCE, MOST_ENDED
@@ -22,7 +22,7 @@ from stepwell.platform.wire.configuration import Given
 from stepwell.platform.wire.slugs import function_id
 
 MOST = 100
-"""Bulk jobs, the newest, among which cancellations are listed."""
+"""Cancellations that are listed, the newest."""
 
 
 class Cancellation(Given):
@@ -76,14 +76,10 @@ class CancellationsApi:
 
     async def begin(self, request: Request) -> Any:
         """POST /v1/cancellations."""
+        given = understood(Cancellation, await json_of(request))
         try:
-            given = Cancellation.model_validate(await json_of(request))
             with refusals():
                 id = await self._jobs.begin(BulkOrder("cancel", given.wanted()), "")
-        except ValidationError as error:
-            wrong = error.errors(include_url=False)[0]
-            where = ".".join(map(str, wrong["loc"])) or "the body"
-            raise Problem(400, "invalid_body", f"{where}: {wrong['msg']}") from None
         except (ValueError, ExpressionError) as error:
             raise Problem(400, "invalid_body", str(error)) from None
         return {"data": {"id": id, **given.model_dump(by_alias=True)}}

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.routing import Route
 
@@ -12,7 +12,7 @@ from stepwell.functions.errors import LimitExceeded
 from stepwell.functions.values import check_size
 from stepwell.platform.api.problems import Problem
 from stepwell.platform.api.scopes import Scope
-from stepwell.platform.api.wire.counter import Counter, json_of
+from stepwell.platform.api.wire.counter import Counter, json_of, understood
 from stepwell.platform.codec import encode
 from stepwell.platform.engine.answers import Conflict, OverLimit, Refusal
 from stepwell.platform.engine.owner import Owner
@@ -47,15 +47,6 @@ class Checkpoint(BaseModel):
         return read_right(self.qi_id)
 
 
-def _given(body: Any) -> Checkpoint:
-    try:
-        return Checkpoint.model_validate(body)
-    except ValidationError as error:
-        wrong = error.errors(include_url=False)[0]
-        where = ".".join(map(str, wrong["loc"])) or "the body"
-        raise Problem(400, "invalid_body", f"{where}: {wrong['msg']}") from None
-
-
 class CheckpointsApi:
     """Records steps under the token that came with the call.
 
@@ -78,7 +69,7 @@ class CheckpointsApi:
     async def record(self, request: Request) -> Any:
         """POST …/async: answers 409 when the call that records has lost its run."""
         run, partition = request.path_params["id"], self._partition(request.path_params["id"])
-        given = _given(await json_of(request))
+        given = understood(Checkpoint, await json_of(request))
         operations = _executed(given.steps)
         token, attempt = given.right
         # Otherwise none of them has failed before, and there is nothing to look up.

@@ -1,9 +1,10 @@
 """How requests of the SDK protocol are let in and answered: JSON of its own shapes, errors as `{"error": text}`."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import structlog
+from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -16,6 +17,7 @@ from stepwell.platform.api.scopes import Scope, grant_of
 from stepwell.platform.codec import MalformedJSON, encode
 from stepwell.platform.wire.given import decode_given
 
+M = TypeVar("M", bound=BaseModel)
 Asked: TypeAlias = Callable[[Request], Awaitable[Any]]
 """Takes a request and gives what JSON it is answered with."""
 Kind = Literal["dev", "cloud"]
@@ -105,3 +107,13 @@ async def json_of(request: Request) -> Any:
         return decode_given(body)
     except MalformedJSON as error:
         raise Problem(400, "invalid_json", f"the body is not JSON: {error}") from None
+
+
+def understood(kind: type[M], body: Any) -> M:
+    """The JSON of a body as what it has to be. Raises a `Problem`, which names the first field that is wrong."""
+    try:
+        return kind.model_validate(body)
+    except ValidationError as error:
+        wrong = error.errors(include_url=False)[0]
+        where = ".".join(map(str, wrong["loc"])) or "the body"
+        raise Problem(400, "invalid_body", f"{where}: {wrong['msg']}") from None

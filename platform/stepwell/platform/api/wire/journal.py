@@ -12,7 +12,7 @@ from stepwell.functions.journal import JournalUnavailable, LeaseLost, Outcome
 from stepwell.functions.served.words import journal_path, row_of
 from stepwell.platform.api.problems import Problem
 from stepwell.platform.api.scopes import Scope
-from stepwell.platform.api.wire.counter import Counter, json_of
+from stepwell.platform.api.wire.counter import Counter, json_of, understood
 from stepwell.platform.api.wire.writing import WRITES, kept
 from stepwell.platform.codec import MalformedJSON, UnencodableJSON
 from stepwell.platform.engine.answers import Refusal
@@ -29,16 +29,6 @@ from stepwell.platform.wire.entries import Entry, Line, Progress, Say
 REPEATABLE = 0
 """The sequence number of a write that may be repeated: what is recorded already stays as it is."""
 STALE = "this call is not the run's any more: another one goes on with it"
-
-
-def entry_of(body: Any) -> Entry:
-    """The body of a request, understood. Raises a `Problem`."""
-    try:
-        return Entry.model_validate(body)
-    except ValidationError as error:
-        wrong = error.errors(include_url=False)[0]
-        where = ".".join(map(str, wrong["loc"])) or "the body"
-        raise Problem(400, "invalid_body", f"{where}: {wrong['msg']}") from None
 
 
 class _Repeatable(RunJournal):
@@ -71,7 +61,7 @@ class JournalApi:
 
     async def record(self, request: Request) -> Any:
         """POST …/journal: answers 409 when the call that records has lost its run."""
-        run, entry = request.path_params["id"], entry_of(await json_of(request))
+        run, entry = request.path_params["id"], understood(Entry, await json_of(request))
         partition = self._partition(run)
         lease = await self._lease(partition, run, entry)
         if entry.say is not None:
